@@ -1,0 +1,17 @@
+"""What can go wrong, and whose fault it is. The library raises these; only the command line prints them."""
+
+
+class NngradError(Exception):
+    """Base of every error that nngrad raises on purpose."""
+
+
+class ModelError(NngradError):
+    """The model file can't be read, or holds something that nngrad doesn't support."""
+
+
+class DataError(NngradError, ValueError):
+    """The numbers handed in don't fit: wrong shape, wrong columns, not numeric."""
+
+
+class UsageError(NngradError):
+    """The request makes no sense for this model (unknown output name, contradicting options)."""
