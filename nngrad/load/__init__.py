@@ -1,0 +1,86 @@
+"""From a file to a Network: bytes pick the container, contents pick the dialect. The one rule: one network, or a refusal by name.
+
+Networks are found by what they are, anywhere in the file, never by the name of a variable.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from nngrad.errors import ModelError, UsageError
+from nngrad.load import containers, matlab_network
+from nngrad.load.tree import Tree, find
+from nngrad.network import Network
+
+
+class Candidate(NamedTuple):
+    """Something in a file that a dialect can read."""
+
+    path: str  # MATLAB path inside the file
+    dialect: ModuleType
+    element: Any
+
+
+def load(path: str | os.PathLike[str], network: str | None = None) -> Network:
+    """The trained network of a file.
+
+    `network` is the path inside the file (`values.net`), needed only where a file holds several. Raises ModelError, naming file,
+    path, what was found, what is supported and what to do, for whatever is not understood; UsageError for a path that is not there.
+    """
+    tree = containers.read(path)
+    found = candidates(tree)
+    chosen = _choose(os.fspath(path), tree, found, network)
+    return read(os.fspath(path), tree, chosen)
+
+
+def candidates(tree: Tree) -> list[Candidate]:
+    """Every network in a file's tree, in file order."""
+    return [Candidate(where, dialect, element) for dialect in DIALECTS for where, element in dialect.find(tree)]
+
+
+def read(path: str, tree: Tree, candidate: Candidate) -> Network:
+    """The network of one candidate; a ModelError names file and path."""
+    try:
+        net: Network = candidate.dialect.read(candidate.element)
+    except ModelError as e:
+        message = str(e)
+        raise ModelError(f"{path}: {candidate.path}{'' if message[:1] in '.:{(' else ': '}{message}") from None
+    notes = (*net.origin.notes, *tree.notes, *_settings_beside(tree))
+    origin = replace(net.origin, path=path, network=candidate.path, container=tree.container, created=tree.created or "", notes=notes)
+    return replace(net, origin=origin)
+
+
+def _choose(path: str, tree: Tree, found: list[Candidate], network: str | None) -> Candidate:
+    paths = ", ".join(c.path for c in found)
+    if network is not None:
+        chosen = [c for c in found if c.path == network]
+        if not chosen:
+            raise UsageError(f"{path}: no network at {network!r}; " + (f"there is {paths}" if found else "the file holds none"))
+        return chosen[0]
+    if not found:
+        raise ModelError(f"{path}: no network found; {_contents(tree)}; supported: {', '.join(d.NAME for d in DIALECTS)}")
+    if len(found) > 1:
+        raise ModelError(f"{path}: {len(found)} networks found ({paths}); choose one with --network PATH, in Python load(path, network=PATH)")
+    return found[0]
+
+
+def _contents(tree: Tree) -> str:
+    """What a file holds instead of a network."""
+    kinds = [f"{name} ({getattr(value, 'classname', type(value).__name__)})" for name, value in tree.variables.items()]
+    more = f" and {len(kinds) - 8} more" if len(kinds) > 8 else ""
+    return f"the file ({tree.container}) holds {', '.join(kinds[:8]) or 'nothing'}{more}"
+
+
+def _settings_beside(tree: Tree) -> tuple[str, ...]:
+    """Normalisations that the user keeps beside the network: mentioned, never applied."""
+    beside = find(tree, lambda e: isinstance(e, dict) and {"xrows", "yrows"} <= e.keys() or getattr(e, "classname", "") == "network")
+    paths = [path for path, e in beside if isinstance(e, dict)]
+    if not paths:
+        return ()
+    return (f"{', '.join(paths[:4])}: processing settings stored beside the network are not applied; apply them to x or y yourself if you did",)
+
+
+DIALECTS: tuple[ModuleType, ...] = (matlab_network,)

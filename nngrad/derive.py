@@ -1,0 +1,213 @@
+"""The passes over a network: values, tangents forward, cotangents backward, second order. The one rule: all rows of a block at once.
+
+A Plan is made once for a network and a choice of outputs and inputs: linear layers in a row are multiplied together, whatever
+is the same for every row is computed, and the cheaper direction is chosen by counting multiplications.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from nngrad.layers import JOINS, LINEAR, Affine, Compet, Distance, Elementwise, NormProd, SquaredDistance
+
+if TYPE_CHECKING:
+    from nngrad.network import Network
+
+Array = np.ndarray
+Pass = dict[int, Array]  # tangents or cotangents by value
+
+
+class Step(NamedTuple):
+    """A layer with the values it reads and writes; also several linear layers multiplied together."""
+
+    layer: Any
+    sources: tuple[int, ...]
+    target: int
+
+
+def values(net: Network, x: Array) -> list[Array]:
+    """Every value of the network for the rows x (N, n): value 0 is x, the last is y."""
+    found = [x]
+    with np.errstate(all="ignore"):
+        for layer, sources in ((node.layer, node.sources) for node in net.layers):
+            arg = tuple(found[s] for s in sources) if isinstance(layer, JOINS) else found[sources[0]]
+            found.append(layer.forward(arg))
+    return found
+
+
+def depends(net: Network) -> bool:
+    """Whether any output has a slope: False where hard limits, competition or constants cut every path."""
+    alive = {0}
+    for k, node in enumerate(net.layers, 1):
+        cut = isinstance(node.layer, Compet) or (isinstance(node.layer, Elementwise) and node.layer.activation.flat)
+        if not cut and net.sizes[k] and alive.intersection(s for s in node.sources if net.sizes[s]):
+            alive.add(k)
+    return len(net.layers) in alive
+
+
+# one step of a pass
+
+
+def _argument(step: Step, known: Sequence[Any]) -> Any:
+    return tuple(known[s] for s in step.sources) if isinstance(step.layer, JOINS) else known[step.sources[0]]
+
+
+def _push(step: Step, known: Sequence[Any], tangents: Pass) -> None:
+    T = tuple(tangents[s] for s in step.sources) if isinstance(step.layer, JOINS) else tangents[step.sources[0]]
+    tangents[step.target] = step.layer.jvp(_argument(step, known), known[step.target], T)
+
+
+def _pull(step: Step, known: Sequence[Any], cotangents: Pass) -> None:
+    G = cotangents[step.target]
+    parts = step.layer.vjp(_argument(step, known), known[step.target], G)
+    for source, part in zip(step.sources, parts if isinstance(step.layer, JOINS) else (parts,), strict=True):
+        cotangents[source] = cotangents[source] + part if source in cotangents else part
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How dy[of]/dx[wrt] is computed. `seeds` is what does not depend on the rows; `steps` is what is left, in the order it runs."""
+
+    of: tuple[int, ...]
+    wrt: tuple[int, ...]
+    size: int  # number of inputs
+    outputs: int
+    reverse: bool
+    every: tuple[Step, ...]  # all steps, in evaluation order, linear runs multiplied together
+    steps: tuple[Step, ...]
+    seeds: Pass
+
+    @classmethod
+    def of_network(cls, net: Network, of: tuple[int, ...], wrt: tuple[int, ...]) -> Plan:
+        every = _fused(net)
+        n, m, last = net.input_size, net.output_size, len(net.layers)
+        forward = _partial_forward(every, np.eye(n)[list(wrt)][:, None, :], len(net.sizes))
+        backward = _partial_backward(every, np.eye(m)[list(of)][:, None, :], last, len(net.sizes))
+        reverse = _cost(backward[0], len(of), net) <= _cost(forward[0], len(wrt), net)
+        steps, seeds = backward if reverse else forward
+        return cls(of, wrt, n, m, reverse, every, steps, seeds)
+
+    def jacobian(self, known: Sequence[Array], J: Array) -> None:
+        """Writes dy[of]/dx[wrt] of the rows into J (N, m', n')."""
+        with np.errstate(all="ignore"):
+            if self.reverse:
+                self._backward(known, J)
+            else:
+                self._forward(known, J)
+
+    def _forward(self, known: Sequence[Array], J: Array) -> None:
+        tangents = dict(self.seeds)
+        for step in self.steps:
+            _push(step, known, tangents)
+        last = len(known) - 1
+        J[...] = tangents[last][:, :, self.of].transpose(1, 2, 0) if last in tangents else 0.0
+
+    def _backward(self, known: Sequence[Array], J: Array) -> None:
+        cotangents = dict(self.seeds)
+        steps = self.steps
+        direct = bool(steps) and isinstance(steps[-1].layer, Affine) and steps[-1].sources == (0,) and 0 not in cotangents
+        direct = direct and not any(0 in s.sources for s in steps[:-1])
+        for step in steps[:-1] if direct else steps:
+            _pull(step, known, cotangents)
+        every = len(self.wrt) == self.size and self.wrt == tuple(range(self.size))
+        if direct:  # the last product goes straight into J
+            W = steps[-1].layer.W if every else steps[-1].layer.W[:, self.wrt]
+            for i, G in enumerate(cotangents[steps[-1].target]):
+                np.matmul(G, W, out=J[:, i]) if len(G) == len(J) else np.copyto(J[:, i], G @ W)
+            return
+        G = cotangents.get(0)
+        J[...] = 0.0 if G is None else (G if every else G[..., self.wrt]).transpose(1, 0, 2)
+
+
+def jvp(plan: Plan, known: Sequence[Array], T: Array) -> Array:
+    """Tangents T (k, N or 1, n) of the input carried to the output -> (k, N, m)."""
+    tangents = {0: T}
+    with np.errstate(all="ignore"):
+        for step in plan.every:
+            _push(step, known, tangents)
+    return np.broadcast_to(tangents[len(known) - 1], (len(T), len(known[0]), plan.outputs))
+
+
+def vjp(plan: Plan, known: Sequence[Array], G: Array) -> Array:
+    """Cotangents G (k, N or 1, m) of the output carried to the input -> (k, N, n)."""
+    cotangents = {len(known) - 1: G}
+    with np.errstate(all="ignore"):
+        for step in reversed(plan.every):
+            if step.target in cotangents:
+                _pull(step, known, cotangents)
+    return np.broadcast_to(cotangents[0], (len(G), len(known[0]), plan.size))
+
+
+# making a plan
+
+
+def _fused(net: Network) -> tuple[Step, ...]:
+    """The steps of a network, with runs of linear layers multiplied together where that is no more work."""
+    readers = Counter(s for node in net.layers for s in node.sources)
+    steps: list[Step] = []
+    for k, node in enumerate(net.layers, 1):
+        step = Step(node.layer, node.sources, k)
+        before = steps[-1] if steps and steps[-1].target == k - 1 else None
+        if before and node.sources == (k - 1,) and readers[k - 1] == 1 and _worth(before.layer, node.layer, net, before.sources, k):
+            n = net.sizes[before.sources[0]]
+            T = node.layer.jvp(None, None, before.layer.jvp(None, None, np.eye(n)[:, None, :]))
+            steps[-1] = Step(Affine(np.ascontiguousarray(T[:, 0].T), np.zeros(net.sizes[k])), before.sources, k)
+        else:
+            steps.append(step)
+    return tuple(steps)
+
+
+def _worth(a: Any, b: Any, net: Network, sources: tuple[int, ...], target: int) -> bool:
+    if not all(isinstance(layer, LINEAR) and not isinstance(layer, JOINS) for layer in (a, b)):
+        return False
+    if not any(isinstance(layer, Affine) for layer in (a, b)):
+        return False
+    sizes = net.sizes[sources[0]], net.sizes[target - 1], net.sizes[target]
+    apart = sum(i * o if isinstance(layer, Affine) else i + o for layer, i, o in ((a, *sizes[:2]), (b, *sizes[1:])))
+    return sizes[0] * sizes[2] <= 1.5 * apart
+
+
+def _partial_forward(every: tuple[Step, ...], seed: Array, count: int) -> tuple[tuple[Step, ...], Pass]:
+    """Runs what is the same for all rows of the tangent pass; returns the steps left and the tangents they start from."""
+    tangents: Pass = {0: seed}
+    left = []
+    nothing: list[Any] = [None] * count
+    for step in every:
+        if isinstance(step.layer, LINEAR) and all(s in tangents for s in step.sources):
+            _push(step, nothing, tangents)
+        else:
+            left.append(step)
+    needed = {s for step in left for s in step.sources} | {count - 1}
+    return tuple(left), {k: T for k, T in tangents.items() if k in needed}
+
+
+def _partial_backward(every: tuple[Step, ...], seed: Array, last: int, count: int) -> tuple[tuple[Step, ...], Pass]:
+    """Runs what is the same for all rows of the cotangent pass; returns the steps left, last layer first, and their seeds."""
+    cotangents: Pass = {last: seed}
+    left: list[Step] = []
+    waiting: set[int] = set()  # values to which a step that is left will add
+    nothing: list[Any] = [None] * count
+    for step in reversed(every):
+        if step.target not in cotangents and step.target not in waiting:
+            continue
+        if isinstance(step.layer, LINEAR) and step.target not in waiting:
+            _pull(step, nothing, cotangents)
+        else:
+            left.append(step)
+            waiting.update(step.sources)
+    needed = {step.target for step in left} | {0}
+    return tuple(left), {k: G for k, G in cotangents.items() if k in needed}
+
+
+def _cost(steps: tuple[Step, ...], k: int, net: Network) -> int:
+    """Multiplications a row of k tangents or cotangents through the steps."""
+    total = 0
+    for layer, sources, target in steps:
+        n, m = sum(net.sizes[s] for s in sources), net.sizes[target]
+        total += k * n * m if isinstance(layer, Affine | SquaredDistance | Distance | NormProd) else 2 * k * max(n, m)
+    return total

@@ -1,0 +1,116 @@
+"""Formulas as text, evaluated with NumPy ufuncs in place. The one rule: text is parsed, never run as code.
+
+The vocabulary is what NumPy and C99 share: + - * /, comparisons, numbers, names, `where(c, a, b)`, and the functions of
+FUNCTIONS. A parsed formula is a tree of Python's own `ast` nodes, so emitters can print it in other languages.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+Env = dict[str, Any]
+Evaluator = Callable[[Env], tuple[Any, bool]]  # -> (value, whether the value is scratch memory that may be overwritten)
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "tanh": np.tanh,
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "log": np.log,
+    "log1p": np.log1p,
+    "sqrt": np.sqrt,
+    "fabs": np.fabs,
+    "sin": np.sin,
+    "cos": np.cos,
+}
+OPERATORS: dict[type, Callable[..., Any]] = {
+    ast.Add: np.add,
+    ast.Sub: np.subtract,
+    ast.Mult: np.multiply,
+    ast.Div: np.true_divide,
+    ast.Lt: np.less,
+    ast.LtE: np.less_equal,
+    ast.Gt: np.greater,
+    ast.GtE: np.greater_equal,
+    ast.Eq: np.equal,
+}
+
+
+def function(name: str) -> Callable[..., Any]:
+    if name == "erfc":  # the only function that NumPy lacks
+        from scipy.special import erfc
+
+        return erfc
+    return FUNCTIONS[name]
+
+
+@lru_cache(maxsize=1024)
+def parse(text: str) -> ast.expr:
+    """The syntax tree of a formula; ValueError where it is outside the vocabulary."""
+    tree = ast.parse(text, mode="eval").body
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            known = isinstance(node.func, ast.Name) and node.func.id in (*FUNCTIONS, "erfc", "where") and not node.keywords
+        elif isinstance(node, ast.Constant):
+            known = isinstance(node.value, float)
+        else:
+            known = isinstance(node, _PLAIN)
+        if not known:
+            raise ValueError(f"formula {text!r}: {ast.unparse(node) if isinstance(node, ast.expr) else node} is outside the vocabulary")
+    return tree
+
+
+_PLAIN = (ast.BinOp, ast.UnaryOp, ast.USub, ast.Compare, ast.Name, ast.Load, *OPERATORS)
+
+
+@lru_cache(maxsize=1024)
+def compiled(text: str) -> Callable[[Env], Any]:
+    """The formula as a function of a dict of arrays and numbers; the arrays are not changed, and shapes broadcast."""
+    evaluate = _compile(parse(text))
+    return lambda env: evaluate(env)[0]
+
+
+def _compile(node: ast.expr) -> Evaluator:
+    match node:
+        case ast.Constant(value=value):
+            return lambda env: (value, False)
+        case ast.Name(id=name):
+            return lambda env: (env[name], False)
+        case ast.UnaryOp(operand=ast.Constant(value=float(value))):
+            return lambda env: (-value, False)
+        case ast.UnaryOp(operand=operand):
+            return _apply(np.negative, [operand])
+        case ast.BinOp(left=left, op=op, right=right):
+            return _apply(OPERATORS[type(op)], [left, right])
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            a, b, compare = _compile(left), _compile(right), OPERATORS[type(op)]
+            return lambda env: (compare(a(env)[0], b(env)[0]), False)
+        case ast.Call(func=ast.Name(id="where"), args=[condition, yes, no]):
+            c, a, b = _compile(condition), _compile(yes), _compile(no)
+            return lambda env: (np.where(c(env)[0], a(env)[0], b(env)[0]), True)
+        case ast.Call(func=ast.Name(id=name), args=args):
+            return _apply(function(name), args)
+    raise ValueError(f"{ast.unparse(node)} is outside the vocabulary of formulas")
+
+
+def _apply(ufunc: Callable[..., Any], args: list[ast.expr]) -> Evaluator:
+    """A ufunc that writes into the scratch memory of an argument where there is some of the right shape."""
+    parts = [_compile(a) for a in args]
+
+    def run(env: Env) -> tuple[Any, bool]:
+        values = [p(env) for p in parts]
+        operands = [v for v, _ in values]
+        if len(values) == 1:
+            value, scratch = values[0]
+            return (ufunc(value, out=value), True) if scratch else (ufunc(value), True)
+        size = max(np.ndim(v) for v in operands)
+        for value, scratch in values:
+            if scratch and value.ndim == size and all(np.ndim(v) == 0 or np.shape(v) == value.shape for v in operands):
+                return ufunc(*operands, out=value), True
+        return ufunc(*operands), True
+
+    return run

@@ -1,0 +1,315 @@
+"""Network: the one form that every model file is read into. The one rule: it is complete and checked once it exists.
+
+Value 0 is the input, value k the output of layers[k - 1]; the last value is the output. Everything the saved network does to
+its inputs and outputs (normalisation, removed rows, class order) is a layer like any other, so x, y and J are in raw units.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from nngrad import derive
+from nngrad.errors import DataError, ModelError, UsageError
+from nngrad.layers import Affine, Concatenate, Distance, Elementwise, SquaredDistance
+
+BLOCK_NUMBERS = 200_000  # of one intermediate: stays in a core's cache
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One layer and the values it reads: 0 is the network's input, k the output of the k-th layer."""
+
+    layer: Any
+    sources: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Port:
+    """One of the network's inputs or outputs: a run of columns, with their names and, where the file knows it, their training range."""
+
+    name: str
+    columns: tuple[str, ...]
+    lower: np.ndarray | None = None
+    upper: np.ndarray | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.columns)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a network came from: the file, the path inside it, container, class and version; notes for the user."""
+
+    path: str = ""
+    network: str = ""
+    container: str = ""
+    classname: str = ""
+    version: str = ""
+    name: str = ""
+    created: str = ""
+    notes: tuple[str, ...] = ()
+    processing: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+
+
+def numbered(letter: str, count: int, start: int = 1) -> tuple[str, ...]:
+    return tuple(f"{letter}{k}" for k in range(start, start + count))
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A trained network: y = net(x), J = net.jacobian(x), J[s, i, j] = dy_i/dx_j of row s, in the user's own units.
+
+    Frozen, picklable, and safe to call from several threads. x is (N, n) or (n,), any real dtype, computed in float64;
+    for (n,) the leading axis is absent from every result. `of` and `wrt` choose outputs and inputs (names, or indices from 0).
+    Raises DataError where x does not fit and UsageError where `of` or `wrt` name nothing.
+    """
+
+    layers: tuple[Node, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    origin: Origin = field(default_factory=Origin)
+
+    def __post_init__(self) -> None:
+        if self.sizes[-1] != self.output_size:
+            raise ModelError(f"{self.origin.network or 'network'}: the last layer has {self.sizes[-1]} outputs, not {self.output_size}")
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """How many numbers a row of each value has; checks that the layers chain."""
+        sizes = [self.input_size]
+        for k, node in enumerate(self.layers, 1):
+            if not node.sources or not all(0 <= s < k for s in node.sources):
+                raise ModelError(f"layer {k} ({type(node.layer).__name__}) reads the values {node.sources}, which do not exist before it")
+            try:
+                sizes.append(node.layer.size(*(sizes[s] for s in node.sources)))
+            except ValueError as e:
+                raise ModelError(f"layer {k} ({type(node.layer).__name__}) does not fit what comes before it: {e}") from None
+        return tuple(sizes)
+
+    # sizes and names
+
+    @cached_property
+    def input_names(self) -> tuple[str, ...]:
+        return tuple(c for p in self.inputs for c in p.columns)
+
+    @cached_property
+    def output_names(self) -> tuple[str, ...]:
+        return tuple(c for p in self.outputs for c in p.columns)
+
+    @cached_property
+    def input_size(self) -> int:
+        return len(self.input_names)
+
+    @cached_property
+    def output_size(self) -> int:
+        return len(self.output_names)
+
+    def indices_of_inputs(self, names: Iterable[str]) -> tuple[int, ...]:
+        """0-based columns of x for names, or for numbers from 1 as text; UsageError where there is none."""
+        return _indices(names, self.input_names, "input")
+
+    def indices_of_outputs(self, names: Iterable[str]) -> tuple[int, ...]:
+        """0-based columns of y for names, or for numbers from 1 as text; UsageError where there is none."""
+        return _indices(names, self.output_names, "output")
+
+    @cached_property
+    def flat(self) -> bool:
+        """Whether the Jacobian is zero everywhere it exists (hard limits, competition, constant outputs)."""
+        return not derive.depends(self)
+
+    @cached_property
+    def block_rows(self) -> int:
+        """Rows of a block whose intermediates stay in cache; depends on the network alone, so that results never depend on threads."""
+        k = min(self.input_size, self.output_size)
+        wide = [
+            node.layer.W.size if isinstance(node.layer, Distance) else node.layer.C.size
+            for node in self.layers
+            if isinstance(node.layer, Distance | SquaredDistance)
+        ]
+        widest = max([k * max(self.sizes), *wide, 1])
+        return max(16, BLOCK_NUMBERS // widest)
+
+    # values and derivatives
+
+    def __call__(self, x: Any) -> np.ndarray:
+        """y (N, m), or (m,) for one row."""
+        rows, single = self._rows(x)
+        y = np.empty((len(rows), self.output_size))
+
+        def work(part: slice) -> None:
+            y[part] = derive.values(self, rows[part])[-1]
+
+        self._over_blocks(len(rows), work)
+        return y[0] if single else y
+
+    def jacobian(self, x: Any, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None) -> np.ndarray:
+        """J (N, m, n), or (m, n) for one row."""
+        return self.value_and_jacobian(x, of, wrt)[1]
+
+    def value_and_jacobian(self, x: Any, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """(y, J) in one pass: y (N, m), J (N, m, n). With `of`, y has only those columns too."""
+        rows, single = self._rows(x)
+        plan = self.plan(of, wrt)
+        y, J = np.empty((len(rows), len(plan.of))), np.empty((len(rows), len(plan.of), len(plan.wrt)))
+        every = len(plan.of) == self.output_size and plan.of == tuple(range(self.output_size))
+
+        def work(part: slice) -> None:
+            values = derive.values(self, rows[part])
+            y[part] = values[-1] if every else values[-1][:, plan.of]
+            plan.jacobian(values, J[part])
+
+        self._over_blocks(len(rows), work)
+        return (y[0], J[0]) if single else (y, J)
+
+    def jvp(self, x: Any, v: Any) -> np.ndarray:
+        """J v: the derivative along v (N, n), or one v (n,) for all rows -> (N, m)."""
+        rows, single = self._rows(x)
+        tangent = self._directions(v, len(rows), self.input_size, "v")
+
+        def work(part: slice) -> None:
+            values = derive.values(self, rows[part])
+            out[part] = derive.jvp(self.plan(), values, (tangent[part] if len(tangent) > 1 else tangent)[None])[0]
+
+        out = np.empty((len(rows), self.output_size))
+        self._over_blocks(len(rows), work)
+        return out[0] if single else out
+
+    def vjp(self, x: Any, w: Any) -> np.ndarray:
+        """w' J: the gradient of the outputs weighted by w (N, m), or one w (m,) for all rows -> (N, n)."""
+        rows, single = self._rows(x)
+        weights = self._directions(w, len(rows), self.output_size, "w")
+
+        def work(part: slice) -> None:
+            values = derive.values(self, rows[part])
+            out[part] = derive.vjp(self.plan(), values, (weights[part] if len(weights) > 1 else weights)[None])[0]
+
+        out = np.empty((len(rows), self.input_size))
+        self._over_blocks(len(rows), work)
+        return out[0] if single else out
+
+    def plan(self, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None) -> derive.Plan:
+        """How derivatives of the chosen outputs with respect to the chosen inputs are computed; made once and kept."""
+        chosen = (
+            tuple(range(self.output_size)) if of is None else _chosen(of, self.output_size, self.indices_of_outputs, "of"),
+            tuple(range(self.input_size)) if wrt is None else _chosen(wrt, self.input_size, self.indices_of_inputs, "wrt"),
+        )
+        plan = self._plans.get(chosen)
+        if plan is None:
+            plan = self._plans[chosen] = derive.Plan.of_network(self, *chosen)
+        return plan
+
+    @cached_property
+    def _plans(self) -> dict[tuple[tuple[int, ...], tuple[int, ...]], derive.Plan]:
+        return {}
+
+    # the door
+
+    def _rows(self, x: Any) -> tuple[np.ndarray, bool]:
+        rows = _real(x, "x")
+        single = rows.ndim == 1
+        if single:
+            rows = rows[None]
+        if rows.ndim != 2 or rows.shape[1] != self.input_size:
+            names = ", ".join(self.input_names[:8]) + (", ..." if self.input_size > 8 else "")
+            raise DataError(f"x has the shape {np.shape(x)}; this network takes (N, {self.input_size}): rows are samples, columns are {names}")
+        return rows, single
+
+    def _directions(self, v: Any, rows: int, size: int, name: str) -> np.ndarray:
+        V = _real(v, name)
+        if V.shape not in ((size,), (rows, size)):
+            raise DataError(f"{name} has the shape {np.shape(v)}; it takes ({size},) or ({rows}, {size})")
+        return np.atleast_2d(V)
+
+    def _over_blocks(self, rows: int, work: Callable[[slice], None]) -> None:
+        if rows <= self.block_rows:
+            return work(slice(0, rows))
+        from nngrad import blocks
+
+        parts = (slice(k, min(k + self.block_rows, rows)) for k in range(0, rows, self.block_rows))
+        for _ in blocks.ordered(parts, work):
+            pass
+        return None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("layers", "inputs", "outputs", "origin")}
+
+    def __repr__(self) -> str:
+        return f"Network({self.input_size} -> {self.output_size}, {len(self.layers)} layers, {self.origin.path or 'made in Python'})"
+
+    @classmethod
+    def chain(cls, layers: Sequence[Any], input_size: int | None = None, **rest: Any) -> Network:
+        """A network of one layer after the other; inputs and outputs are named x1.., y1.. unless `inputs`, `outputs` are given."""
+        if input_size is None:
+            first = layers[0]
+            input_size = first.W.shape[1] if isinstance(first, Affine) else first.inputs
+        size = input_size
+        for layer in layers:
+            size = layer.size(size)
+        ports = {"inputs": (Port("x", numbered("x", input_size)),), "outputs": (Port("y", numbered("y", size)),)}
+        return cls(layers=tuple(Node(layer, (k,)) for k, layer in enumerate(layers)), **(ports | rest))
+
+
+@dataclass
+class Builder:
+    """Collects layers in evaluation order for loaders: add() returns the number of the new value; 0 is the input."""
+
+    nodes: list[Node] = field(default_factory=list)
+
+    def add(self, layer: Any, *sources: int) -> int:
+        self.nodes.append(Node(layer, sources))
+        return len(self.nodes)
+
+    def through(self, layers: Iterable[Any], source: int) -> int:
+        for layer in layers:
+            source = self.add(layer, source)
+        return source
+
+    def beside(self, values: Sequence[int], sizes: Sequence[int]) -> int:
+        """The values side by side; a single one as it is."""
+        return values[0] if len(values) == 1 else self.add(Concatenate(tuple(sizes)), *values)
+
+
+def kinks(net: Network) -> list[tuple[int, Elementwise]]:
+    """The layers with points where they are not smooth, with the number of their value."""
+    return [(k, n.layer) for k, n in enumerate(net.layers, 1) if isinstance(n.layer, Elementwise) and n.layer.activation.kinks]
+
+
+def _real(x: Any, name: str) -> np.ndarray:
+    try:
+        a = np.asarray(x)
+    except ValueError as e:
+        raise DataError(f"{name} is not a table of numbers: {e}") from None
+    if a.dtype.kind not in "fiub":
+        raise DataError(f"{name} holds {a.dtype.name}, not real numbers")
+    return np.ascontiguousarray(a, dtype=np.float64).reshape(a.shape)
+
+
+def _chosen(items: Sequence[Any], count: int, by_name: Callable[[Iterable[str]], tuple[int, ...]], what: str) -> tuple[int, ...]:
+    if isinstance(items, str):
+        raise UsageError(f"{what}={items!r}: give a list of names or of indices")
+    chosen = tuple(by_name([i])[0] if isinstance(i, str) else int(i) for i in items)
+    if not chosen or not all(0 <= i < count for i in chosen):
+        raise UsageError(f"{what}={list(items)}: indices go from 0 to {count - 1}")
+    return chosen
+
+
+def _indices(names: Iterable[str], known: tuple[str, ...], what: str) -> tuple[int, ...]:
+    found = []
+    for name in (n.strip() for n in names):
+        if name in known:
+            found.append(known.index(name))
+        elif name.isascii() and name.isdigit() and 1 <= int(name) <= len(known):
+            found.append(int(name) - 1)
+        else:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise UsageError(f"no {what} {name!r}: there are {len(known)}, {known[0]} to {known[-1]} (or 1 to {len(known)}){hint}")
+    return tuple(found)
