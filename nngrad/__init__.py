@@ -1,8 +1,40 @@
 """Exact outputs and analytic input gradients of trained networks saved by MATLAB or Keras."""
 
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
 from nngrad.errors import DataError, ModelError, NngradError, UsageError
-from nngrad.load import load
-from nngrad.network import Network
+
+if TYPE_CHECKING:
+    from nngrad.load import load
+    from nngrad.network import Network
 
 __all__ = ["DataError", "ModelError", "Network", "NngradError", "UsageError", "load"]
 __version__ = "0.1.0"
+
+HOMES = {"Network": "nngrad.network", "load": "nngrad.load"}
+
+
+class _Package(ModuleType):
+    """Imports numerical libraries only when they are wanted: `nngrad --help` answers at once."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in HOMES:
+            raise AttributeError(f"module 'nngrad' has no attribute {name!r}")
+        value = getattr(import_module(HOMES[name]), name)
+        super().__setattr__(name, value)
+        return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "load" or not isinstance(value, ModuleType):  # an import of the folder load/ doesn't hide the function load
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *__all__})
+
+
+sys.modules[__name__].__class__ = _Package

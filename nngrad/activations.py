@@ -1,4 +1,5 @@
-"""THE TABLE of activations (MATLAB: transfer functions). The one rule: every formula for one of them, anywhere in the project, comes from here.
+"""THE TABLE of activations (MATLAB: transfer functions). The one rule: every formula for one of them,
+anywhere in the project, comes from here.
 
 A row holds f, f' and f'' as text in x (the net input), y = f(x), d = f'(x) and q (a shared part), in the vocabulary of
 `nngrad.formula`: valid NumPy and C99. NaN in gives NaN out in all three. Kinks follow the convention named on the row:
@@ -106,9 +107,7 @@ ACTIVATIONS: tuple[Activation, ...] = (
         aliases=("sigmoid",),
     ),
     Activation("purelin", f="x", df="1.0", d2f=ZERO, aliases=("linear", "identity", "none")),
-    Activation(
-        "poslin", f="where(x < 0.0, 0.0, x)", df="where(x < 0.0, 0.0, where(x >= 0.0, 1.0, x))", d2f=ZERO, kinks=("0.0",)
-    ),
+    Activation("poslin", f="where(x < 0.0, 0.0, x)", df="where(x < 0.0, 0.0, where(x >= 0.0, 1.0, x))", d2f=ZERO, kinks=("0.0",)),
     Activation(
         "satlin",
         f="where(x < 0.0, 0.0, where(x > 1.0, 1.0, x))",

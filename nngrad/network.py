@@ -154,7 +154,9 @@ class Network:
         """J (N, m, n), or (m, n) for one row."""
         return self.value_and_jacobian(x, of, wrt)[1]
 
-    def value_and_jacobian(self, x: Any, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def value_and_jacobian(
+        self, x: Any, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """(y, J) in one pass: y (N, m), J (N, m, n). With `of`, y has only those columns too."""
         rows, single = self._rows(x)
         plan = self.plan(of, wrt)
@@ -219,7 +221,9 @@ class Network:
             rows = rows[None]
         if rows.ndim != 2 or rows.shape[1] != self.input_size:
             names = ", ".join(self.input_names[:8]) + (", ..." if self.input_size > 8 else "")
-            raise DataError(f"x has the shape {np.shape(x)}; this network takes (N, {self.input_size}): rows are samples, columns are {names}")
+            raise DataError(
+                f"x has the shape {np.shape(x)}; this network takes (N, {self.input_size}): rows are samples, columns are {names}"
+            )
         return rows, single
 
     def _directions(self, v: Any, rows: int, size: int, name: str) -> np.ndarray:

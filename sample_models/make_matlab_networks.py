@@ -16,7 +16,6 @@ import numpy as np
 from scipy.io import savemat
 from scipy.io.matlab import MatlabObject
 
-
 HEADER = "MATLAB 5.0 MAT-file, Platform: nngrad, Created on: Thu Feb 29 12:00:00 2024"
 
 
@@ -237,7 +236,13 @@ class Samples:
             [port("Input", 2, 2, [mapminmax(lower, upper)], ranges(lower, upper))],
             [
                 {"size": 5, "transfer": "logsig", "b": r.normal(size=5), "IW": {0: r.normal(size=(5, 2))}},
-                {"size": 4, "transfer": "elliotsig", "b": r.normal(size=4), "IW": {0: r.normal(size=(4, 2))}, "LW": {0: r.normal(size=(4, 5))}},
+                {
+                    "size": 4,
+                    "transfer": "elliotsig",
+                    "b": r.normal(size=4),
+                    "IW": {0: r.normal(size=(4, 2))},
+                    "LW": {0: r.normal(size=(4, 5))},
+                },
                 {
                     "size": 2,
                     "transfer": "purelin",
@@ -257,7 +262,14 @@ class Samples:
             "Radial Basis Network, Exact",
             [port("Input", 2, 2, [], ranges([-2.0, -2.0], [2.0, 2.0]))],
             [
-                {"size": 9, "transfer": "radbas", "net_input": "netprod", "weight_fcn": "dist", "b": np.full(9, 0.832554611157698), "IW": {0: centres}},
+                {
+                    "size": 9,
+                    "transfer": "radbas",
+                    "net_input": "netprod",
+                    "weight_fcn": "dist",
+                    "b": np.full(9, 0.832554611157698),
+                    "IW": {0: centres},
+                },
                 {"size": 1, "transfer": "purelin", "b": r.normal(size=1), "LW": {0: r.normal(size=(1, 9))}},
             ],
             {1: port("Output", 1, 1, [], ranges([-3.0], [3.0]), feedbackMode="none")},
@@ -290,7 +302,13 @@ class Samples:
             ],
             [
                 {"size": 4, "transfer": "tansig", "b": r.normal(size=4), "IW": {0: r.normal(size=(4, 2))}},
-                {"size": 3, "transfer": "satlins", "b": r.normal(size=3), "IW": {1: r.normal(size=(3, 1))}, "LW": {0: r.normal(size=(3, 4))}},
+                {
+                    "size": 3,
+                    "transfer": "satlins",
+                    "b": r.normal(size=3),
+                    "IW": {1: r.normal(size=(3, 1))},
+                    "LW": {0: r.normal(size=(3, 4))},
+                },
                 {"size": 1, "transfer": "purelin", "b": None, "LW": {1: r.normal(size=(1, 3))}},
             ],
             {

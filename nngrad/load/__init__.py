@@ -6,13 +6,15 @@ Networks are found by what they are, anywhere in the file, never by the name of 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from nngrad.errors import ModelError, UsageError
 from nngrad.load import containers, matlab_network
-from nngrad.load.tree import Tree, find
+from nngrad.load.hints import NO_HINTS, Hints
+from nngrad.load.tree import MatlabObject, Tree, find
 from nngrad.network import Network
 
 
@@ -24,27 +26,38 @@ class Candidate(NamedTuple):
     element: Any
 
 
-def load(path: str | os.PathLike[str], network: str | None = None) -> Network:
+def load(
+    path: str | os.PathLike[str],
+    network: str | None = None,
+    activation: Sequence[str] | None = None,
+    weights: str | None = None,
+) -> Network:
     """The trained network of a file.
 
-    `network` is the path inside the file (`values.net`), needed only where a file holds several. Raises ModelError, naming file,
-    path, what was found, what is supported and what to do, for whatever is not understood; UsageError for a path that is not there.
+    `network` is the path inside the file (`values.net`), needed only where a file holds several. `activation` (one name for each
+    layer) and `weights` ("out-by-in" or "in-by-out") tell what plain weight dumps do not say themselves. Raises ModelError, naming
+    file, path, what was found, what is supported and what to do, for whatever is not understood; UsageError for a path that is not
+    there, and for hints about what the file itself says.
     """
     tree = containers.read(path)
     found = candidates(tree)
     chosen = _choose(os.fspath(path), tree, found, network)
-    return read(os.fspath(path), tree, chosen)
+    return read(os.fspath(path), tree, chosen, Hints(tuple(activation) if activation else None, weights))
 
 
 def candidates(tree: Tree) -> list[Candidate]:
-    """Every network in a file's tree, in file order."""
-    return [Candidate(where, dialect, element) for dialect in DIALECTS for where, element in dialect.find(tree)]
+    """Every network in a file's tree, in file order. Plain weights count only where there is nothing else (LAST_RESORTS)."""
+    found = [Candidate(where, dialect, element) for dialect in DIALECTS for where, element in dialect.find(tree)]
+    return found or [Candidate(where, dialect, element) for dialect in LAST_RESORTS for where, element in dialect.find(tree)]
 
 
-def read(path: str, tree: Tree, candidate: Candidate) -> Network:
+def read(path: str, tree: Tree, candidate: Candidate, hints: Hints = NO_HINTS) -> Network:
     """The network of one candidate; a ModelError names file and path."""
+    for name, value in hints._asdict().items():
+        if value is not None and name not in getattr(candidate.dialect, "HINTS", ()):
+            raise UsageError(f"{path}: --{name} is not for a {candidate.dialect.NAME}: the file says it itself; leave it out")
     try:
-        net: Network = candidate.dialect.read(candidate.element)
+        net: Network = candidate.dialect.read(candidate.element, hints)
     except ModelError as e:
         message = str(e)
         raise ModelError(f"{path}: {candidate.path}{'' if message[:1] in '.:{(' else ': '}{message}") from None
@@ -61,9 +74,11 @@ def _choose(path: str, tree: Tree, found: list[Candidate], network: str | None) 
             raise UsageError(f"{path}: no network at {network!r}; " + (f"there is {paths}" if found else "the file holds none"))
         return chosen[0]
     if not found:
-        raise ModelError(f"{path}: no network found; {_contents(tree)}; supported: {', '.join(d.NAME for d in DIALECTS)}")
+        raise ModelError(f"{path}: no network found; {_contents(tree)}; supported: {', '.join(d.NAME for d in (*DIALECTS, *LAST_RESORTS))}")
     if len(found) > 1:
-        raise ModelError(f"{path}: {len(found)} networks found ({paths}); choose one with --network PATH, in Python load(path, network=PATH)")
+        raise ModelError(
+            f"{path}: {len(found)} networks found ({paths}); choose one with --network PATH, in Python load(path, network=PATH)"
+        )
     return found[0]
 
 
@@ -76,11 +91,17 @@ def _contents(tree: Tree) -> str:
 
 def _settings_beside(tree: Tree) -> tuple[str, ...]:
     """Normalisations that the user keeps beside the network: mentioned, never applied."""
-    beside = find(tree, lambda e: isinstance(e, dict) and {"xrows", "yrows"} <= e.keys() or getattr(e, "classname", "") == "network")
-    paths = [path for path, e in beside if isinstance(e, dict)]
+    paths = [path for path, e in find(tree, _is_settings) if path.count(".") < 2 and isinstance(e, dict)]
     if not paths:
         return ()
-    return (f"{', '.join(paths[:4])}: processing settings stored beside the network are not applied; apply them to x or y yourself if you did",)
+    return (
+        f"{', '.join(paths[:4])}: processing settings stored beside the network are not applied; apply them to x or y yourself if you did",
+    )
+
+
+def _is_settings(e: Any) -> bool:
+    return isinstance(e, MatlabObject) or (isinstance(e, dict) and {"xrows", "yrows"} <= e.keys())
 
 
 DIALECTS: tuple[ModuleType, ...] = (matlab_network,)
+LAST_RESORTS: tuple[ModuleType, ...] = ()

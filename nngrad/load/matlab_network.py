@@ -31,19 +31,38 @@ from nngrad.layers import (
     SquaredDistance,
     Sum,
 )
+from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.matlab_processing import STEPS, number, vector
-from nngrad.load.tree import MatlabObject, Tree, find as find_in
+from nngrad.load.tree import MatlabObject, Tree
+from nngrad.load.tree import find as find_in
 from nngrad.network import Builder, Network, Origin, Port
 
 NAME = "MATLAB network object"
 VERSIONS = ("", "6", "7", "8", "9")
-ELEMENTWISE = (
-    "tansig logsig purelin poslin satlin satlins hardlim hardlims radbas tribas elliotsig elliot2sig netinv".split()
-)
+ELEMENTWISE = [
+    "tansig",
+    "logsig",
+    "purelin",
+    "poslin",
+    "satlin",
+    "satlins",
+    "hardlim",
+    "hardlims",
+    "radbas",
+    "tribas",
+    "elliotsig",
+    "elliot2sig",
+    "netinv",
+]
 TRANSFER = (*ELEMENTWISE, "radbasn", "softmax", "compet")
 WEIGHT = ("dotprod", "dist", "negdist", "mandist", "normprod", "scalprod")
 NET_INPUT = ("netsum", "netprod")
-UNVERIFIED = ("elliotsig", "elliot2sig", "netinv", "scalprod")  # formulas from the documentation's words, never compared with MATLAB's numbers
+UNVERIFIED = (
+    "elliotsig",
+    "elliot2sig",
+    "netinv",
+    "scalprod",
+)  # formulas from the documentation's words, never compared with MATLAB's numbers
 MOST_UNITS = 1_000_000
 MOST_WEIGHTS = 50_000_000
 
@@ -52,7 +71,7 @@ def find(tree: Tree) -> list[tuple[str, MatlabObject]]:
     return find_in(tree, lambda e: isinstance(e, MatlabObject) and e.classname == "network")
 
 
-def read(candidate: MatlabObject) -> Network:
+def read(candidate: MatlabObject, hints: Hints = NO_HINTS) -> Network:
     """The network of an object; ModelError, with the field's path, where anything in it is not understood."""
     return _Reader(candidate.fields).network()
 
@@ -80,7 +99,9 @@ class _Reader:
         version = self.fields.get("version", "")
         text = version if isinstance(version, str) else ""
         if text not in VERSIONS:
-            raise ModelError(f".version: network version {text!r}; supported are versions {', '.join(VERSIONS[1:])} and the one without a number")
+            raise ModelError(
+                f".version: network version {text!r}; supported are versions {', '.join(VERSIONS[1:])} and the one without a number"
+            )
         return text
 
     @cached_property
@@ -106,7 +127,9 @@ class _Reader:
     def _flags(self, name: str, shape: tuple[int, int] | None = None) -> np.ndarray:
         value = self.fields.get(name)
         if not isinstance(value, np.ndarray) or value.dtype != np.float64 or value.ndim != 2 or (shape and value.shape != shape):
-            raise ModelError(f".{name}: not a connection matrix{f' of shape {shape}' if shape else ''}; the object is damaged or no network")
+            raise ModelError(
+                f".{name}: not a connection matrix{f' of shape {shape}' if shape else ''}; the object is damaged or no network"
+            )
         return value != 0
 
     def _cell(self, name: str, i: int, j: int) -> Any:
@@ -217,7 +240,7 @@ class _Reader:
     # lowering
 
     def network(self) -> Network:
-        self.version  # refused first: nothing else can be trusted then
+        version = self.version  # refused first: nothing else can be trusted then
         if not self.output_layers:
             raise ModelError(".outputConnect: no layer is connected to an output")
         builder = Builder()
@@ -238,14 +261,14 @@ class _Reader:
         last = builder.beside(values, [p.size for p in ports])
         if last != len(builder.nodes) or not builder.nodes:
             builder.add(Sum(), last)  # an output that is not the last value computed
-        return Network(tuple(builder.nodes), tuple(self.input_ports()), tuple(ports), self._origin())
+        return Network(tuple(builder.nodes), tuple(self.input_ports()), tuple(ports), self._origin(version))
 
-    def _origin(self) -> Origin:
+    def _origin(self, version: str) -> Origin:
         if self.dynamic:
             self.notes.append("has delays: this is its one-step map on stacked taps, x(t-1) being the input one step before")
         return Origin(
             classname="network",
-            version=self.version,
+            version=version,
             name=_name(self.fields, ""),
             notes=tuple(dict.fromkeys(self.notes)),
             processing=tuple(self._processing_lines()),
@@ -274,7 +297,9 @@ class _Reader:
             free = [i for i in sorted(waiting) if not needs[i] & waiting]
             if not free:
                 cycle = ", ".join(str(i + 1) for i in sorted(waiting))
-                raise ModelError(f".layerConnect: layers {cycle} feed each other without a delay; MATLAB can't evaluate such a network either")
+                raise ModelError(
+                    f".layerConnect: layers {cycle} feed each other without a delay; MATLAB can't evaluate such a network either"
+                )
             ready.append(free[0])
             waiting.discard(free[0])
         return ready
@@ -332,7 +357,11 @@ class _Reader:
         _supported(transfer, TRANSFER, f"{path}.transferFcn")
         _supported(net_input, NET_INPUT, f"{path}.netInputFcn")
         links = [link for kind, j in self.links_of_layer(i) if (link := self._link(kind, i, j))]
-        self.notes += [f"{name}: its formula was never compared with MATLAB's own numbers" for name in UNVERIFIED if name in (transfer, *(k.function for k in links))]
+        self.notes += [
+            f"{name}: its formula was never compared with MATLAB's own numbers"
+            for name in UNVERIFIED
+            if name in (transfer, *(k.function for k in links))
+        ]
         bias = self._bias(i)
         if transfer in ("radbas", "radbasn") and len(links) == 1 and links[0].function in ("dist", "negdist"):
             b = np.ones(self.layer_size(i)) if bias is None else bias
@@ -347,7 +376,9 @@ class _Reader:
             return None
         b, size = self._cell("b", i, 0), self.layer_size(i)
         if not isinstance(b, np.ndarray) or b.dtype != np.float64 or b.size != size:
-            raise ModelError(f".b{{{i + 1}}}: {_shape(b)} where a bias for {size} units belongs; the network was never initialised or is damaged")
+            raise ModelError(
+                f".b{{{i + 1}}}: {_shape(b)} where a bias for {size} units belongs; the network was never initialised or is damaged"
+            )
         return b.ravel()
 
     def _link(self, kind: str, i: int, j: int) -> _Link | None:
@@ -365,7 +396,9 @@ class _Reader:
         if function == "scalprod" and rows != width:
             raise ModelError(f"{path}: scalprod from {width} to {rows} units")
         if not isinstance(W, np.ndarray) or W.dtype != np.float64 or (W.shape != expected and not W.size == rows * width == 0):
-            raise ModelError(f"{path}: {_shape(W)} where {expected[0]}x{expected[1]} weights belong; the network was never trained or is damaged")
+            raise ModelError(
+                f"{path}: {_shape(W)} where {expected[0]}x{expected[1]} weights belong; the network was never trained or is damaged"
+            )
         return _Link(function, W.reshape(expected), source, rows)
 
     def _tapped_input(self, j: int, delays: list[int]) -> tuple[int, int]:

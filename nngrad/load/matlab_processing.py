@@ -49,7 +49,7 @@ def _indices(settings: Settings, names: tuple[str, ...], rows: int) -> np.ndarra
         value = vector(settings, name)
         if value is not None:
             index = value.astype(int) - 1
-            if np.any(index != value - 1) or (index.size and not (0 <= index.min() and index.max() < rows)):
+            if np.any(index != value - 1) or (index.size and not (index.min() >= 0 and index.max() < rows)):
                 raise ModelError(f".{name}: indices outside 1 to {rows}")
             return index
     return None

@@ -1,0 +1,41 @@
+"""One activation, unit by unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nngrad.activations import Activation
+from nngrad.layers.shared import expect, weighted_gram
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Elementwise:
+    """y = f(x), one activation for all units; params are numbers, or arrays (in,) with a number for each unit."""
+
+    activation: Activation
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def size(self, n: int) -> int:
+        names = {name for name, _ in self.activation.params}
+        expect(set(self.params) == names, f"{self.activation.name} takes the parameters {sorted(names)}, not {sorted(self.params)}")
+        expect(all(np.shape(p) in ((), (n,)) for p in self.params.values()), f"parameters of {self.activation.name} don't take {n} inputs")
+        return n
+
+    def forward(self, x: Array) -> Array:
+        return self.activation.value(x, self.params)
+
+    def jvp(self, x: Array, y: Array, T: Array) -> Array:
+        return T * self.activation.slope(x, y, self.params)
+
+    def vjp(self, x: Array, y: Array, G: Array) -> Array:
+        return G * self.activation.slope(x, y, self.params)
+
+    def curvature(self, x: Array, y: Array, G: Array, T: Array) -> Array | None:
+        if self.activation.piecewise_linear or self.activation.flat:
+            return None
+        return weighted_gram(G * self.activation.second(x, y, self.params), T)
