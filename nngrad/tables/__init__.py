@@ -42,3 +42,105 @@ writer(target, fmt=None, *, digits=None, header=None, delimiter=None, name="J")
 
 A format of arrays stores rows as samples, in MATLAB files too: y is (rows, m), J is (rows, m, n).
 """
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nngrad.errors import UsageError
+from nngrad.tables import delimited, npy
+from nngrad.tables.common import Block, Reader, Wanted, Writer, listed
+from nngrad.tables.files import Place, Stream, place
+
+__all__ = ["FORMATS", "READERS", "WRITERS", "Block", "Format", "Reader", "Writer", "reader", "writer"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to read or write tables: what opens it, the suffixes it goes by, and the options it understands."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    open: Callable[..., Any]
+    options: tuple[str, ...] = ()
+    streams: bool = True  # whether it can come from a pipe, or go into one
+
+
+def reader(
+    source: str | os.PathLike[str],
+    fmt: str | None = None,
+    *,
+    size: int | None = None,
+    columns: Sequence[str] | None = None,
+    keep: Sequence[str] = (),
+    by: str | None = None,
+    max_rows: int | None = None,
+    **options: Any,
+) -> Reader:
+    """Open a table for reading: see the module's text."""
+    where = place(source)
+    if by not in (None, "name", "order"):
+        raise UsageError(f"by {by!r}: name and order are possible")
+    wanted = Wanted(size, None if columns is None else tuple(columns), tuple(keep), by, max_rows)
+    if where.is_stream and fmt is None:
+        where = where._replace(opened=where.stream())
+        fmt = _sniffed(where.stream())
+    found = _chosen(READERS, where, fmt, options)
+    opened: Reader = found.open(where, wanted, **_given(options))
+    return opened
+
+
+def writer(target: str | os.PathLike[str], fmt: str | None = None, *, name: str | None = None, **options: Any) -> Writer:
+    """Open a table for writing: see the module's text."""
+    where = place(target)
+    found = _chosen(WRITERS, where, fmt or ("csv" if where.is_stream else None), options)
+    if "name" in found.options:
+        options["name"] = name
+    opened: Writer = found.open(where, **_given(options))
+    return opened
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _chosen(formats: tuple[Format, ...], where: Place, fmt: str | None, options: dict[str, Any]) -> Format:
+    path = where.path.lower()
+    fitting = [f for f in formats if (f.name == fmt.lower() if fmt else path.removesuffix(".gz").endswith(f.suffixes))]
+    known = [f.name for f in formats]
+    if not fitting and fmt:
+        raise UsageError(f"format {fmt!r}: {listed(known, 20)} are possible")
+    if not fitting:
+        raise UsageError(f"{where.path}: its suffix doesn't tell the format; name it, one of {listed(known, 20)}")
+    unknown = [name for name in _given(options) if name not in fitting[0].options]
+    if unknown:
+        raise UsageError(f"{where.path}: {listed(unknown)} means nothing for {fitting[0].name}; leave it out")
+    if where.is_stream and not fitting[0].streams:
+        raise UsageError(f"{where.path}: {fitting[0].name} can't go through a pipe; {listed([f.name for f in formats if f.streams])} can")
+    return fitting[0]
+
+
+def _sniffed(stream: Stream) -> str:
+    """The format that the first bytes tell."""
+    start = stream.peek(6)
+    return "npy" if start == npy.MAGIC else "ndjson" if start.lstrip()[:1] == b"{" else "csv"
+
+
+READERS = (
+    Format("csv", (".csv", ".txt", ".dat"), delimited.read_csv, ("header", "delimiter")),
+    Format("tsv", (".tsv", ".tab"), delimited.read_tsv, ("header", "delimiter")),
+    Format("npy", (".npy",), npy.read_npy, ("samples",)),
+    Format("npz", (".npz",), npy.read_npz, ("samples",), streams=False),
+)
+
+WRITERS = (
+    Format("csv", (".csv", ".txt", ".dat"), delimited.write_csv, ("header", "delimiter", "digits")),
+    Format("tsv", (".tsv", ".tab"), delimited.write_tsv, ("header", "delimiter", "digits")),
+    Format("npy", (".npy",), npy.NpyWriter),
+    Format("npz", (".npz",), npy.NpzWriter, ("name",), streams=False),
+)
+
+FORMATS = tuple(f.name for f in WRITERS)

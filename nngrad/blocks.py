@@ -1,0 +1,77 @@
+"""Work on blocks in threads: results come in order, and only a bounded window of blocks is in memory.
+
+The one rule: nothing here (and no block boundary anywhere) depends on the number of threads, so the results are the same bits
+for every `threads`. BLAS is held to one thread meanwhile: the blocks are the parallelism.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from typing import Any, TypeVar
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+WINDOW = 2  # blocks in flight beyond one for each thread: hides the writer's and the reader's hiccups
+
+
+def available_threads() -> int:
+    """The number of cores that this process may use."""
+    try:
+        return max(1, len(os.sched_getaffinity(0)))
+    except AttributeError:  # macOS, Windows
+        return os.cpu_count() or 1
+
+
+def ordered(jobs: Iterable[Job], work: Callable[[Job], Result], threads: int | None = None) -> Iterator[Result]:
+    """Yield work(job) for every job, in order; `work` runs in threads, `jobs` is drawn from in the calling thread.
+
+    The first failure in the order of the jobs is the one that is raised, whether `work` or `jobs` raised it. After a failure, or when the
+    generator is closed, no further job starts and no thread is left.
+    """
+    threads = threads or available_threads()
+    with _one_blas_thread():
+        if threads == 1:
+            yield from map(work, jobs)
+        else:
+            yield from _pooled(iter(jobs), work, threads)
+
+
+def _pooled(jobs: Iterator[Job], work: Callable[[Job], Result], threads: int) -> Iterator[Result]:
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="nngrad")
+    pending: deque[Future[Result]] = deque()
+    failure: BaseException | None = None
+    try:
+        while True:
+            try:
+                pending.append(pool.submit(work, next(jobs)))
+            except StopIteration:
+                break
+            except Exception as error:  # blocks drawn before this one come first, and may hold an earlier failure
+                failure = error
+                break
+            if len(pending) >= threads + WINDOW:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+        if failure is not None:
+            raise failure
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@cache
+def _blas() -> Any:
+    """Finding the BLAS libraries takes milliseconds, so it is done once, and only when blocks are worked on."""
+    import numpy  # noqa: F401  (its BLAS has to be loaded to be found)
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def _one_blas_thread() -> Any:
+    return _blas().limit(limits=1, user_api="blas")

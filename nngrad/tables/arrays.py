@@ -1,0 +1,98 @@
+"""Tables that are one array: which way its samples stand, and its rows in blocks; for npy, npz, mat and h5.
+
+The rule: an array is taken as it stands or turned as a whole, and where both fit the caller has to say which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nngrad.errors import DataError, UsageError
+from nngrad.tables.common import CHUNK_BYTES, Block, Wanted, _count, match
+
+SAMPLES = ("rows", "columns")
+
+
+class Layout(NamedTuple):
+    """How an array holds samples: `rows` samples of `width` numbers, standing in columns if `turned`."""
+
+    rows: int
+    width: int
+    turned: bool
+
+
+def layout(where: str, shape: tuple[int, ...], dtype: Any, wanted: Wanted, samples: str | None, detect: bool = False) -> Layout:
+    """Decide which way the samples stand: `samples`, or what fits wanted.size if `detect`, or rows. DataError if it doesn't fit."""
+    if samples not in (None, *SAMPLES):
+        raise UsageError(f"samples {samples!r}: rows and columns are possible")
+    if dtype.kind not in "fiub":
+        raise DataError(f"{where}: holds {dtype.name if dtype.names is None else 'records'}, not real numbers; save it as double")
+    if len(shape) == 1:
+        shape = (shape[0], 1) if wanted.size in (1, None) else (1, shape[0])
+        samples, detect = "rows", False
+    if len(shape) != 2:
+        raise DataError(f"{where}: has shape {_by(shape)}; a table has rows and columns")
+    if samples is None and detect:
+        samples = _detected(where, shape, wanted.size)
+    turned = samples == "columns"
+    rows, width = shape[::-1] if turned else shape
+    if wanted.size is not None and width != wanted.size:
+        other = f"; its samples seem to stand in {SAMPLES[not turned]}: say so with samples" if rows == wanted.size else ""
+        raise DataError(f"{where}: has shape {_by(shape)}, that is {_count(width, 'column')} where {wanted.size} are needed{other}")
+    return Layout(rows, width, turned)
+
+
+def _detected(where: str, shape: tuple[int, ...], size: int | None) -> str:
+    if size is None or shape[0] != shape[1]:
+        return "columns" if shape[0] == size else "rows"
+    if size == 1:
+        return "rows"
+    raise DataError(f"{where}: is square ({_by(shape)}), so its samples may stand in rows or in columns; say which with samples")
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def rows_per_chunk(width: int, wanted: Wanted) -> int:
+    """Rows for about a MiB of numbers; depends on the table and the network alone."""
+    fitting = max(1, CHUNK_BYTES // (8 * max(1, width)))
+    return fitting if wanted.max_rows is None else max(1, min(fitting, wanted.max_rows))
+
+
+class ArrayReader:
+    """The rows of anything that can be sliced: an array in memory, a memory map, an HDF5 data set."""
+
+    names: tuple[str, ...] | None = None
+    keep: tuple[str, ...] = ()
+
+    def __init__(self, where: str, array: Any, how: Layout, wanted: Wanted, file: Any = None, notes: tuple[str, ...] = ()) -> None:
+        match(where, None, how.width, wanted)
+        self._array, self._how, self._file = array, how, file
+        self._step = rows_per_chunk(how.width, wanted)
+        self._read = 0
+        self.count: int | None = how.rows
+        self.notes = notes
+
+    @property
+    def progress(self) -> float | None:
+        return min(1.0, self._read / max(1, self._how.rows))
+
+    def chunks(self) -> Iterator[slice]:
+        for start in range(0, self._how.rows, self._step):
+            self._read = min(self._how.rows, start + self._step)
+            yield slice(start, self._read)
+
+    def parse(self, chunk: slice) -> Block:
+        part = self._array[:, chunk].T if self._how.turned else self._array[chunk]
+        return Block(np.array(part, dtype=np.float64, order="C").reshape(-1, self._how.width), ())
+
+    def __enter__(self) -> ArrayReader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._file is not None:
+            self._file.close()

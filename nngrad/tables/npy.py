@@ -1,0 +1,236 @@
+"""NumPy's .npy and .npz: streamed in and out; the one rule: nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, NamedTuple, cast
+
+import numpy as np
+
+from nngrad.errors import DataError
+from nngrad.tables.arrays import ArrayReader, Layout, layout, rows_per_chunk
+from nngrad.tables.common import Block, Kept, Reader, Wanted, listed, match, numbers_only
+from nngrad.tables.files import Output, Place, Stream
+
+MAGIC = b"\x93NUMPY"
+
+
+class Header(NamedTuple):
+    """What stands before the numbers."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype[Any]
+    length: int
+
+
+class NpyReader:
+    """Rows of a C-ordered array, read from front to back: a file, a pipe, or a member of an .npz file."""
+
+    names: tuple[str, ...] | None = None
+    keep: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, where: str, stream: Stream, dtype: np.dtype[Any], how: Layout, wanted: Wanted) -> None:
+        match(where, None, how.width, wanted)
+        self._where, self._stream, self._dtype, self._how = where, stream, dtype, how
+        self._step = rows_per_chunk(how.width, wanted)
+        self._read = 0
+        self.count: int | None = how.rows
+
+    @property
+    def progress(self) -> float | None:
+        return min(1.0, self._read / max(1, self._how.rows))
+
+    def chunks(self) -> Iterator[bytes]:
+        row = self._how.width * self._dtype.itemsize
+        while self._read < self._how.rows:
+            rows = min(self._step, self._how.rows - self._read)
+            data = self._stream.read(rows * row)
+            if len(data) < rows * row:
+                raise DataError(
+                    f"{self._where}: ends after {self._read + len(data) // max(1, row)} of {self._how.rows} rows; it was cut short"
+                )
+            self._read += rows
+            yield data
+
+    def parse(self, chunk: bytes) -> Block:
+        return Block(np.frombuffer(chunk, self._dtype).reshape(-1, self._how.width).astype(np.float64, copy=False), ())
+
+    def __enter__(self) -> NpyReader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
+
+
+def read_npy(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
+    """Rows of an .npy file; columns stored one after another (MATLAB, Fortran) are memory-mapped."""
+    return _opened(place.stream(), place.label, None if place.is_stream else place.path, wanted, samples)
+
+
+def read_npz(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
+    """Rows of one array of an .npz file: `file.npz:key`, or the only one there is."""
+    try:
+        archive = zipfile.ZipFile(place.path)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DataError(f"{place.path}: can't be read as npz: {error}") from error
+    keys = [name.removesuffix(".npy") for name in archive.namelist()]
+    if place.name is None and len(keys) != 1:
+        raise DataError(f"{place.path}: holds {len(keys)} arrays ({listed(keys)}); choose one with {place.path}:NAME")
+    key = keys[0] if place.name is None else place.name
+    if key not in keys:
+        raise DataError(f"{place.path}: has no array {key}; it has {listed(keys)}")
+    stream = place.stream()
+    stream.through(cast(BinaryIO, archive.open(archive.namelist()[keys.index(key)])), archive)
+    return _opened(stream, f"{place.path}:{key}", None, wanted, samples)
+
+
+def _opened(stream: Stream, where: str, path: str | None, wanted: Wanted, samples: str | None) -> Reader:
+    try:
+        header = _header(stream, where)
+        how = layout(where, header.shape, header.dtype, wanted, samples)
+        if not header.fortran and not how.turned:
+            return NpyReader(where, stream, header.dtype, how, wanted)
+        array = _mapped(stream, where, path, header)
+        return ArrayReader(where, array, how, wanted, stream)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _header(stream: Stream, where: str) -> Header:
+    start = stream.peek(12)
+    if start[:6] != MAGIC or len(start) < 12:
+        raise DataError(f"{where}: is not an npy file")
+    size = 10 + int.from_bytes(start[8:10], "little") if start[6] == 1 else 12 + int.from_bytes(start[8:12], "little")
+    if size > 1 << 16:
+        raise DataError(f"{where}: its header is damaged")
+    text = io.BytesIO(stream.read(size))
+    try:
+        version = np.lib.format.read_magic(text)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(text)
+    except (ValueError, TypeError, SyntaxError) as error:
+        raise DataError(f"{where}: its header is damaged: {str(error).splitlines()[0]}") from error
+    return Header(shape, fortran and len(shape) > 1, dtype, size)
+
+
+def _mapped(stream: Stream, where: str, path: str | None, header: Header) -> Any:
+    size = math.prod(header.shape) * header.dtype.itemsize
+    order: Any = "F" if header.fortran else "C"
+    if path is not None:
+        if os.path.getsize(path) < header.length + size:
+            raise DataError(f"{where}: holds fewer numbers than its header promises ({header.shape}); it was cut short")
+        return np.memmap(path, header.dtype, "r", header.length, header.shape, order) if size else np.empty(header.shape)
+    data = stream.read(size)
+    if len(data) < size:
+        raise DataError(f"{where}: holds fewer numbers than its header promises ({header.shape}); it was cut short")
+    return np.frombuffer(data, header.dtype).reshape(header.shape, order=order)
+
+
+class NpyWriter:
+    """Rows as (rows, *shape) float64 in one .npy file; where the number of rows is not known, the header is written last."""
+
+    def __init__(self, place: Place) -> None:
+        self._out = Output(place.path)
+        self._rows: int | None = None
+        self._written = 0
+        self._shape: tuple[int, ...] = ()
+        self._spool: Any = None
+
+    def begin(
+        self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
+    ) -> None:
+        numbers_only("npy", keep)
+        self._shape, self._rows = shape or (len(columns),), rows
+        if rows is None and self._out.final is None:  # what went into a pipe can't be changed: keep it back until the end
+            self._spool = tempfile.TemporaryFile()  # noqa: SIM115
+        else:
+            self._out.file.write(header((rows or 0, *self._shape)))
+
+    def format(self, values: np.ndarray, kept: Kept = ()) -> np.ndarray:
+        return np.ascontiguousarray(values, "<f8").reshape(len(values), *self._shape)
+
+    def write(self, piece: np.ndarray) -> None:
+        (self._spool or self._out.file).write(piece.data if piece.size else b"")
+        self._written += len(piece)
+
+    def finish(self) -> None:
+        """Put the true number of rows into the header."""
+        start = header((self._written, *self._shape))
+        if self._spool is not None:
+            self._out.file.write(start)
+            self._spool.seek(0)
+            shutil.copyfileobj(self._spool, self._out.file, 1 << 20)
+        elif self._rows != self._written:
+            if self._out.final is None:
+                raise RuntimeError(f"{self._written} rows written where {self._rows} were announced")
+            self._out.file.seek(0)
+            self._out.file.write(start)
+
+    def __enter__(self) -> NpyWriter:
+        return self
+
+    def __exit__(self, kind: object, *error: object) -> None:
+        try:
+            if kind is None:
+                self.finish()
+                self._out.commit()
+        finally:
+            if self._spool is not None:
+                self._spool.close()
+            self._out.abandon()
+
+
+class NpzWriter:
+    """Rows as one array of an .npz file, not compressed."""
+
+    def __init__(self, place: Place, name: str = "J") -> None:
+        self._name = place.name or name
+        self._out = Output(place.path)
+        self._array = tempfile.TemporaryFile(dir=os.path.dirname(self._out.path))  # noqa: SIM115
+        self._shape: tuple[int, ...] = ()
+        self._written = 0
+
+    def begin(
+        self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
+    ) -> None:
+        numbers_only("npz", keep)
+        self._shape = shape or (len(columns),)
+
+    def format(self, values: np.ndarray, kept: Kept = ()) -> np.ndarray:
+        return np.ascontiguousarray(values, "<f8").reshape(len(values), *self._shape)
+
+    def write(self, piece: np.ndarray) -> None:
+        self._array.write(piece.data if piece.size else b"")
+        self._written += len(piece)
+
+    def __enter__(self) -> NpzWriter:
+        return self
+
+    def __exit__(self, kind: object, *error: object) -> None:
+        try:
+            if kind is None:
+                self._array.seek(0)
+                member = zipfile.ZipInfo(f"{self._name}.npy")  # of 1980: the same bytes every time
+                with zipfile.ZipFile(self._out.file, "w") as archive, archive.open(member, "w", force_zip64=True) as file:
+                    file.write(header((self._written, *self._shape)))
+                    shutil.copyfileobj(self._array, file, 1 << 20)
+                self._out.commit()
+        finally:
+            self._array.close()
+            self._out.abandon()
+
+
+def header(shape: tuple[int, ...]) -> bytes:
+    """The header of a C-ordered float64 array: of the same length for any number of rows."""
+    text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape!r}, }}"
+    size = 128 * math.ceil((len(text) + 11 + 20) / 128)
+    return MAGIC + b"\1\0" + (size - 10).to_bytes(2, "little") + text.ljust(size - 11).encode() + b"\n"
