@@ -1,0 +1,28 @@
+"""`nngrad info`: what a model file holds."""
+
+from __future__ import annotations
+
+import click
+
+from nngrad.cli.options import model_options
+
+
+@click.command(short_help="Show what a model file holds.")
+@model_options
+@click.option("--json", "as_json", is_flag=True, help="Write JSON: {file, container, created, networks: [...]}.")
+def info(model: str, network: str | None, quiet: bool, as_json: bool) -> None:
+    """\b
+    Example: nngrad info sample_models/fitnet.mat
+
+    Show what MODEL holds: where the network stands in the file, its inputs and outputs with their ranges in training, its layers and
+    processing steps, and the steps that nngrad computes. Of a file with several networks it shows the list.
+    """
+    from nngrad.cli import report
+
+    described = report.describe(model, network)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(described, indent=2, allow_nan=False))
+    else:
+        click.echo(report.text(described))

@@ -1,0 +1,86 @@
+"""Options that commands share, as decorators. Their one rule: what is asked for becomes one value, `Asked`; nothing is done here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FORMATS = ("csv", "tsv", "ndjson", "parquet", "npy", "npz", "mat", "h5")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Where rows come from and where they go, as the user wrote it."""
+
+    inputs: tuple[str, ...]
+    output: str | None
+    format: str | None
+    keep: tuple[str, ...]
+    digits: int | None
+    header: bool | None
+    delimiter: str | None
+    samples: str | None
+    by: str | None
+    threads: int | None
+    quiet: bool
+
+
+class Listed(click.ParamType):
+    """Names or numbers with commas between them."""
+
+    name = "list"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        parts = value if isinstance(value, tuple) else tuple(part.strip() for part in value.split(","))
+        if not all(parts):
+            self.fail(f"{value!r} has an empty entry; separate names or numbers by single commas", param, ctx)
+        return parts
+
+
+def model_options(command: F) -> F:
+    """MODEL, --network, --quiet, --debug."""
+    for decorate in reversed(MODEL_OPTIONS):
+        command = decorate(command)
+    return command
+
+
+def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Everything about tables; the command gets it as `asked`."""
+
+    def collected(quiet: bool, **values: Any) -> Any:
+        names = Asked.__dataclass_fields__.keys() - {"quiet"}
+        asked = Asked(quiet=quiet, **{name: values.pop(name) for name in names})
+        return command(asked=asked, **values)
+
+    collected.__doc__ = command.__doc__
+    decorated: Any = collected
+    decorated.__click_params__ = getattr(command, "__click_params__", [])
+    for decorate in reversed(TABLE_OPTIONS):
+        decorated = decorate(decorated)
+    return decorated
+
+
+MODEL_OPTIONS = (
+    click.argument("model"),
+    click.option("--network", metavar="PATH", help="Which network of the file, by its path in it, such as values.net."),
+    click.option("-q", "--quiet", is_flag=True, help="Nothing on standard error unless it fails."),
+    click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."),
+)
+
+TABLE_OPTIONS = (
+    click.option("-i", "--input", "inputs", metavar="FILE", multiple=True, help="Rows to read, a quoted pattern, or - ; may be repeated."),
+    click.option("-o", "--output", metavar="FILE", help="File to write, or a folder/ for several inputs; else standard output."),
+    click.option("--format", type=click.Choice(FORMATS), help="Format to write; else the suffix decides, else csv."),
+    click.option("--keep", type=Listed(), default=(), metavar="NAMES", help="Columns of the input to pass through, such as id,date."),
+    click.option("--digits", type=click.IntRange(1, 17), metavar="N", help="Significant digits; else the shortest exact text."),
+    click.option("--header/--no-header", default=None, help="Whether the input's first line has names; else found out."),
+    click.option("--delimiter", metavar="C", help="Between the input's columns: one character, tab or blanks; else found out."),
+    click.option("--samples", type=click.Choice(("rows", "columns")), help="Where the samples of a matrix stand (mat, h5, npy, npz)."),
+    click.option("--by", type=click.Choice(("name", "order")), help="Match the input's columns by name or by order; else found out."),
+    click.option("--threads", type=click.IntRange(1), metavar="N", help="Cores to use; the output is the same for any number."),
+)

@@ -1,0 +1,30 @@
+"""`nngrad predict`: the outputs of a network for rows of inputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from nngrad.cli.options import Asked, Listed, model_options, table_options
+
+
+@click.command(short_help="Write the outputs y of a network.")
+@table_options
+@click.option("--of", type=Listed(), metavar="NAMES", help="Outputs to write: names, or numbers from 1, with commas.")
+@model_options
+def predict(model: str, network: str | None, asked: Asked, of: tuple[str, ...] | None) -> Any:
+    """\b
+    Example: nngrad predict sample_models/fitnet.mat -i sample_models/fitnet_x.csv
+
+    Write the outputs y of MODEL for every row of the input: one row a sample, one column an output, in the units of the training data.
+
+    Columns are matched by name where the model and the input both name them, and taken in order otherwise. Without -i, rows are read
+    from standard input.
+    """
+    from nngrad import load
+    from nngrad.cli.output import write_results
+    from nngrad.cli.results import outputs
+
+    net = load(model, network=network)
+    return write_results(net, asked, outputs(net, of))

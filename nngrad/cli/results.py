@@ -1,0 +1,96 @@
+"""What the commands write for every row. The one rule: a result is names and a function of a block of rows; it knows no files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nngrad.errors import UsageError
+from nngrad.network import Network
+
+Array = np.ndarray
+Kept = tuple[list[str | None], ...]
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Names of the columns, the shape of one row's numbers, and the numbers themselves for a block of rows."""
+
+    name: str
+    columns: Names
+    shape: tuple[int, ...]
+    numbers: Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class LongResult:
+    """A Jacobian with a line for each number; the row, the output and the input go along as text."""
+
+    outputs: Names
+    inputs: Names
+    numbers: Callable[[Array], Array]
+
+    def lines(self, first: int, J: Array, kept: Kept) -> tuple[Array, Kept]:
+        """The values (lines, 1) and the columns before them: row, kept columns, output, input."""
+        each = len(self.outputs) * len(self.inputs)
+        rows = [str(k) for k in range(first, first + len(J)) for _ in range(each)]
+        outputs = [name for name in self.outputs for _ in self.inputs] * len(J)
+        inputs = [*self.inputs] * (len(self.outputs) * len(J))
+        return J.reshape(-1, 1), (rows, *([text for text in column for _ in range(each)] for column in kept), outputs, inputs)
+
+
+Wanted = Callable[[Names | None], Result | LongResult]  # a result for the names that a table gives to the inputs
+
+
+def outputs(net: Network, of: Names | None) -> Wanted:
+    """y, or the outputs called `of`."""
+    chosen = _chosen_outputs(net, of)
+    columns = tuple(net.output_names[i] for i in chosen)
+    return lambda _: Result("y", columns, (len(chosen),), net if of is None else lambda x: net(x)[:, chosen])
+
+
+def jacobian(net: Network, of: Names | None, wrt: Names | None, with_outputs: bool, long: bool) -> Wanted:
+    """J of the outputs `of` with respect to the inputs `wrt`; names of both the model and the table are understood."""
+    rows = _chosen_outputs(net, of)
+    of_names = tuple(net.output_names[i] for i in rows)
+
+    def result(table: Names | None) -> Result | LongResult:
+        columns = _chosen_inputs(net, table, wrt)
+        wrt_names = tuple((table or net.input_names)[j] for j in columns)
+        names = tuple(f"d{y}/d{x}" for y in of_names for x in wrt_names)
+
+        def derivatives(x: Array) -> Array:
+            return net.jacobian(x, rows, columns)
+
+        def both(x: Array) -> Array:
+            y, J = net.value_and_jacobian(x, rows, columns)
+            return np.concatenate([y, J.reshape(len(J), -1)], axis=1)
+
+        if long:
+            return LongResult(of_names, wrt_names, derivatives)
+        if with_outputs:
+            return Result("yJ", (*of_names, *names), (len(rows) + len(names),), both)
+        return Result("J", names, (len(rows), len(columns)), derivatives)
+
+    return result
+
+
+def _chosen_outputs(net: Network, names: Names | None) -> tuple[int, ...]:
+    return tuple(range(net.output_size)) if names is None else net.indices_of_outputs(names)
+
+
+def _chosen_inputs(net: Network, table: Names | None, names: Names | None) -> tuple[int, ...]:
+    """By the names of the model, by those of the table, or by number."""
+    if names is None:
+        return tuple(range(net.input_size))
+    if table is None:
+        return net.indices_of_inputs(names)
+    with contextlib.suppress(UsageError):
+        return net.indices_of_inputs(names)
+    rest = iter(table)
+    called = replace(net, inputs=tuple(replace(port, columns=tuple(next(rest) for _ in port.columns)) for port in net.inputs))
+    return called.indices_of_inputs(names)
