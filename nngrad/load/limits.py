@@ -15,12 +15,11 @@ DEPTH = 60  # cells in structs in cells ...
 DIMENSIONS = 32  # of one array: NumPy 1 knows no more
 EXTENT = 2**62  # product of the nonzero dimensions, so that NumPy accepts the shape even of an empty array
 SPARSE_FILL = 16_000_000  # entries of a sparse matrix that is filled
-FILE_BYTES = 4 * 1024**3  # files larger than this aren't opened
+FILE_BYTES = 2 * 1024**3  # files larger than this aren't opened
 TEXT_BYTES = 64 * 1024**2  # MATLAB source and Octave text
-JSON_BYTES = 64 * 1024**2  # config.json of a Keras file
+JSON_BYTES = 8 * 1024**2  # config.json of a Keras file
 JSON_DEPTH = 200
 HDF5_OBJECTS = 100_000  # groups, datasets and references that are opened: each takes tens of microseconds
-ATTRIBUTE_BYTES = 64 * 1024**2
 
 ADVICE = "save the network alone into a file of its own, e.g. save('net.mat', 'net')"
 
