@@ -53,25 +53,32 @@ def depends(net: Network) -> bool:
 # one step of a pass
 
 
-def _argument(step: Step, known: Sequence[Any]) -> Any:
+def _read(step: Step, known: Sequence[Any] | Pass) -> Any:
+    """What a step reads: values, or tangents by value."""
     return tuple(known[s] for s in step.sources) if isinstance(step.layer, JOINS) else known[step.sources[0]]
 
 
 def _push(step: Step, known: Sequence[Any], tangents: Pass) -> None:
-    T = tuple(tangents[s] for s in step.sources) if isinstance(step.layer, JOINS) else tangents[step.sources[0]]
-    tangents[step.target] = step.layer.jvp(_argument(step, known), known[step.target], T)
+    tangents[step.target] = step.layer.jvp(_read(step, known), known[step.target], _read(step, tangents))
 
 
 def _pull(step: Step, known: Sequence[Any], cotangents: Pass) -> None:
     G = cotangents[step.target]
-    parts = step.layer.vjp(_argument(step, known), known[step.target], G)
+    parts = step.layer.vjp(_read(step, known), known[step.target], G)
     for source, part in zip(step.sources, parts if isinstance(step.layer, JOINS) else (parts,), strict=True):
         cotangents[source] = cotangents[source] + part if source in cotangents else part
 
 
+class Half(NamedTuple):
+    """One direction of a plan: `seeds` is what does not depend on the rows, `steps` is what is left, in the order it runs."""
+
+    steps: tuple[Step, ...]
+    seeds: Pass
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How dy[of]/dx[wrt] is computed. `seeds` is what does not depend on the rows; `steps` is what is left, in the order it runs."""
+    """How dy[of]/dx[wrt] is computed: forwards, or where that is cheaper backwards."""
 
     of: tuple[int, ...]
     wrt: tuple[int, ...]
@@ -79,8 +86,8 @@ class Plan:
     outputs: int
     reverse: bool
     every: tuple[Step, ...]  # all steps, in evaluation order, linear runs multiplied together
-    steps: tuple[Step, ...]
-    seeds: Pass
+    forward: Half
+    backward: Half
 
     @classmethod
     def of_network(cls, net: Network, of: tuple[int, ...], wrt: tuple[int, ...]) -> Plan:
@@ -88,9 +95,8 @@ class Plan:
         n, m, last = net.input_size, net.output_size, len(net.layers)
         forward = _partial_forward(every, np.eye(n)[list(wrt)][:, None, :], len(net.sizes))
         backward = _partial_backward(every, np.eye(m)[list(of)][:, None, :], last, len(net.sizes))
-        reverse = _cost(backward[0], len(of), net) <= _cost(forward[0], len(wrt), net)
-        steps, seeds = backward if reverse else forward
-        return cls(of, wrt, n, m, reverse, every, steps, seeds)
+        reverse = _cost(backward.steps, len(of), net) <= _cost(forward.steps, len(wrt), net)
+        return cls(of, wrt, n, m, reverse, every, forward, backward)
 
     def jacobian(self, known: Sequence[Array], J: Array) -> None:
         """Writes dy[of]/dx[wrt] of the rows into J (N, m', n')."""
@@ -101,15 +107,31 @@ class Plan:
                 self._forward(known, J)
 
     def _forward(self, known: Sequence[Array], J: Array) -> None:
-        tangents = dict(self.seeds)
-        for step in self.steps:
-            _push(step, known, tangents)
+        tangents = self._tangents(known)
         last = len(known) - 1
         J[...] = tangents[last][:, :, self.of].transpose(1, 2, 0) if last in tangents else 0.0
 
+    def _tangents(self, known: Sequence[Array]) -> Pass:
+        tangents = dict(self.forward.seeds)
+        for step in self.forward.steps:
+            _push(step, known, tangents)
+        return tangents
+
+    def hessian(self, known: Sequence[Array], H: Array) -> None:
+        """Writes d2y[of]/dx[wrt]dx[wrt] of the rows into H (N, m', n', n'): the sum over layers of their curvature."""
+        H[...] = 0.0
+        with np.errstate(all="ignore"):
+            tangents, cotangents = self._tangents(known), dict(self.backward.seeds)
+            for step in self.backward.steps:
+                if not isinstance(step.layer, LINEAR):
+                    T = _read(step, tangents)
+                    part = step.layer.curvature(_read(step, known), known[step.target], cotangents[step.target], T, T)
+                    if part is not None:
+                        H += part
+                _pull(step, known, cotangents)
+
     def _backward(self, known: Sequence[Array], J: Array) -> None:
-        cotangents = dict(self.seeds)
-        steps = self.steps
+        cotangents, steps = dict(self.backward.seeds), self.backward.steps
         direct = bool(steps) and isinstance(steps[-1].layer, Affine) and steps[-1].sources == (0,) and 0 not in cotangents
         direct = direct and not any(0 in s.sources for s in steps[:-1])
         for step in steps[:-1] if direct else steps:
@@ -143,6 +165,25 @@ def vjp(plan: Plan, known: Sequence[Array], G: Array) -> Array:
     return np.broadcast_to(cotangents[0], (len(G), len(known[0]), plan.size))
 
 
+def hvp(plan: Plan, known: Sequence[Array], G: Array, V: Array) -> Array:
+    """The derivative of the gradient w'J along v, for one w (1, N or 1, m) and one v (1, N or 1, n) -> (N, n), without an n x n matrix."""
+    H = np.zeros((len(known[0]), plan.size))
+    with np.errstate(all="ignore"):
+        tangents, along = plan._tangents(known), {0: V}
+        for step in plan.every:
+            _push(step, known, along)
+        cotangents = {len(known) - 1: G}
+        for step in reversed(plan.every):
+            if step.target in cotangents:
+                if not isinstance(step.layer, LINEAR):
+                    args = _read(step, known), known[step.target], cotangents[step.target], _read(step, tangents), _read(step, along)
+                    part = step.layer.curvature(*args)
+                    if part is not None:
+                        H += part[:, 0, :, 0]
+                _pull(step, known, cotangents)
+    return H
+
+
 # making a plan
 
 
@@ -172,7 +213,7 @@ def _worth(a: Any, b: Any, net: Network, sources: tuple[int, ...], target: int) 
     return sizes[0] * sizes[2] <= 1.5 * apart
 
 
-def _partial_forward(every: tuple[Step, ...], seed: Array, count: int) -> tuple[tuple[Step, ...], Pass]:
+def _partial_forward(every: tuple[Step, ...], seed: Array, count: int) -> Half:
     """Runs what is the same for all rows of the tangent pass; returns the steps left and the tangents they start from."""
     tangents: Pass = {0: seed}
     left = []
@@ -183,10 +224,10 @@ def _partial_forward(every: tuple[Step, ...], seed: Array, count: int) -> tuple[
         else:
             left.append(step)
     needed = {s for step in left for s in step.sources} | {count - 1}
-    return tuple(left), {k: T for k, T in tangents.items() if k in needed}
+    return Half(tuple(left), {k: T for k, T in tangents.items() if k in needed})
 
 
-def _partial_backward(every: tuple[Step, ...], seed: Array, last: int, count: int) -> tuple[tuple[Step, ...], Pass]:
+def _partial_backward(every: tuple[Step, ...], seed: Array, last: int, count: int) -> Half:
     """Runs what is the same for all rows of the cotangent pass; returns the steps left, last layer first, and their seeds."""
     cotangents: Pass = {last: seed}
     left: list[Step] = []
@@ -201,7 +242,7 @@ def _partial_backward(every: tuple[Step, ...], seed: Array, last: int, count: in
             left.append(step)
             waiting.update(step.sources)
     needed = {step.target for step in left} | {0}
-    return tuple(left), {k: G for k, G in cotangents.items() if k in needed}
+    return Half(tuple(left), {k: G for k, G in cotangents.items() if k in needed})
 
 
 def _cost(steps: tuple[Step, ...], k: int, net: Network) -> int:

@@ -197,6 +197,35 @@ class Network:
         self._over_blocks(len(rows), work)
         return out[0] if single else out
 
+    def hessian(self, x: Any, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None) -> np.ndarray:
+        """H (N, m, n, n), or (m, n, n) for one row: H[s, i, j, k] = d2y_i/dx_j dx_k, symmetric to the last bit.
+
+        At a kink of a piecewise function the second derivative is taken as 0.
+        """
+        rows, single = self._rows(x)
+        plan = self.plan(of, wrt)
+        H = np.empty((len(rows), len(plan.of), len(plan.wrt), len(plan.wrt)))
+
+        def work(part: slice) -> None:
+            plan.hessian(derive.values(self, rows[part]), H[part])
+
+        numbers = len(plan.wrt) * max(len(plan.of) * len(plan.wrt), max(self.sizes))
+        self._over_blocks(len(rows), work, max(1, min(self.block_rows, 4 * BLOCK_NUMBERS // max(numbers, 1))))
+        return H[0] if single else H
+
+    def hvp(self, x: Any, w: Any, v: Any) -> np.ndarray:
+        """The Hessian of the outputs weighted by w, times v, without the Hessian: w (m,) or (N, m), v (n,) or (N, n) -> (N, n)."""
+        rows, single = self._rows(x)
+        weights, tangent = self._directions(w, len(rows), self.output_size, "w"), self._directions(v, len(rows), self.input_size, "v")
+        plan, out = self.plan(), np.empty((len(rows), self.input_size))
+
+        def work(part: slice) -> None:
+            one = [(a[part] if len(a) > 1 else a)[None] for a in (weights, tangent)]
+            out[part] = derive.hvp(plan, derive.values(self, rows[part]), *one)
+
+        self._over_blocks(len(rows), work)
+        return out[0] if single else out
+
     def plan(self, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None) -> derive.Plan:
         """How derivatives of the chosen outputs with respect to the chosen inputs are computed; made once and kept."""
         chosen = (
@@ -232,12 +261,13 @@ class Network:
             raise DataError(f"{name} has the shape {np.shape(v)}; it takes ({size},) or ({rows}, {size})")
         return np.atleast_2d(V)
 
-    def _over_blocks(self, rows: int, work: Callable[[slice], None]) -> None:
-        if rows <= self.block_rows:
+    def _over_blocks(self, rows: int, work: Callable[[slice], None], size: int | None = None) -> None:
+        size = size or self.block_rows
+        if rows <= size:
             return work(slice(0, rows))
         from nngrad import blocks
 
-        parts = (slice(k, min(k + self.block_rows, rows)) for k in range(0, rows, self.block_rows))
+        parts = (slice(k, min(k + size, rows)) for k in range(0, rows, size))
         for _ in blocks.ordered(parts, work):
             pass
         return None

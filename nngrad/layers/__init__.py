@@ -9,8 +9,8 @@ Rows are samples. The letters are always the same:
     forward(x) -> y                              the layer itself
     jvp(x, y, T) -> (k, N, out)                  tangents carried on:   T @ J'
     vjp(x, y, G) -> (m, N, in)                   cotangents carried back:  G @ J
-    curvature(x, y, G, T) -> (N, m, k, k)        sum over outputs of G times the second derivative along pairs of tangents;
-                                                 None where linear
+    curvature(x, y, G, S, T) -> (N, m, j, k)     sum over outputs of G times the second derivative along S (j) and T (k);
+                                                 None where linear; exactly symmetric where S is T
 
 A kind that joins several values (JOINS) takes a tuple of inputs and of tangents, and returns a tuple of cotangents.
 `size(*inputs)` gives the output size and raises ValueError where the inputs do not fit. No rule changes its arguments.

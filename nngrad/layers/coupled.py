@@ -32,8 +32,9 @@ class Softmax:
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
         return y * self._centered(y, G)
 
-    def curvature(self, x: Array, y: Array, G: Array, T: Array) -> Array:
-        return weighted_gram(y * self._centered(y, G), self._centered(y, T))
+    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array:
+        left = self._centered(y, S)
+        return weighted_gram(y * self._centered(y, G), left, left if S is T else self._centered(y, T))
 
     @staticmethod
     def _centered(y: Array, V: Array) -> Array:
@@ -74,7 +75,7 @@ class Compet:
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
         return self.jvp(x, y, G)
 
-    def curvature(self, x: Array, y: Array, G: Array, T: Array) -> None:
+    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
         return None
 
 
@@ -97,9 +98,10 @@ class NormProd:
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
         return (rows_product(G, self.W) - (G * y).sum(axis=-1, keepdims=True)) / x.sum(axis=1, keepdims=True)
 
-    def curvature(self, x: Array, y: Array, G: Array, T: Array) -> Array:
-        s = x.sum(axis=1)
-        slopes = self.jvp(x, y, T)
-        sums = np.broadcast_to(T.sum(axis=-1), (len(T), len(x)))
-        half = -np.einsum("mno,ano,bn->nmab", np.broadcast_to(G, (len(G), *y.shape)), slopes, sums / s)
-        return half + half.transpose(0, 1, 3, 2)
+    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array:
+        both = self._half(x, y, G, S, T)
+        return both + (both if S is T else self._half(x, y, G, T, S)).swapaxes(2, 3)
+
+    def _half(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array:
+        sums = np.broadcast_to(T.sum(axis=-1), (len(T), len(x))) / x.sum(axis=1)
+        return -np.einsum("mno,ano,bn->nmab", np.broadcast_to(G, (len(G), *y.shape)), self.jvp(x, y, S), sums)

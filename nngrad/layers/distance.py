@@ -34,9 +34,9 @@ class SquaredDistance:
         D = (x[:, None, :] - self.C) * (-2.0 * self.scale[:, None])
         return (G.transpose(1, 0, 2) @ D).transpose(1, 0, 2)
 
-    def curvature(self, x: Array, y: Array, G: Array, T: Array) -> Array:
+    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array:
         weights = (G @ (-2.0 * self.scale))[..., None]
-        return weighted_gram(np.broadcast_to(weights, (len(G), len(x), T.shape[-1])), T)
+        return weighted_gram(np.broadcast_to(weights, (len(G), len(x), T.shape[-1])), S, T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +71,11 @@ class Distance:
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
         return (G.transpose(1, 0, 2) @ self._unit(x, y)).transpose(1, 0, 2)
 
-    def curvature(self, x: Array, y: Array, G: Array, T: Array) -> Array | None:
+    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array | None:
         if self.manhattan:
             return None
         weights = G * np.where(y == 0.0, 0.0, 1.0 / np.where(y == 0.0, 1.0, y))  # sign/z = 1/y
-        along = self.jvp(x, y, T)
+        left = self.jvp(x, y, S)
+        right = left if S is T else self.jvp(x, y, T)
         total = np.broadcast_to(weights.sum(axis=-1, keepdims=True), (*weights.shape[:-1], T.shape[-1]))
-        return weighted_gram(total, T) - weighted_gram(weights, along)
+        return weighted_gram(total, S, T) - weighted_gram(weights, left, right)

@@ -35,7 +35,7 @@ class Elementwise:
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
         return G * self.activation.slope(x, y, self.params)
 
-    def curvature(self, x: Array, y: Array, G: Array, T: Array) -> Array | None:
+    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array | None:
         if self.activation.piecewise_linear or self.activation.flat:
             return None
-        return weighted_gram(G * self.activation.second(x, y, self.params), T)
+        return weighted_gram(G * self.activation.second(x, y, self.params), S, T)

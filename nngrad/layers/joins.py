@@ -32,7 +32,7 @@ class Sum:
     def vjp(self, x: tuple[Array, ...], y: Array, G: Array) -> tuple[Array, ...]:
         return (G,) * len(x)
 
-    def curvature(self, x: tuple[Array, ...], y: Array, G: Array, T: tuple[Array, ...]) -> None:
+    def curvature(self, x: tuple[Array, ...], y: Array, G: Array, S: tuple[Array, ...], T: tuple[Array, ...]) -> None:
         return None
 
 
@@ -53,9 +53,9 @@ class Product:
     def vjp(self, x: tuple[Array, ...], y: Array, G: Array) -> tuple[Array, ...]:
         return tuple(G * _others(x, {i}) for i in range(len(x)))
 
-    def curvature(self, x: tuple[Array, ...], y: Array, G: Array, T: tuple[Array, ...]) -> Array:
+    def curvature(self, x: tuple[Array, ...], y: Array, G: Array, S: tuple[Array, ...], T: tuple[Array, ...]) -> Array:
         pairs = [(i, j) for i in range(len(x)) for j in range(len(x)) if i != j]
-        return sum(weighted_gram(G * _others(x, {i, j}), *_alike(T[i], T[j])) for i, j in pairs)  # type: ignore[return-value]
+        return sum(weighted_gram(G * _others(x, {i, j}), *_alike(S[i], T[j])) for i, j in pairs)  # type: ignore[return-value]
 
 
 def _others(x: tuple[Array, ...], without: set[int]) -> Array:
@@ -94,5 +94,5 @@ class Concatenate:
     def vjp(self, x: tuple[Array, ...], y: Array, G: Array) -> tuple[Array, ...]:
         return tuple(np.split(G, np.cumsum(self.sizes)[:-1], axis=2))
 
-    def curvature(self, x: tuple[Array, ...], y: Array, G: Array, T: tuple[Array, ...]) -> None:
+    def curvature(self, x: tuple[Array, ...], y: Array, G: Array, S: tuple[Array, ...], T: tuple[Array, ...]) -> None:
         return None

@@ -33,7 +33,7 @@ class Affine:
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
         return rows_product(G, self.W)
 
-    def curvature(self, x: Array, y: Array, G: Array, T: Array) -> None:
+    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
         return None
 
 
@@ -61,7 +61,7 @@ class Scale:
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
         return G * self.gain
 
-    def curvature(self, x: Array, y: Array, G: Array, T: Array) -> None:
+    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
         return None
 
 
@@ -88,7 +88,7 @@ class Select:
         g[..., self.index] = G
         return g
 
-    def curvature(self, x: Array, y: Array, G: Array, T: Array) -> None:
+    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
         return None
 
 
@@ -117,7 +117,7 @@ class Place:
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
         return G[..., self.index]
 
-    def curvature(self, x: Array, y: Array, G: Array, T: Array) -> None:
+    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
         return None
 
 
@@ -157,5 +157,5 @@ class FillMissing:
         np.add.at(out, (..., self.source), g)
         return out
 
-    def curvature(self, x: Array, y: Array, G: Array, T: Array) -> None:
+    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
         return None
