@@ -1,0 +1,243 @@
+"""Every layer kind: jvp against differences, vjp against jvp, curvature against differences of vjp, a batch against its rows."""
+
+import numpy as np
+import pytest
+
+from nngrad.activations import BY_NAME
+from nngrad.layers import (
+    JOINS,
+    KINDS,
+    LINEAR,
+    Affine,
+    Compet,
+    Concatenate,
+    Distance,
+    Elementwise,
+    FillMissing,
+    NormProd,
+    Place,
+    Product,
+    Scale,
+    Select,
+    Softmax,
+    SquaredDistance,
+    Sum,
+)
+
+R = np.random.default_rng(5)
+
+
+def normal(*shape):
+    return R.normal(size=shape)
+
+
+EXAMPLES = [
+    ("affine", Affine(normal(3, 4), normal(3)), (4,)),
+    ("scale", Scale(normal(4), normal(4), normal(4)), (4,)),
+    ("select", Select(np.array([2, 0]), 4), (4,)),
+    ("place", Place(np.array([3, 1]), normal(4)), (2,)),
+    (
+        "fixunknowns",
+        FillMissing(np.array([0, 1, 1, 2]), np.array([False, False, True, False]), np.array([False, True, False, False]), normal(4), 3),
+        (3,),
+    ),
+    ("tansig", Elementwise(BY_NAME["tansig"]), (4,)),
+    ("a slope for each unit", Elementwise(BY_NAME["leaky_relu"], {"slope": normal(4)}), (4,)),
+    ("softmax", Softmax(), (4,)),
+    ("compet", Compet(), (4,)),
+    ("squared distance", SquaredDistance(normal(3, 4), R.uniform(0.1, 1, 3)), (4,)),
+    ("dist", Distance(normal(3, 4)), (4,)),
+    ("negdist", Distance(normal(3, 4), -1.0), (4,)),
+    ("mandist", Distance(normal(3, 4), manhattan=True), (4,)),
+    ("normprod", NormProd(normal(3, 4)), (4,)),
+    ("sum", Sum(), (4, 4, 4)),
+    ("product", Product(), (4, 4, 4)),
+    ("concatenate", Concatenate((4, 2)), (4, 2)),
+]
+ALL = pytest.mark.parametrize(("layer", "sizes"), [e[1:] for e in EXAMPLES], ids=[e[0] for e in EXAMPLES])
+N, K, M, H = 5, 3, 2, 1e-5
+
+
+def inputs(sizes, rows=N):
+    r = np.random.default_rng(11)
+    x = [r.uniform(0.4, 2.0, size=(rows, n)) for n in sizes]
+    for v in x:
+        v[:, 0] *= -0.5  # both signs, yet no sum near 0, where normprod has its pole
+    return tuple(x)
+
+
+def arg(layer, values):
+    return values if isinstance(layer, JOINS) else values[0]
+
+
+def parts(layer, g):
+    return g if isinstance(layer, JOINS) else (g,)
+
+
+def stack(k, rows, sizes, seed=3):
+    r = np.random.default_rng(seed)
+    return tuple(r.normal(size=(k, rows, n)) for n in sizes)
+
+
+def test_every_kind_has_an_example():
+    assert {type(e[1]) for e in EXAMPLES} >= {k for k in KINDS if k.__name__ != "Normalize"}
+
+
+@ALL
+def test_jvp_is_the_derivative_along_each_tangent(layer, sizes):
+    x, T = inputs(sizes), stack(K, N, sizes)
+    y = layer.forward(arg(layer, x))
+    found = layer.jvp(arg(layer, x), y, arg(layer, T))
+    for k in range(K):
+        ahead, behind = (layer.forward(arg(layer, tuple(v + s * H * t[k] for v, t in zip(x, T, strict=True)))) for s in (1, -1))
+        np.testing.assert_allclose(np.broadcast_to(found, (K, *y.shape))[k], (ahead - behind) / (2 * H), rtol=1e-7, atol=1e-8)
+
+
+@ALL
+def test_vjp_and_jvp_agree_on_inner_products(layer, sizes):
+    x, T = inputs(sizes), stack(K, N, sizes)
+    y = layer.forward(arg(layer, x))
+    G = stack(M, N, (y.shape[1],), 4)[0]
+    ahead = np.broadcast_to(layer.jvp(arg(layer, x), y, arg(layer, T)), (K, *y.shape))
+    back = parts(layer, layer.vjp(arg(layer, x), y, G))
+    left = np.einsum("mno,kno->nmk", G, ahead)
+    right = sum(np.einsum("mni,kni->nmk", g, t) for g, t in zip(back, T, strict=True))
+    np.testing.assert_allclose(left, right, rtol=1e-12, atol=1e-13)
+
+
+@ALL
+def test_curvature_is_the_derivative_of_vjp(layer, sizes):
+    x, S, T = inputs(sizes), stack(K, N, sizes), stack(K + 1, N, sizes, 8)
+    y = layer.forward(arg(layer, x))
+    G = stack(M, N, (y.shape[1],), 4)[0]
+    found = layer.curvature(arg(layer, x), y, G, arg(layer, S), arg(layer, T))
+    same = layer.curvature(arg(layer, x), y, G, arg(layer, S), arg(layer, S))
+    if isinstance(layer, LINEAR):
+        assert found is None
+    expected = np.empty((N, M, K, K + 1))
+    for k in range(K + 1):
+
+        def back(s, k=k):
+            moved = tuple(v + s * H * t[k] for v, t in zip(x, T, strict=True))
+            z = layer.forward(arg(layer, moved))
+            return parts(layer, layer.vjp(arg(layer, moved), z, G))
+
+        change = [(a - b) / (2 * H) for a, b in zip(back(1), back(-1), strict=True)]
+        expected[..., k] = sum(np.einsum("mni,jni->nmj", c, s) for c, s in zip(change, S, strict=True))
+    np.testing.assert_allclose(np.zeros(expected.shape) if found is None else found, expected, rtol=1e-6, atol=1e-7)
+    if same is not None:
+        assert np.array_equal(same, same.swapaxes(2, 3)) or np.allclose(same, same.swapaxes(2, 3), rtol=1e-14, atol=1e-14)
+
+
+@ALL
+def test_shared_tangents_and_cotangents_mean_the_same_for_every_row(layer, sizes):
+    x, T = inputs(sizes), stack(K, 1, sizes)
+    full = tuple(np.repeat(t, N, axis=1) for t in T)
+    y = layer.forward(arg(layer, x))
+    G = stack(M, 1, (y.shape[1],), 4)[0]
+    wide = np.repeat(G, N, axis=1)
+    args = arg(layer, x), y
+    shape = (K, *y.shape)
+    np.testing.assert_allclose(
+        np.broadcast_to(layer.jvp(*args, arg(layer, T)), shape),
+        np.broadcast_to(layer.jvp(*args, arg(layer, full)), shape),
+        rtol=1e-13,
+        atol=1e-14,
+    )
+    for a, b in zip(parts(layer, layer.vjp(*args, G)), parts(layer, layer.vjp(*args, wide)), strict=True):
+        np.testing.assert_allclose(np.broadcast_to(a, b.shape), b, rtol=1e-13, atol=1e-14)
+    a, b = (layer.curvature(*args, g, *[arg(layer, t)] * 2) for g, t in ((G, T), (wide, full)))
+    if a is not None:
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
+
+
+@ALL
+def test_a_batch_is_its_rows_and_nothing_is_changed(layer, sizes):
+    x = inputs(sizes)
+    before = [v.copy() for v in x]
+    y = layer.forward(arg(layer, x))
+    assert y.shape == (N, layer.size(*sizes))
+    rows = [layer.forward(arg(layer, tuple(v[s : s + 1] for v in x)))[0] for s in range(N)]
+    np.testing.assert_allclose(y, rows, rtol=1e-14, atol=1e-15)
+    T, G = stack(K, N, sizes), stack(M, N, (y.shape[1],), 4)[0]
+    copies = [t.copy() for t in T], G.copy(), y.copy()
+    layer.jvp(arg(layer, x), y, arg(layer, T))
+    layer.vjp(arg(layer, x), y, G)
+    layer.curvature(arg(layer, x), y, G, arg(layer, T), arg(layer, T))
+    assert all(np.array_equal(a, b) for a, b in zip(x, before, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(T, copies[0], strict=True))
+    assert np.array_equal(G, copies[1])
+    assert np.array_equal(y, copies[2])
+
+
+@ALL
+def test_no_rows_are_no_error(layer, sizes):
+    x = inputs(sizes, rows=0)
+    y = layer.forward(arg(layer, x))
+    assert y.shape == (0, layer.size(*sizes))
+    assert parts(layer, layer.vjp(arg(layer, x), y, np.ones((M, 0, y.shape[1]))))[0].shape == (M, 0, sizes[0])
+
+
+@ALL
+def test_sizes_that_do_not_fit_are_refused(layer, sizes):
+    if type(layer) in (Softmax, Compet) or (type(layer) is Elementwise and not layer.params):
+        return  # they take any size
+    with pytest.raises(ValueError):
+        layer.size(*[n + 1 + k for k, n in enumerate(sizes)])
+
+
+def test_gaussian_unit_at_its_centre_is_smooth():
+    """exp(-b^2 |x - c|^2): J = 0 and H = -2 b^2 I there, where the chain through dist would give 0/0."""
+    c, b2 = normal(1, 3), np.array([0.7])
+    layer, gauss = SquaredDistance(c, b2), Elementwise(BY_NAME["exp"])
+    x = c.copy()
+    y = layer.forward(x)
+    a = gauss.forward(y)
+    G, T = np.ones((1, 1, 1)), np.eye(3)[:, None, :]
+    g = gauss.vjp(y, a, G)
+    assert np.array_equal(layer.vjp(x, y, g), np.zeros((1, 1, 3)))
+    through = gauss.curvature(y, a, G, layer.jvp(x, y, T), layer.jvp(x, y, T)) + layer.curvature(x, y, g, T, T)
+    np.testing.assert_allclose(through[0, 0], -2 * 0.7 * np.eye(3), rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"), [(Distance(np.array([[1.0, 2.0]])), [0.0, 0.0]), (Distance(np.array([[1.0, 5.0]]), manhattan=True), [0.0, -1.0])]
+)
+def test_distances_take_slope_zero_at_their_kinks(layer, expected):
+    x = np.array([[1.0, 2.0]])
+    y = layer.forward(x)
+    np.testing.assert_array_equal(layer.vjp(x, y, np.ones((1, 1, 1)))[0, 0], expected)
+    T = np.eye(2)[:, None, :]
+    curvature = layer.curvature(x, y, np.ones((1, 1, 1)), T, T)
+    assert curvature is None or np.array_equal(curvature, np.zeros((1, 1, 2, 2)))
+
+
+def test_normprod_example_of_the_documentation():
+    layer = NormProd(np.array([[1.0, -2.0], [3.0, 4.0], [5.0, 6.0]]))
+    np.testing.assert_allclose(layer.forward(np.array([[0.7, 0.3]])), [[0.1, 3.3, 5.3]], rtol=1e-15)
+
+
+def test_softmax_slopes_keep_their_digits_when_one_class_wins():
+    """dy_1/dx_1 = y_1 y_2 for two classes: 1 - y_1 would have lost every digit."""
+    x = np.array([[0.0, -80.0], [1.0, 2.0], [-50.0, 0.0]])
+    layer = Softmax()
+    y = layer.forward(x)
+    exact = y[:, 0] * y[:, 1]
+    np.testing.assert_allclose(layer.vjp(x, y, np.eye(2)[:, None, :])[0, :, 0], exact, rtol=1e-14)
+    np.testing.assert_allclose(layer.jvp(x, y, np.eye(2)[:, None, :])[1, :, 1], exact, rtol=1e-14)
+    with_nan = np.vstack([x, [[np.nan, 0.0]]])
+    y = layer.forward(with_nan)
+    np.testing.assert_allclose(layer.vjp(with_nan, y, np.eye(2)[:, None, :])[0, :3, 0], exact, rtol=1e-14)
+
+
+def test_compet_takes_the_first_of_equals_and_keeps_nan():
+    y = Compet().forward(np.array([[1.0, 3.0, 3.0], [np.nan, 1.0, 2.0]]))
+    np.testing.assert_array_equal(y, [[0, 1, 0], [np.nan] * 3])
+
+
+def test_fixunknowns_layout():
+    """x=[12; NaN] with row 2 unknown: value rows, then a flag 1 = known, 0 = NaN behind each unknown row."""
+    layer = FillMissing(np.array([0, 1, 1]), np.array([False, False, True]), np.array([False, True, False]), np.array([0.0, 9.0, 0.0]), 2)
+    x = np.array([[12.0, 4.0], [12.0, np.nan], [np.nan, 4.0]])
+    np.testing.assert_array_equal(layer.forward(x), [[12, 4, 1], [12, 9, 0], [np.nan, 4, 1]])
+    np.testing.assert_array_equal(layer.vjp(x, layer.forward(x), np.ones((1, 1, 3)))[0], [[1, 1], [1, 0], [1, 1]])
