@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
+from typing import Any
 
 import click
 
 COMMANDS = ("info", "predict", "jacobian")
 VERSIONED = ("numpy", "scipy", "h5py", "polars")
-SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"], "show_default": True}
+SETTINGS: dict[str, Any] = {"max_content_width": 100, "help_option_names": ["-h", "--help"], "show_default": True}
 
 
 class Commands(click.Group):

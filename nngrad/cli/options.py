@@ -10,7 +10,8 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FORMATS = ("csv", "tsv", "ndjson", "parquet", "npy", "npz", "mat", "h5")
+LINES = ("csv", "tsv", "ndjson", "parquet")  # formats of lines, with text in them
+ARRAYS = ("npy", "npz", "mat", "h5")  # formats of arrays of numbers
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ MODEL_OPTIONS = (
 TABLE_OPTIONS = (
     click.option("-i", "--input", "inputs", metavar="FILE", multiple=True, help="Rows to read, a quoted pattern, or - ; may be repeated."),
     click.option("-o", "--output", metavar="FILE", help="File to write, or a folder/ for several inputs; else standard output."),
-    click.option("--format", type=click.Choice(FORMATS), help="Format to write; else the suffix decides, else csv."),
+    click.option("--format", type=click.Choice(LINES + ARRAYS), help="Format to write; else the suffix decides, else csv."),
     click.option("--keep", type=Listed(), default=(), metavar="NAMES", help="Columns of the input to pass through, such as id,date."),
     click.option("--digits", type=click.IntRange(1, 17), metavar="N", help="Significant digits; else the shortest exact text."),
     click.option("--header/--no-header", default=None, help="Whether the input's first line has names; else found out."),

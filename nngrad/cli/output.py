@@ -4,6 +4,7 @@ nothing about the output depends on the number of threads.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,11 +14,11 @@ import numpy as np
 
 from nngrad import blocks, tables
 from nngrad.cli.messages import SOME_FAILED, WRONG_USAGE, message, one_line
-from nngrad.cli.options import Asked
-from nngrad.cli.places import pairs
+from nngrad.cli.options import ARRAYS, LINES, Asked
+from nngrad.cli.places import format_of, pairs
 from nngrad.cli.progress import Progress
 from nngrad.cli.results import Array, Kept, LongResult, Result, Wanted
-from nngrad.errors import DataError
+from nngrad.errors import DataError, UsageError
 from nngrad.network import Network
 
 CHUNK_NUMBERS = 500_000  # results of one chunk: bounds memory where Jacobians are large
@@ -50,40 +51,69 @@ def write_results(net: Network, asked: Asked, wanted: Wanted) -> int:
 
 
 def _convert(net: Network, source: str, target: str, asked: Asked, wanted: Wanted) -> None:
-    most = max(1, CHUNK_NUMBERS // (net.input_size * net.output_size + 1))
-    table = {"size": net.input_size, "columns": net.input_names, "keep": asked.keep, "max_rows": most}
-    given = {"header": asked.header, "delimiter": asked.delimiter, "samples": asked.samples, "by": asked.by}
-    with tables.reader(source, **table, **given) as rows:
+    with _reader(net, source, asked) as rows:
         for text in rows.notes:
             note(text, asked.quiet)
         what = wanted(rows.names)
-        name = what.name if isinstance(what, Result) else "J"
-        with tables.writer(target, asked.format, digits=asked.digits, name=name) as out, Progress(asked.quiet, target == "-") as progress:
+        if what.lines_only and (fmt := format_of(target, asked.format)) in ARRAYS:
+            raise UsageError(
+                f"{target}: {fmt} stores J alone, as (rows, outputs, inputs); for {what.lines_only} write one of {', '.join(LINES)}"
+            )
+        with (
+            tables.writer(target, asked.format, digits=asked.digits, name=what.name) as out,
+            Progress(asked.quiet, target == "-") as progress,
+        ):
             for piece, count in _pieces(net, rows, out, what, asked.threads):
                 out.write(piece)
                 progress.advance(count, rows.progress)
 
 
-def _pieces(net: Network, rows: Any, out: Any, what: Result | LongResult, threads: int | None) -> Iterator[tuple[Any, int]]:
-    """The formatted results in order, with the number of rows in each."""
+def _reader(net: Network, source: str, asked: Asked) -> tables.Reader:
+    if os.path.isdir(source):
+        raise DataError(f"{source}: is a folder; name the files in it with a pattern in quotes: -i '{os.path.join(source, '*.csv')}'")
+    return tables.reader(
+        source,
+        size=net.input_size,
+        columns=net.input_names,
+        keep=asked.keep,
+        by=asked.by,
+        max_rows=max(1, CHUNK_NUMBERS // (net.input_size * net.output_size + 1)),
+        header=asked.header,
+        delimiter=asked.delimiter,
+        samples=asked.samples,
+    )
 
-    def numbers(chunk: Any) -> tuple[Array, Kept]:
+
+def _pieces(
+    net: Network, rows: tables.Reader, out: tables.Writer, what: Result | LongResult, threads: int | None
+) -> Iterator[tuple[Any, int]]:
+    """Formatted results in order, with the number of rows in each."""
+    return _wide(net, rows, out, what, threads) if isinstance(what, Result) else _long(net, rows, out, what, threads)
+
+
+def _wide(net: Network, rows: tables.Reader, out: tables.Writer, what: Result, threads: int | None) -> Iterator[tuple[Any, int]]:
+    """A line or an entry for each row."""
+
+    def work(chunk: Any) -> tuple[Any, int]:
+        block = rows.parse(chunk)
+        return out.format(_by_blocks(what.numbers, block.x, net.block_rows), block.kept), len(block.x)
+
+    out.begin(what.columns, what.shape, keep=rows.keep, rows=rows.count)
+    yield from blocks.ordered(rows.chunks(), work, threads)
+
+
+def _long(net: Network, rows: tables.Reader, out: tables.Writer, what: LongResult, threads: int | None) -> Iterator[tuple[Any, int]]:
+    """A line for each number, in two rounds of ordered work: the number of a block's first row is known when those before it have been counted."""
+
+    def work(chunk: Any) -> tuple[Array, Kept]:
         block = rows.parse(chunk)
         return _by_blocks(what.numbers, block.x, net.block_rows), block.kept
-
-    def formatted(chunk: Any) -> tuple[Any, int]:
-        values, kept = numbers(chunk)
-        return out.format(values, kept), len(values)
 
     def spread(numbered: tuple[int, Array, Kept]) -> tuple[Any, int]:
         return out.format(*what.lines(*numbered)), len(numbered[1])
 
-    if isinstance(what, Result):
-        out.begin(what.columns, what.shape, keep=rows.keep, rows=rows.count)
-        yield from blocks.ordered(rows.chunks(), formatted, threads)
-    else:  # the number of a block's first row is known when those before it have been counted: a second round of ordered work
-        out.begin(("value",), None, keep=("row", *rows.keep, "output", "input"))
-        yield from blocks.ordered(_numbered(blocks.ordered(rows.chunks(), numbers, threads)), spread, threads)
+    out.begin(("value",), None, keep=("row", *rows.keep, "output", "input"))
+    yield from blocks.ordered(_numbered(blocks.ordered(rows.chunks(), work, threads)), spread, threads)
 
 
 def _numbered(results: Iterator[tuple[Array, Kept]]) -> Iterator[tuple[int, Array, Kept]]:

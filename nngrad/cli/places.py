@@ -27,6 +27,11 @@ def pairs(asked: Asked) -> list[tuple[str, str]]:
     return found
 
 
+def format_of(target: str, asked: str | None) -> str:
+    """The format that a target is written in: what is asked for, else its suffix (as in `J.mat` and `J.mat:name`), else csv."""
+    return asked or Path(target.partition(":")[0]).suffix[1:].lower() or "csv"
+
+
 def _matching(text: str) -> list[str]:
     if os.path.lexists(text) or not glob.has_magic(text):
         return [text]

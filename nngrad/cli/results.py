@@ -12,7 +12,8 @@ from nngrad.errors import UsageError
 from nngrad.network import Network
 
 Array = np.ndarray
-Kept = tuple[list[str | None], ...]
+Text = list[str | None]
+Kept = tuple[Text, ...]
 Names = tuple[str, ...]
 
 
@@ -24,6 +25,7 @@ class Result:
     columns: Names
     shape: tuple[int, ...]
     numbers: Callable[[Array], Array]
+    lines_only: str = ""  # the option that makes it fit formats of lines alone
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,15 @@ class LongResult:
     outputs: Names
     inputs: Names
     numbers: Callable[[Array], Array]
+    name: str = "J"
+    lines_only: str = "--layout long"
 
     def lines(self, first: int, J: Array, kept: Kept) -> tuple[Array, Kept]:
         """The values (lines, 1) and the columns before them: row, kept columns, output, input."""
         each = len(self.outputs) * len(self.inputs)
-        rows = [str(k) for k in range(first, first + len(J)) for _ in range(each)]
-        outputs = [name for name in self.outputs for _ in self.inputs] * len(J)
-        inputs = [*self.inputs] * (len(self.outputs) * len(J))
+        rows: Text = [str(k) for k in range(first, first + len(J)) for _ in range(each)]
+        outputs: Text = [name for name in self.outputs for _ in self.inputs] * len(J)
+        inputs: Text = [*self.inputs] * (len(self.outputs) * len(J))
         return J.reshape(-1, 1), (rows, *([text for text in column for _ in range(each)] for column in kept), outputs, inputs)
 
 
@@ -73,7 +77,7 @@ def jacobian(net: Network, of: Names | None, wrt: Names | None, with_outputs: bo
         if long:
             return LongResult(of_names, wrt_names, derivatives)
         if with_outputs:
-            return Result("yJ", (*of_names, *names), (len(rows) + len(names),), both)
+            return Result("yJ", (*of_names, *names), (len(rows) + len(names),), both, "--with-outputs")
         return Result("J", names, (len(rows), len(columns)), derivatives)
 
     return result
@@ -89,8 +93,12 @@ def _chosen_inputs(net: Network, table: Names | None, names: Names | None) -> tu
         return tuple(range(net.input_size))
     if table is None:
         return net.indices_of_inputs(names)
-    with contextlib.suppress(UsageError):
-        return net.indices_of_inputs(names)
     rest = iter(table)
     called = replace(net, inputs=tuple(replace(port, columns=tuple(next(rest) for _ in port.columns)) for port in net.inputs))
-    return called.indices_of_inputs(names)
+    return tuple(_chosen_input(net, called, name) for name in names)
+
+
+def _chosen_input(net: Network, called: Network, name: str) -> int:
+    with contextlib.suppress(UsageError):
+        return net.indices_of_inputs((name,))[0]
+    return called.indices_of_inputs((name,))[0]

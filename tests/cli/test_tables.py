@@ -1,0 +1,247 @@
+"""`nngrad predict` and `nngrad jacobian`: the numbers are those of the library, and every option does what its help says."""
+
+import io
+
+import numpy as np
+import pytest
+
+import nngrad as library
+from nngrad.cli.options import ARRAYS, LINES
+from nngrad.tables import FORMATS
+
+ONE_NETWORK = ("cascade", "constant_rows", "fitnet", "hard_limit", "narx", "nested", "old_version", "patternnet", "rbf", "two_inputs")
+
+
+def numbers(text):
+    return np.atleast_2d(np.genfromtxt(io.StringIO(text), delimiter=",", skip_header=1))
+
+
+def rows_of(path):
+    return numbers(path.read_text())
+
+
+@pytest.mark.parametrize("name", ONE_NETWORK)
+def test_every_number_is_that_of_the_library(nngrad, samples, name):
+    model, table = samples / f"{name}.mat", samples / f"{name}_x.csv"
+    net, x = library.load(model), rows_of(table)
+    y = nngrad("predict", model, "-i", table)
+    J = nngrad("jacobian", model, "-i", table)
+    assert (y.code, J.code) == (0, 0)
+    np.testing.assert_array_equal(numbers(y.out).reshape(len(x), -1), net(x))
+    np.testing.assert_array_equal(numbers(J.out).reshape(len(x), net.output_size, net.input_size), net.jacobian(x))
+
+
+@pytest.mark.parametrize("name", [name for name in ONE_NETWORK if name != "hard_limit"])
+def test_derivatives_are_those_of_the_outputs(nngrad, samples, name):
+    model, table = samples / f"{name}.mat", samples / f"{name}_x.csv"
+    x = rows_of(table)
+    J = numbers(nngrad("jacobian", model, "-i", table).out).reshape(len(x), -1, x.shape[1])
+    scale = np.abs(J).max(axis=(0, 1))
+    for j in range(x.shape[1]):
+        step = np.zeros(x.shape[1])
+        step[j] = 1e-5 * max(1.0, np.ptp(x[:, j]))
+        up, down = (predict(nngrad, model, x + s) for s in (step, -step))
+        difference = (up - down) / (2 * step[j])
+        close = np.abs(difference - J[:, :, j]) <= 1e-6 * scale[j] + 1e-9
+        assert close.mean() > 0.97  # a row next to a kink may differ
+
+
+def predict(nngrad, model, x):
+    text = "\n".join(",".join(map(repr, row)) for row in x.tolist())
+    return numbers("names\n" + nngrad("predict", model, "--no-header", stdin=text.encode()).out.partition("\n")[2]).reshape(len(x), -1)
+
+
+def test_columns_have_the_names_of_the_table(nngrad, fitnet, patternnet):
+    assert nngrad("jacobian", fitnet[0], "-i", fitnet[1]).lines[0] == "dy1/dspeed,dy1/dthrottle,dy1/dtemperature"
+    assert nngrad("predict", patternnet[0], "-i", patternnet[1]).lines[0] == "y1,y2,y3"
+
+
+def test_columns_have_the_names_of_the_model_where_the_table_has_none(nngrad, fitnet):
+    done = nngrad("jacobian", fitnet[0], stdin=b"1000,50,300\n2000,60,280\n")
+    assert done.lines[0] == "dy1/dx1,dy1/dx2,dy1/dx3"
+    assert len(done.lines) == 3
+
+
+def test_rows_come_from_standard_input(nngrad, fitnet):
+    from_file = nngrad("jacobian", fitnet[0], "-i", fitnet[1])
+    assert nngrad("jacobian", fitnet[0], stdin=fitnet[1].read_bytes()) == from_file
+    assert nngrad("jacobian", fitnet[0], "-i", "-", "-o", "-", stdin=fitnet[1].read_bytes()) == from_file
+
+
+@pytest.mark.parametrize(
+    ("of", "wrt", "header"),
+    [
+        ("y3,y1", "2", "dy3/dsepal_width,dy1/dsepal_width"),
+        ("2", "petal_width,x1", "dy2/dpetal_width,dy2/dsepal_length"),
+        ("y2", "4, 1", "dy2/dpetal_width,dy2/dsepal_length"),
+    ],
+)
+def test_outputs_and_inputs_are_chosen_by_name_or_number(nngrad, patternnet, of, wrt, header):
+    whole = nngrad("jacobian", patternnet[0], "-i", patternnet[1])
+    part = nngrad("jacobian", patternnet[0], "-i", patternnet[1], "--of", of, "--wrt", wrt)
+    assert part.lines[0] == header
+    columns = [whole.lines[0].split(",").index(name) for name in header.split(",")]
+    np.testing.assert_allclose(numbers(part.out).reshape(-1, len(columns)), numbers(whole.out)[:, columns], rtol=1e-13)
+
+
+def test_predict_chooses_outputs_too(nngrad, patternnet):
+    whole, part = (nngrad("predict", patternnet[0], "-i", patternnet[1], *of) for of in ((), ("--of", "3,y1")))
+    assert part.lines[0] == "y3,y1"
+    np.testing.assert_array_equal(numbers(part.out), numbers(whole.out)[:, [2, 0]])
+
+
+@pytest.mark.parametrize(("option", "nearest"), [(("--wrt", "petal_lenth"), "petal_length"), (("--of", "y11"), "y1")])
+def test_an_unknown_name_is_exit_2_and_the_nearest_is_offered(nngrad, patternnet, option, nearest):
+    done = nngrad("jacobian", patternnet[0], "-i", patternnet[1], *option)
+    assert (done.code, done.out) == (2, "")
+    assert f"did you mean {nearest}?" in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_outputs_stand_before_their_derivatives(nngrad, fitnet):
+    y, J, both = (nngrad(*command, fitnet[0], "-i", fitnet[1]) for command in (("predict",), ("jacobian",), ("jacobian", "--with-outputs")))
+    assert both.lines == [f"{a},{b}" for a, b in zip(y.lines, J.lines, strict=True)]
+
+
+def test_the_long_layout_has_a_line_for_each_number(nngrad, patternnet):
+    wide = numbers(nngrad("jacobian", patternnet[0], "-i", patternnet[1]).out)
+    done = nngrad("jacobian", patternnet[0], "-i", patternnet[1], "--layout", "long")
+    assert done.lines[0] == "row,output,input,value"
+    assert done.lines[1].startswith("1,y1,sepal_length,")
+    assert done.lines[-1].startswith(f"{len(wide)},y3,petal_width,")
+    np.testing.assert_array_equal([float(line.split(",")[3]) for line in done.lines[1:]], wide.ravel())
+
+
+def test_kept_columns_go_along(nngrad, fitnet):
+    table = b"id,speed,throttle,temperature,when\na7,3000,50,300,monday\n,2000,20,260,tuesday\n"
+    done = nngrad("predict", fitnet[0], "--keep", "id,when", stdin=table)
+    assert [line.rsplit(",", 1)[0] for line in done.lines] == ["id,when", "a7,monday", ",tuesday"]
+    long = nngrad("jacobian", fitnet[0], "--keep", "when,id", "--layout", "long", stdin=table)
+    assert long.lines[0] == "row,when,id,output,input,value"
+    assert [line.rsplit(",", 1)[0] for line in long.lines[3:5]] == ["1,monday,a7,y1,temperature", "2,tuesday,,y1,speed"]
+
+
+def test_digits_shorten(nngrad, fitnet):
+    full, short = (nngrad("jacobian", fitnet[0], "-i", fitnet[1], *digits) for digits in ((), ("--digits", "3")))
+    assert len(short.out) < len(full.out)
+    np.testing.assert_allclose(numbers(short.out), numbers(full.out), rtol=5.1e-3)
+
+
+def test_arrays_have_rows_outputs_inputs(nngrad, patternnet, tmp_path):
+    done = nngrad("jacobian", patternnet[0], "-i", patternnet[1], "-o", tmp_path / "J.npy")
+    assert done == (0, "", "")
+    J = np.load(tmp_path / "J.npy")
+    assert J.shape[1:] == (3, 4)
+    np.testing.assert_array_equal(J.reshape(len(J), -1), numbers(nngrad("jacobian", patternnet[0], "-i", patternnet[1]).out))
+
+
+def test_the_suffix_is_overruled_by_the_format(nngrad, fitnet, tmp_path):
+    assert nngrad("predict", fitnet[0], "-i", fitnet[1], "-o", tmp_path / "y.csv", "--format", "npy").code == 0
+    assert np.load(tmp_path / "y.csv").shape == (len(rows_of(fitnet[1])), 1)
+
+
+@pytest.mark.parametrize("option", [("--with-outputs",), ("--layout", "long")], ids=" ".join)
+def test_what_needs_lines_is_refused_in_arrays(nngrad, fitnet, tmp_path, option):
+    done = nngrad("jacobian", fitnet[0], "-i", fitnet[1], "-o", tmp_path / "J.npy", *option)
+    assert done.code == 2
+    assert " ".join(option) in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_format_of_tables_can_be_asked_for():
+    assert set(FORMATS) <= {*LINES, *ARRAYS}
+
+
+def test_threads_change_no_byte(nngrad, fitnet, tmp_path):
+    rng = np.random.default_rng(5)
+    table = tmp_path / "x.csv"
+    np.savetxt(
+        table, rng.uniform([600, 0, 250], [6500, 100, 320], (60_000, 3)), delimiter=",", header="speed,throttle,temperature", comments=""
+    )
+    outputs = []
+    for threads in "1", "2", "5":
+        assert (
+            nngrad("jacobian", fitnet[0], "-i", table, "-o", tmp_path / f"{threads}.csv", "--threads", threads, "--with-outputs").code == 0
+        )
+        outputs.append((tmp_path / f"{threads}.csv").read_bytes())
+    assert outputs[0].count(b"\n") == 60_001
+    assert outputs[0] == outputs[1] == outputs[2]
+    long = [nngrad("jacobian", fitnet[0], "-i", table, "--layout", "long", "--threads", t).out for t in "13"]
+    assert long[0] == long[1]
+    assert long[0].count("\n") == 180_001
+
+
+def test_a_jacobian_that_is_zero_says_so_once(nngrad, samples):
+    asked = ("jacobian", samples / "hard_limit.mat", "-i", samples / "hard_limit_x.csv")
+    done = nngrad(*asked)
+    assert done.code == 0
+    assert not numbers(done.out).any()
+    assert done.err.count("\n") == 1
+    assert "zero" in done.err
+    assert nngrad(*asked, "--quiet").err == ""
+    assert nngrad("predict", *asked[1:]).err == ""
+
+
+def test_columns_that_are_not_used_are_mentioned(nngrad, samples):
+    table = b"x1,x2,weather\n0.5,0.5,3\n"
+    done = nngrad("predict", samples / "rbf.mat", stdin=table)
+    assert done.code == 0
+    assert "weather" in done.err
+    assert done.err.count("\n") == 1
+    assert nngrad("predict", samples / "rbf.mat", "--quiet", stdin=table) == (0, done.out, "")
+
+
+def test_columns_are_matched_by_order_on_request(nngrad, samples):
+    by_name, by_order = (nngrad("predict", samples / "rbf.mat", "--by", by, stdin=b"x2,x1\n0.25,0.5\n") for by in ("name", "order"))
+    swapped = nngrad("predict", samples / "rbf.mat", stdin=b"0.25,0.5\n")
+    assert by_order.lines == swapped.lines != by_name.lines
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (b"1000,50\n", ["2 columns where 3 are needed"]),
+        (b"speed,throttle,temperature\n1000,50,300\n1000,fifty,300\n", ["line 3", "fifty"]),
+        (b"", ["standard input"]),
+    ],
+    ids=["columns", "text", "nothing"],
+)
+def test_wrong_data_is_exit_4_with_one_line(nngrad, fitnet, tmp_path, table, words):
+    done = nngrad("jacobian", fitnet[0], "-o", tmp_path / "J.csv", stdin=table)
+    assert (done.code, done.out) == (4, "")
+    assert done.err.count("\n") == 1
+    assert all(word in done.err for word in words)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("path", "code"), [("missing.csv", 4), (".", 4), ("README", 2)], ids=["missing", "folder", "unknown suffix"])
+def test_an_input_that_can_not_be_read(nngrad, fitnet, samples, path, code):
+    done = nngrad("predict", fitnet[0], "-i", samples / path)
+    assert (done.code, done.out) == (code, "")
+    assert done.err.count("\n") == 1
+
+
+def test_a_folder_that_is_not_there_is_not_made_for_a_file(nngrad, fitnet, tmp_path):
+    done = nngrad("predict", fitnet[0], "-i", fitnet[1], "-o", tmp_path / "no" / "y.csv")
+    assert done.code == 2
+    assert "folder" in done.err
+
+
+def test_the_input_is_never_replaced(nngrad, fitnet, tmp_path):
+    table = tmp_path / "x.csv"
+    table.write_bytes(fitnet[1].read_bytes())
+    for target in (table, tmp_path):
+        done = nngrad("predict", fitnet[0], "-i", table, "-o", target)
+        assert done.code == 2
+        assert "is the input" in done.err
+    assert table.read_bytes() == fitnet[1].read_bytes()
+
+
+def test_an_old_file_stays_until_the_new_one_is_whole(nngrad, fitnet, tmp_path):
+    target = tmp_path / "y.csv"
+    target.write_text("old")
+    assert nngrad("predict", fitnet[0], "-o", target, stdin=b"1,2,3\n4,5,six\n").code == 4
+    assert target.read_text() == "old"
+    assert nngrad("predict", fitnet[0], "-i", fitnet[1], "-o", target).code == 0
+    assert target.read_text().startswith("y1\n")
+    assert list(tmp_path.iterdir()) == [target]
