@@ -8,7 +8,7 @@ SAMPLE := sample_models/fitnet
 PIP     = -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench samples clean
+.PHONY: help demo test check bench samples readme clean
 
 help:
 	@echo 'make demo     run the main job on a small sample network'
@@ -16,6 +16,7 @@ help:
 	@echo 'make check    lint, formatting, types'
 	@echo 'make bench    measure, in an environment of its own'
 	@echo 'make samples  make the sample models anew'
+	@echo 'make readme   fill in the outputs that README.md shows'
 	@echo 'make clean    remove everything that make made'
 
 demo: $(VENV)/.ready
@@ -37,6 +38,9 @@ bench: $(BENCH)/.ready
 
 samples: $(VENV)/.ready
 	for script in sample_models/make_*.py; do $(VENV)/bin/python $$script || exit 1; done
+
+readme: $(VENV)/.ready
+	$(VENV)/bin/python tests/test_readme.py
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

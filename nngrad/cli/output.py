@@ -21,6 +21,7 @@ from nngrad.cli.results import Array, Kept, LongResult, Result, Wanted
 from nngrad.errors import DataError, UsageError
 from nngrad.network import Network
 
+Pieces = Iterator[tuple[Any, int]]  # formatted results in order, with the number of rows in each
 CHUNK_NUMBERS = 500_000  # results of one chunk: bounds memory where Jacobians are large
 
 
@@ -57,12 +58,10 @@ def _convert(net: Network, source: str, target: str, asked: Asked, wanted: Wante
         what = wanted(rows.names)
         if what.lines_only and (fmt := format_of(target, asked.format)) in ARRAYS:
             raise UsageError(
-                f"{target}: {fmt} stores J alone, as (rows, outputs, inputs); for {what.lines_only} write one of {', '.join(LINES)}"
+                f"{target}: {fmt} stores J alone, as (rows, outputs, inputs); {what.lines_only} needs one of {', '.join(LINES)}"
             )
-        with (
-            tables.writer(target, asked.format, digits=asked.digits, name=what.name) as out,
-            Progress(asked.quiet, target == "-") as progress,
-        ):
+        writer = tables.writer(target, asked.format, digits=asked.digits, name=what.name)
+        with writer as out, Progress(asked.quiet, target == "-") as progress:
             for piece, count in _pieces(net, rows, out, what, asked.threads):
                 out.write(piece)
                 progress.advance(count, rows.progress)
@@ -84,14 +83,11 @@ def _reader(net: Network, source: str, asked: Asked) -> tables.Reader:
     )
 
 
-def _pieces(
-    net: Network, rows: tables.Reader, out: tables.Writer, what: Result | LongResult, threads: int | None
-) -> Iterator[tuple[Any, int]]:
-    """Formatted results in order, with the number of rows in each."""
+def _pieces(net: Network, rows: tables.Reader, out: tables.Writer, what: Result | LongResult, threads: int | None) -> Pieces:
     return _wide(net, rows, out, what, threads) if isinstance(what, Result) else _long(net, rows, out, what, threads)
 
 
-def _wide(net: Network, rows: tables.Reader, out: tables.Writer, what: Result, threads: int | None) -> Iterator[tuple[Any, int]]:
+def _wide(net: Network, rows: tables.Reader, out: tables.Writer, what: Result, threads: int | None) -> Pieces:
     """A line or an entry for each row."""
 
     def work(chunk: Any) -> tuple[Any, int]:
@@ -102,8 +98,8 @@ def _wide(net: Network, rows: tables.Reader, out: tables.Writer, what: Result, t
     yield from blocks.ordered(rows.chunks(), work, threads)
 
 
-def _long(net: Network, rows: tables.Reader, out: tables.Writer, what: LongResult, threads: int | None) -> Iterator[tuple[Any, int]]:
-    """A line for each number, in two rounds of ordered work: the number of a block's first row is known when those before it have been counted."""
+def _long(net: Network, rows: tables.Reader, out: tables.Writer, what: LongResult, threads: int | None) -> Pieces:
+    """A line for each number, in two rounds: the number of a block's first row is known once the rows before it are counted."""
 
     def work(chunk: Any) -> tuple[Array, Kept]:
         block = rows.parse(chunk)

@@ -42,8 +42,8 @@ class LongResult:
         """The values (lines, 1) and the columns before them: row, kept columns, output, input."""
         each = len(self.outputs) * len(self.inputs)
         rows: Text = [str(k) for k in range(first, first + len(J)) for _ in range(each)]
-        outputs: Text = [name for name in self.outputs for _ in self.inputs] * len(J)
-        inputs: Text = [*self.inputs] * (len(self.outputs) * len(J))
+        outputs: Text = [name for _ in J for name in self.outputs for _ in self.inputs]
+        inputs: Text = [name for _ in J for _ in self.outputs for name in self.inputs]
         return J.reshape(-1, 1), (rows, *([text for text in column for _ in range(each)] for column in kept), outputs, inputs)
 
 
