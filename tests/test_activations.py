@@ -1,4 +1,4 @@
-"""Every row of the table: f' against f, f'' against f', the ends of the range, NaN, and the saturated slopes against mpmath-free exact forms."""
+"""Every row of the table: f' against f, f'' against f', far out, NaN, kinks, and saturated slopes against forms without cancellation."""
 
 import math
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,12 @@ class Product:
         return tuple(G * _others(x, {i}) for i in range(len(x)))
 
     def curvature(self, x: tuple[Array, ...], y: Array, G: Array, S: tuple[Array, ...], T: tuple[Array, ...]) -> Array:
-        pairs = [(i, j) for i in range(len(x)) for j in range(len(x)) if i != j]
-        return sum(weighted_gram(G * _others(x, {i, j}), *_alike(S[i], T[j])) for i, j in pairs)  # type: ignore[return-value]
+        total: Any = 0.0
+        for i, j in combinations(range(len(x)), 2):
+            weights = G * _others(x, {i, j})
+            one = weighted_gram(weights, *_alike(S[i], T[j]))
+            total = total + (one + (one if S is T else weighted_gram(weights, *_alike(T[i], S[j]))).swapaxes(2, 3))
+        return np.asarray(total)
 
 
 def _others(x: tuple[Array, ...], without: set[int]) -> Array:

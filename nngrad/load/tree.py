@@ -73,10 +73,15 @@ def children(path: str, element: Any) -> Iterator[tuple[str, Any]]:
             if name not in SKIPPED:
                 yield (f"{path}.{name}" if path else name), value
     elif isinstance(element, np.ndarray) and element.dtype == object:
-        structs = element.size and all(isinstance(e, dict | MatlabObject) for e in element.flat)
-        left, right = "()" if structs else "{}"
+        left, right = "()" if _is_struct_array(element) else "{}"
         for k, value in enumerate(element.ravel(order="F"), 1):
-            yield (f"{path}{left}{k}{right}" if element.size > 1 or not structs else path), value
+            yield f"{path}{left}{k}{right}", value
+
+
+def _is_struct_array(element: np.ndarray) -> bool:
+    """A 1x1 struct or object is never an array here, so an array of one is a cell; of several, structs with the same fields tell."""
+    fields = {tuple(e) if isinstance(e, dict) else None for e in element.flat}
+    return element.size > 1 and len(fields) == 1 and None not in fields
 
 
 def find(tree: Tree, wanted: Callable[[Any], bool]) -> list[tuple[str, Any]]:

@@ -1,0 +1,235 @@
+"""Network: shapes, names, the door, threads, pickling; the passes against each other and against differences."""
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import nngrad
+from nngrad.activations import BY_NAME
+from nngrad.layers import Affine, Compet, Elementwise, Place, Product, Scale, Select, Softmax, Sum
+from nngrad.network import Builder, Network, Node, Port, numbered
+
+R = np.random.default_rng(12)
+
+
+def dense(n, m):
+    return Affine(R.normal(size=(m, n)) / np.sqrt(n), R.normal(size=m))
+
+
+def tansig():
+    return Elementwise(BY_NAME["tansig"])
+
+
+def deep(n=4, m=2, widths=(6, 5), last=()):
+    sizes = (n, *widths)
+    layers = [Scale(R.uniform(0.5, 2, n), R.normal(size=n), R.normal(size=n))]
+    for a, b in pairwise(sizes):
+        layers += [dense(a, b), tansig()]
+    return Network.chain([*layers, dense(sizes[-1], m), *last], input_size=n)
+
+
+def branched():
+    """Skips, a product, several linear layers in a row, values read twice."""
+    b = Builder()
+    h = b.through([Select(np.array([2, 0, 1]), 4), dense(3, 5), Scale(*R.uniform(0.5, 1, (3, 5)))], 0)
+    t = b.add(tansig(), h)
+    p = b.add(Product(), t, b.add(dense(4, 5), 0))
+    s = b.add(Sum(), p, h, b.add(dense(5, 5), t))
+    b.through([dense(5, 2), Place(np.array([2, 0]), R.normal(size=3)), Softmax()], s)
+    return Network(tuple(b.nodes), (Port("x", numbered("x", 4)),), (Port("y", numbered("y", 3)),))
+
+
+def linear():
+    return Network.chain([dense(3, 4), Scale(*R.normal(size=(3, 4))), dense(4, 2)], input_size=3)
+
+
+NETWORKS = {
+    "one output": deep(4, 1),
+    "many outputs": deep(2, 7),
+    "softmax": deep(4, 3, last=(Softmax(),)),
+    "branched": branched(),
+    "linear": linear(),
+    "wide in": deep(40, 3),
+}
+ALL = pytest.mark.parametrize("net", NETWORKS.values(), ids=NETWORKS)
+
+
+def rows(net, count=7):
+    return np.random.default_rng(3).normal(size=(count, net.input_size))
+
+
+def differences(f, x, n):
+    h = 1e-4
+    steps = np.eye(n) * h
+    return np.stack([(8 * (f(x + e) - f(x - e)) - (f(x + 2 * e) - f(x - 2 * e))) / (12 * h) for e in steps], axis=-1)
+
+
+@ALL
+def test_jacobian_against_differences(net):
+    x = rows(net)
+    np.testing.assert_allclose(net.jacobian(x), differences(net, x, net.input_size), rtol=1e-8, atol=1e-9)
+
+
+@ALL
+def test_both_directions_give_the_same_jacobian(net):
+    x = rows(net)
+    forward = np.stack([net.jvp(x, e) for e in np.eye(net.input_size)], axis=-1)
+    reverse = np.stack([net.vjp(x, e) for e in np.eye(net.output_size)], axis=1)
+    np.testing.assert_allclose(forward, reverse, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(net.jacobian(x), reverse, rtol=1e-12, atol=1e-14)
+
+
+@ALL
+def test_hessian_and_its_products(net):
+    x = rows(net, 4)
+    H = net.hessian(x)
+    np.testing.assert_allclose(H, differences(net.jacobian, x, net.input_size), rtol=1e-7, atol=1e-9)
+    assert np.array_equal(H, H.swapaxes(2, 3))
+    w, v = R.normal(size=(4, net.output_size)), R.normal(size=(4, net.input_size))
+    np.testing.assert_allclose(net.hvp(x, w, v), np.einsum("nm,nmij,nj->ni", w, H, v), rtol=1e-10, atol=1e-12)
+
+
+@ALL
+def test_directions_for_each_row(net):
+    x, J = rows(net), net.jacobian(rows(net))
+    v, w = R.normal(size=x.shape), R.normal(size=(len(x), net.output_size))
+    np.testing.assert_allclose(net.jvp(x, v), np.einsum("nmi,ni->nm", J, v), rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(net.vjp(x, w), np.einsum("nmi,nm->ni", J, w), rtol=1e-11, atol=1e-13)
+
+
+@ALL
+def test_chosen_outputs_and_inputs(net):
+    x = rows(net)
+    of, wrt = [net.output_size - 1, 0], [net.input_size - 1, 0]
+    y, J = net.value_and_jacobian(x, of, wrt)
+    full_y, full = net.value_and_jacobian(x)
+    np.testing.assert_array_equal(y, full_y[:, of])
+    np.testing.assert_allclose(J, full[:, of][:, :, wrt], rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(net.jacobian(x, of=[net.output_names[-1]], wrt=["x1"]), full[:, -1:, :1], rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(net.hessian(x, of, wrt), net.hessian(x)[:, of][:, :, wrt][:, :, :, wrt], rtol=1e-11, atol=1e-13)
+
+
+@ALL
+def test_many_rows_are_the_same_as_few(net):
+    """Blocks over threads give what single rows give, to the last bits of matrix products."""
+    x = rows(net, 3 * net.block_rows + 5)
+    y, J = net.value_and_jacobian(x)
+    some = [0, net.block_rows - 1, net.block_rows, len(x) - 1]
+    for s in some:
+        one_y, one_J = net.value_and_jacobian(x[s])
+        np.testing.assert_allclose(y[s], one_y, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(J[s], one_J, rtol=1e-12, atol=1e-14)
+    again = net.value_and_jacobian(x)
+    assert np.array_equal(again[0], y)
+    assert np.array_equal(again[1], J)
+
+
+@ALL
+def test_safe_from_several_threads_and_through_pickle(net):
+    x = rows(net, 50)
+    expected = net.jacobian(x)
+    copy = pickle.loads(pickle.dumps(net))
+    with ThreadPoolExecutor(4) as pool:
+        for J in pool.map(lambda _: copy.jacobian(x), range(20)):
+            assert np.array_equal(J, expected)
+
+
+def test_one_row_has_no_leading_axis():
+    net = NETWORKS["softmax"]
+    x = rows(net, 1)
+    y, J = net.value_and_jacobian(x[0])
+    assert y.shape == (3,)
+    assert J.shape == (3, 4)
+    assert net.hessian(x[0]).shape == (3, 4, 4)
+    assert net.jvp(x[0], x[0]).shape == (3,)
+    assert net.vjp(x[0], y).shape == (4,)
+    assert np.array_equal(net(x)[0], net(x[0]))
+
+
+def test_no_rows():
+    y, J = NETWORKS["branched"].value_and_jacobian(np.empty((0, 4)))
+    assert y.shape == (0, 3)
+    assert J.shape == (0, 3, 4)
+
+
+def test_cheaper_direction_is_chosen():
+    assert NETWORKS["one output"].plan().reverse
+    assert not NETWORKS["many outputs"].plan().reverse
+
+
+def test_nan_rows_stay_in_their_row():
+    net = NETWORKS["branched"]
+    x = rows(net)
+    x[2, 1] = np.nan
+    y, J = net.value_and_jacobian(x)
+    clean = net.jacobian(np.delete(x, 2, axis=0))
+    assert np.isnan(y[2]).all()
+    np.testing.assert_allclose(np.delete(J, 2, axis=0), clean, rtol=1e-12)
+
+
+@pytest.mark.parametrize("x", [[[1, 2, 3, 4]], np.ones((2, 4), np.float32), np.ones((4, 2), int).T, [True, False, True, False]])
+def test_any_real_dtype_and_layout(x):
+    net = NETWORKS["one output"]
+    np.testing.assert_array_equal(net(x), net(np.array(x, float)))
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.ones((2, 3)), r"shape \(2, 3\); this network takes \(N, 4\): rows are samples, columns are x1, x2, x3, x4"),
+        (np.ones((1, 2, 4)), r"shape \(1, 2, 4\)"),
+        (3.0, r"shape \(\)"),
+        ([["a", "b", "c", "d"]], "not real numbers"),
+        (np.ones((1, 4), complex), "complex128, not real numbers"),
+        ([[1, 2, 3, 4], [1, 2]], "not a table of numbers"),
+        (None, "object, not real numbers"),
+    ],
+)
+def test_what_does_not_fit_is_refused(x, message):
+    with pytest.raises(nngrad.DataError, match=message):
+        NETWORKS["one output"](x)
+
+
+def test_directions_that_do_not_fit_are_refused():
+    with pytest.raises(nngrad.DataError, match=r"v has the shape \(3,\); it takes \(4,\) or \(2, 4\)"):
+        NETWORKS["one output"].jvp(np.ones((2, 4)), np.ones(3))
+
+
+def test_unknown_names_offer_the_nearest():
+    net = deep()
+    with pytest.raises(nngrad.UsageError, match="no input 'x9': there are 4, x1 to x4"):
+        net.jacobian(np.ones(4), wrt=["x9"])
+    with pytest.raises(nngrad.UsageError, match="did you mean y1"):
+        net.indices_of_outputs(["yy1"])
+    with pytest.raises(nngrad.UsageError, match="indices go from 0 to 1"):
+        net.jacobian(np.ones(4), of=[2])
+    assert net.indices_of_inputs(["3", "x1"]) == (2, 0)
+
+
+def test_networks_that_do_not_chain_are_refused():
+    with pytest.raises(
+        nngrad.ModelError, match=r"layer 2 \(Affine\) does not fit what comes before it: weights \(2, 3\) don't take 5 inputs"
+    ):
+        Network((Node(dense(4, 5), (0,)), Node(dense(3, 2), (1,))), (Port("x", numbered("x", 4)),), (Port("y", numbered("y", 2)),))
+    with pytest.raises(nngrad.ModelError, match="which do not exist before it"):
+        Network((Node(dense(4, 5), (1,)),), (Port("x", numbered("x", 4)),), (Port("y", numbered("y", 5)),))
+    with pytest.raises(nngrad.ModelError, match="the last layer has 5 outputs, not 2"):
+        Network((Node(dense(4, 5), (0,)),), (Port("x", numbered("x", 4)),), (Port("y", numbered("y", 2)),))
+
+
+def test_flat_networks_are_known():
+    assert Network.chain([dense(3, 2), Compet()], input_size=3).flat
+    assert Network.chain([dense(3, 2), Elementwise(BY_NAME["hardlim"]), dense(2, 2)], input_size=3).flat
+    assert not any(net.flat for net in NETWORKS.values())
+
+
+def test_results_do_not_alias_the_input():
+    """A network of nothing but a selection must not hand out a view of x."""
+    net = Network.chain([Select(np.array([0, 1]), 2)], input_size=2)
+    x = np.ones((3, 2))
+    y = net(x)
+    y[:] = 5
+    assert np.array_equal(x, np.ones((3, 2)))
