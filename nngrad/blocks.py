@@ -27,13 +27,19 @@ def available_threads() -> int:
         return os.cpu_count() or 1
 
 
+def default_threads() -> int:
+    """One more than the cores (but 1 on one core): a thread often waits while the threads of polars or the disk work for it."""
+    cores = available_threads()
+    return cores + (cores > 1)
+
+
 def ordered(jobs: Iterable[Job], work: Callable[[Job], Result], threads: int | None = None) -> Iterator[Result]:
     """Yield work(job) for every job, in order; `work` runs in threads, `jobs` is drawn from in the calling thread.
 
     The first failure in the order of the jobs is the one that is raised, whether `work` or `jobs` raised it. After a failure, or when the
     generator is closed, no further job starts and no thread is left.
     """
-    threads = threads or available_threads()
+    threads = threads or default_threads()
     with _one_blas_thread():
         if threads == 1:
             yield from map(work, jobs)

@@ -51,7 +51,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nngrad.errors import UsageError
-from nngrad.tables import delimited, npy
+from nngrad.tables import delimited, hdf5, matlab, ndjson, npy, parquet
 from nngrad.tables.common import Block, Reader, Wanted, Writer, listed
 from nngrad.tables.files import Place, Stream, place
 
@@ -134,6 +134,10 @@ READERS = (
     Format("tsv", (".tsv", ".tab"), delimited.read_tsv, ("header", "delimiter")),
     Format("npy", (".npy",), npy.read_npy, ("samples",)),
     Format("npz", (".npz",), npy.read_npz, ("samples",), streams=False),
+    Format("parquet", (".parquet", ".pq"), parquet.ParquetReader, streams=False),
+    Format("mat", (".mat",), matlab.read_mat, ("samples",), streams=False),
+    Format("h5", (".h5", ".hdf5"), hdf5.read_h5, ("samples",), streams=False),
+    Format("ndjson", (".ndjson", ".jsonl"), ndjson.NdjsonReader),
 )
 
 WRITERS = (
@@ -141,6 +145,10 @@ WRITERS = (
     Format("tsv", (".tsv", ".tab"), delimited.write_tsv, ("header", "delimiter", "digits")),
     Format("npy", (".npy",), npy.NpyWriter),
     Format("npz", (".npz",), npy.NpzWriter, ("name",), streams=False),
+    Format("parquet", (".parquet", ".pq"), parquet.ParquetWriter, streams=False),
+    Format("mat", (".mat",), matlab.MatWriter, ("name",), streams=False),
+    Format("h5", (".h5", ".hdf5"), hdf5.Hdf5Writer, ("name",), streams=False),
+    Format("ndjson", (".ndjson", ".jsonl"), ndjson.NdjsonWriter, ("digits",)),
 )
 
 FORMATS = tuple(f.name for f in WRITERS)

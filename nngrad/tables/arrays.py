@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nngrad.errors import DataError, UsageError
-from nngrad.tables.common import CHUNK_BYTES, Block, Wanted, _count, match
+from nngrad.tables.common import CHUNK_BYTES, Block, Wanted, counted, match
 
 SAMPLES = ("rows", "columns")
 
@@ -41,7 +41,7 @@ def layout(where: str, shape: tuple[int, ...], dtype: Any, wanted: Wanted, sampl
     rows, width = shape[::-1] if turned else shape
     if wanted.size is not None and width != wanted.size:
         other = f"; its samples seem to stand in {SAMPLES[not turned]}: say so with samples" if rows == wanted.size else ""
-        raise DataError(f"{where}: has shape {_by(shape)}, that is {_count(width, 'column')} where {wanted.size} are needed{other}")
+        raise DataError(f"{where}: has shape {_by(shape)}, that is {counted(width, 'column')} where {wanted.size} are needed{other}")
     return Layout(rows, width, turned)
 
 

@@ -91,7 +91,7 @@ def match(where: str, names: Sequence[str] | None, count: int, wanted: Wanted) -
     rest = tuple(i for i in range(count) if i not in kept)
     size = wanted.size if wanted.size is not None else wanted.columns and len(wanted.columns)
     if size is not None and len(rest) != size:
-        raise DataError(f"{where}: {_count(len(rest), 'column')} where {size} are needed{_named(names, rest)}")
+        raise DataError(f"{where}: {counted(len(rest), 'column')} where {size} are needed{_named(names, rest)}")
     return Match(rest, None if names is None else tuple(names[i] for i in rest), kept, ())
 
 
@@ -107,7 +107,7 @@ def _by_name(where: str, names: Sequence[str], columns: Sequence[str], kept: tup
     if missing:
         near = [f"{m} like {c[0]}" for m in missing if (c := difflib.get_close_matches(m, surplus, 1, 0.6))]
         raise DataError(
-            f"{where}: {_count(len(missing), 'column')} of {len(columns)} missing: {listed(missing)}"
+            f"{where}: {counted(len(missing), 'column')} of {len(columns)} missing: {listed(missing)}"
             + (f"; surplus: {listed(surplus)}" if surplus else "")
             + (f"; nearest: {listed(near)}" if near else "")
             + "; rename the columns, or match them by order"
@@ -115,7 +115,7 @@ def _by_name(where: str, names: Sequence[str], columns: Sequence[str], kept: tup
     twice = [c for c in columns if list(names).count(c) > 1] if len(place) < len(names) else []
     if twice:
         raise DataError(f"{where}: column {listed(twice)} occurs more than once; rename or remove one")
-    notes = (f"{where}: {_count(len(surplus), 'surplus column')} ignored: {listed(surplus)}",) if surplus else ()
+    notes = (f"{where}: {counted(len(surplus), 'surplus column')} ignored: {listed(surplus)}",) if surplus else ()
     return Match(tuple(place[c] for c in columns), tuple(columns), kept, notes)
 
 
@@ -135,7 +135,7 @@ def _named(names: Sequence[str] | None, rest: Sequence[int]) -> str:
     return "" if names is None else f" ({listed([names[i] for i in rest])})"
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
@@ -148,3 +148,17 @@ def numbers_only(what: str, keep: Sequence[str]) -> None:
     """Refuse passed-through text for a format of numbers."""
     if keep:
         raise UsageError(f"{what} holds numbers only, so {listed(keep)} can't be passed through; write csv, tsv, ndjson or parquet")
+
+
+def distinct(what: str, columns: Sequence[str]) -> None:
+    """Refuse columns that would overwrite each other where names are keys."""
+    if len(set(columns)) < len(columns):
+        twice = [c for i, c in enumerate(columns) if c in columns[:i]]
+        raise UsageError(f"{what} needs distinct column names, and {listed(twice)} occurs more than once; write csv, or rename a column")
+
+
+def checked_digits(digits: int | None) -> int | None:
+    """The number of significant digits, or UsageError."""
+    if digits is not None and not 1 <= digits <= 17:
+        raise UsageError(f"digits {digits}: 1 to 17 are possible")
+    return digits

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from nngrad.errors import DataError, UsageError
-from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Wanted, listed, match
+from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Wanted, checked_digits, listed, match
 from nngrad.tables.files import LONGEST_ROW, Lines, Output, Place, Stream, count, line_chunks, outside_quotes
 
 BLANKS = "blanks"
@@ -268,9 +268,7 @@ class DelimitedWriter:
         self._delimiter = _checked(delimiter) or ","
         if self._delimiter == BLANKS:
             self._delimiter = " "
-        if digits is not None and not 1 <= digits <= 17:
-            raise UsageError(f"digits {digits}: 1 to 17 are possible")
-        self._digits, self._header = digits, header is not False
+        self._digits, self._header = checked_digits(digits), header is not False
         self._gz = place.path.lower().endswith(".gz")
         self._width = 0
         self._out = Output(place.path)

@@ -1,0 +1,189 @@
+"""One JSON object a line; the keys are the column names. The rule: as in csv, polars is believed only where nothing is missing.
+
+JSON has no NaN and no infinities: NaN is null, infinities are the texts "Infinity" and "-Infinity", and both are read back.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nngrad.errors import DataError
+from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Wanted, checked_digits, distinct, match
+from nngrad.tables.delimited import HEAD, number, rounded
+from nngrad.tables.files import LONGEST_ROW, Lines, Output, Place, count, line_chunks
+
+
+class NdjsonReader:
+    """Rows of an ndjson file; every object has to have every wanted key."""
+
+    count: int | None = None
+
+    def __init__(self, place: Place, wanted: Wanted) -> None:
+        self._path, self._stream = place.label, place.stream()
+        try:
+            first, line = self._first()
+            names = list(self._object(first, line))
+            found = match(self._path, names, len(names), wanted)
+        except BaseException:
+            self._stream.close()
+            raise
+        self.names, self.keep, self.notes = found.names, wanted.keep, found.notes
+        self._numbers = [names[i] for i in found.indices]
+        self._bytes = CHUNK_BYTES if wanted.max_rows is None else min(CHUNK_BYTES, wanted.max_rows * (len(first) + 1))
+
+    def _first(self) -> tuple[bytes, int]:
+        """The first line that is not blank, and its number; everything stays unread."""
+        size = HEAD
+        while True:
+            head = self._stream.peek(size)
+            body = head.lstrip()
+            if b"\n" in body or len(head) < size:
+                break
+            if size > LONGEST_ROW:
+                raise DataError(f"{self._path}, line 1: is longer than 64 MiB; is this ndjson?")
+            size *= 2
+        if not body:
+            raise DataError(f"{self._path}: is empty; it needs one JSON object a line")
+        return body.split(b"\n", 1)[0], 1 + head.count(b"\n", 0, len(head) - len(body))
+
+    @property
+    def progress(self) -> float | None:
+        return self._stream.progress
+
+    def chunks(self) -> Iterator[Lines]:
+        return line_chunks(self._stream, self._bytes, 1)
+
+    def parse(self, chunk: Lines) -> Block:
+        return (None if self.keep else self._fast(chunk)) or self._careful(chunk)
+
+    def _fast(self, chunk: Lines) -> Block | None:
+        import polars as pl
+
+        try:
+            frame = pl.read_ndjson(chunk.data, schema=dict.fromkeys(self._numbers, pl.Float64))
+        except pl.exceptions.PolarsError:
+            return None
+        x = frame.to_numpy(order="c")
+        if len(x) != count(chunk.data, 10) or np.isnan(x).any() or np.isinf(x).any():  # a NaN may be a null or a missing key
+            return None
+        return Block(x, ())
+
+    def _careful(self, chunk: Lines) -> Block:
+        x: list[list[float]] = []
+        kept: list[list[str | None]] = []
+        for line, text in enumerate(chunk.data.split(b"\n"), chunk.first):
+            if not text.strip():
+                continue
+            values = self._object(text, line)
+            missing = [name for name in (*self._numbers, *self.keep) if name not in values]
+            if missing:
+                raise DataError(f"{self._path}, line {line}: has no {missing[0]!r}; write null for a missing value")
+            x.append([self._number(values[name], name, line) for name in self._numbers])
+            kept.append([_text(values[name]) for name in self.keep])
+        block = np.array(x, dtype=np.float64).reshape(len(x), len(self._numbers))
+        return Block(block, tuple([row[i] for row in kept] for i in range(len(self.keep))))
+
+    def _object(self, text: bytes, line: int) -> dict[str, Any]:
+        try:
+            value = json.loads(text.removeprefix(b"\xef\xbb\xbf"), parse_float=Number, parse_int=Number)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{self._path}, line {line}: is not a JSON object: {error}") from None
+        if not isinstance(value, dict):
+            raise DataError(f"{self._path}, line {line}: is not a JSON object, with column names as its keys")
+        return value
+
+    def _number(self, value: Any, name: str, line: int) -> float:
+        if value is None:
+            return math.nan
+        try:
+            if isinstance(value, float):  # NaN and Infinity, which some programs write
+                return value
+            if isinstance(value, str):
+                return number(value)
+            raise ValueError(f"{json.dumps(value, default=str)[:60]} is not a number; write null for a missing value")
+        except ValueError as error:
+            raise DataError(f"{self._path}, line {line}, {name!r}: {error}") from None
+
+    def __enter__(self) -> NdjsonReader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
+
+
+class Number(str):
+    """The text of a JSON number, as it stands in the file."""
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, default=str)
+
+
+class NdjsonWriter:
+    """Rows as JSON objects."""
+
+    def __init__(self, place: Place, digits: int | None = None) -> None:
+        self._digits = checked_digits(digits)
+        self._gz = place.path.lower().endswith(".gz")
+        self._names: list[str] = []
+        self._keep: list[str] = []
+        self._out = Output(place.path)
+
+    def begin(
+        self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
+    ) -> None:
+        distinct("ndjson", [*keep, *columns])
+        self._names, self._keep = list(columns), list(keep)
+
+    def format(self, values: np.ndarray, kept: Kept = ()) -> Any:
+        table = np.asarray(values, dtype=np.float64).reshape(len(values), len(self._names))
+        if self._digits is not None:
+            table = rounded(table, self._digits)
+        text = self._slow(table, kept) if np.isinf(table).any() else self._frame(table, kept)
+        if not self._gz:
+            return text
+        import gzip
+
+        return gzip.compress(text, compresslevel=4, mtime=0)
+
+    def _frame(self, table: np.ndarray, kept: Kept) -> Any:
+        import polars as pl
+
+        text = io.BytesIO()
+        frame = pl.DataFrame([pl.Series(n, c, pl.String) for n, c in zip(self._keep, kept, strict=True)])
+        numbers = pl.from_numpy(table, schema=self._names, orient="row")
+        (frame.hstack(numbers) if kept else numbers).write_ndjson(text)
+        return text.getbuffer()
+
+    def _slow(self, table: np.ndarray, kept: Kept) -> bytes:
+        lines = []
+        for i, row in enumerate(table.tolist()):
+            values: dict[str, Any] = {name: column[i] for name, column in zip(self._keep, kept, strict=True)}
+            values |= dict(zip(self._names, map(_json, row), strict=True))
+            lines.append(json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n")
+        return "".join(lines).encode()
+
+    def write(self, piece: Any) -> None:
+        self._out.file.write(piece)
+
+    def __enter__(self) -> NdjsonWriter:
+        return self
+
+    def __exit__(self, kind: object, *error: object) -> None:
+        try:
+            if kind is None:
+                self._out.commit()
+        finally:
+            self._out.abandon()
+
+
+def _json(value: float) -> float | str | None:
+    if math.isnan(value):
+        return None
+    return value if math.isfinite(value) else "Infinity" if value > 0 else "-Infinity"

@@ -1,0 +1,161 @@
+"""Parquet through polars: row groups are streamed in and out.
+
+The rule: constant memory in both directions. Writing hands frames through a bounded queue to polars' own streaming sink.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from nngrad.errors import DataError
+from nngrad.tables.arrays import rows_per_chunk
+from nngrad.tables.common import Block, Kept, Wanted, distinct, listed, match
+from nngrad.tables.files import Output, Place, open_input
+
+GROUP_NUMBERS = 1 << 20  # numbers in a row group that is written: 8 MiB
+
+
+class ParquetReader:
+    """Rows of a Parquet file; missing values are NaN."""
+
+    def __init__(self, place: Place, wanted: Wanted) -> None:
+        import polars as pl
+
+        where = place.path
+        with open_input(where) as file:
+            if file.read(4) != b"PAR1":
+                raise DataError(f"{where}: is not a Parquet file")
+        try:
+            self._table = pl.scan_parquet(os.path.abspath(where), glob=False, hive_partitioning=False)
+            schema = self._table.collect_schema()
+            self.count: int | None = self._table.select(pl.len()).collect().item()
+        except pl.exceptions.PolarsError as error:
+            raise DataError(f"{where}: can't be read as Parquet: {_first_line(error)}") from error
+        names = list(schema)
+        found = match(where, names, len(names), wanted)
+        self.names, self.keep, self.notes = found.names, wanted.keep, found.notes
+        self._numbers = [names[i] for i in found.indices]
+        text = [name for name in self._numbers if not (schema[name].is_numeric() or schema[name] in (pl.Boolean, pl.Null))]
+        if text:
+            raise DataError(f"{where}: column {listed(text)} holds {schema[text[0]]}, not numbers")
+        self._where, self._step, self._read = where, rows_per_chunk(len(self._numbers), wanted), 0
+
+    @property
+    def progress(self) -> float | None:
+        return min(1.0, self._read / max(1, self.count or 0))
+
+    def chunks(self) -> Iterator[Any]:
+        """Frames of always the same height, whatever batches polars makes."""
+        import polars as pl
+
+        table = self._table.select([*dict.fromkeys((*self._numbers, *self.keep))])
+        rest = None
+        try:
+            for batch in table.collect_batches(chunk_size=self._step, maintain_order=True, lazy=True):
+                rest = batch if rest is None else pl.concat([rest, batch])
+                while len(rest) >= self._step:
+                    yield self._counted(rest[: self._step])
+                    rest = rest[self._step :]
+        except pl.exceptions.PolarsError as error:
+            raise DataError(f"{self._where}: can't be read as Parquet: {_first_line(error)}") from error
+        if rest is not None and len(rest):
+            yield self._counted(rest)
+
+    def _counted(self, frame: Any) -> Any:
+        self._read += len(frame)
+        return frame
+
+    def parse(self, chunk: Any) -> Block:
+        import polars as pl
+
+        x = chunk.select(pl.col(self._numbers).cast(pl.Float64)).to_numpy(order="c")
+        return Block(x, tuple(chunk[name].cast(pl.String).to_list() for name in self.keep))
+
+    def __enter__(self) -> ParquetReader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing stays open."""
+
+
+class ParquetWriter:
+    """Rows as a Parquet file of kept text columns and float64 columns."""
+
+    def __init__(self, place: Place) -> None:
+        self._out = Output(place.path)
+        self._frames: queue.Queue[Any] = queue.Queue(4)
+        self._failure: BaseException | None = None
+        self._sink: threading.Thread | None = None
+        self._names: list[str] = []
+        self._keep: list[str] = []
+
+    def begin(
+        self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
+    ) -> None:
+        self._names, self._keep = list(columns), list(keep)
+        distinct("parquet", [*keep, *columns])
+        self._sink = threading.Thread(target=self._run, name="nngrad-parquet", daemon=True)
+        self._sink.start()
+
+    def _run(self) -> None:
+        import polars as pl
+        from polars.io.plugins import register_io_source
+
+        schema = dict.fromkeys(self._keep, pl.String()) | dict.fromkeys(self._names, pl.Float64())
+        group = max(1, GROUP_NUMBERS // max(1, len(schema)))
+        try:
+            register_io_source(self._source, schema=schema).sink_parquet(self._out.path, row_group_size=group)
+        except BaseException as error:
+            self._failure = error
+
+    def _source(self, with_columns: Any, predicate: Any, n_rows: int | None, batch_size: int | None) -> Iterator[Any]:
+        while (frame := self._frames.get()) is not None:
+            if isinstance(frame, Abandoned):
+                raise frame
+            yield frame
+
+    def format(self, values: np.ndarray, kept: Kept = ()) -> Any:
+        import polars as pl
+
+        table = np.asarray(values, np.float64).reshape(len(values), len(self._names))
+        numbers = pl.from_numpy(table, schema=self._names, orient="row")
+        texts = [pl.Series(name, column, pl.String) for name, column in zip(self._keep, kept, strict=True)]
+        return pl.DataFrame(texts).hstack(numbers) if kept else numbers
+
+    def write(self, piece: Any) -> None:
+        while self._sink is not None and self._sink.is_alive():
+            try:
+                return self._frames.put(piece, timeout=0.05)
+            except queue.Full:
+                continue
+        raise self._failure or RuntimeError("nothing writes: begin() comes first")
+
+    def __enter__(self) -> ParquetWriter:
+        return self
+
+    def __exit__(self, kind: object, *error: object) -> None:
+        try:
+            if self._sink is not None:
+                if self._sink.is_alive():
+                    self.write(None if kind is None else Abandoned())
+                self._sink.join()
+            if kind is None and self._failure is not None:
+                raise self._failure
+            if kind is None:
+                self._out.commit()
+        finally:
+            self._out.abandon()
+
+
+class Abandoned(Exception):
+    """Ends the sink of a file that is not wanted any more."""
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0]
