@@ -21,6 +21,7 @@ from nngrad.layers.distance import Distance, SquaredDistance
 from nngrad.layers.elementwise import Elementwise
 from nngrad.layers.joins import Concatenate, Product, Sum
 from nngrad.layers.linear import Affine, FillMissing, Place, Scale, Select
+from nngrad.layers.normalise import Normalize
 
 __all__ = [
     "JOINS",
@@ -33,6 +34,7 @@ __all__ = [
     "Elementwise",
     "FillMissing",
     "NormProd",
+    "Normalize",
     "Place",
     "Product",
     "Scale",
@@ -56,6 +58,7 @@ KINDS = (
     SquaredDistance,
     Distance,
     NormProd,
+    Normalize,
     Sum,
     Product,
     Concatenate,
