@@ -48,9 +48,11 @@ class Normalize:
         u, g = self._grouped(y), self._centered(G)
         gain = 1.0 / np.square(self._deviation(x))
         gy = (g * u).mean(axis=-1, keepdims=True)
-        plain = weighted_gram(-(np.broadcast_to(gy * gain, g.shape[:1] + u.shape)).reshape(len(g), *y.shape), *(_flat(v) for v in (s, t)))
-        left = self._half(u, g, gy, gain, s, t)
-        return plain + left + (left if S is T else self._half(u, g, gy, gain, t, s)).swapaxes(2, 3)
+        weights = -np.broadcast_to(gy * gain, (len(g), *u.shape)).reshape(len(g), *y.shape)
+        flat = _flat(s)
+        plain = weighted_gram(weights, flat, flat if S is T else _flat(t))
+        half = self._half(u, g, gy, gain, s, t)
+        return plain + (half + (half if S is T else self._half(u, g, gy, gain, t, s)).swapaxes(2, 3))
 
     def _half(self, u: Array, g: Array, gy: Array, gain: Array, s: Array, t: Array) -> Array:
         """-N (<g,s> - 1.5 <g,y><y,s>) <y,t> / (var + epsilon), summed over the runs -> (N, m, j, k)."""
