@@ -85,6 +85,16 @@ CDF = "(0.5*erfc(-0.7071067811865476*x))"
 GELU_V = "1.5957691216057308*(x + 0.044715*x*x*x)"  # 0.5*(1 + tanh(v/2)) = 1/(1 + exp(-v)), which loses nothing for x < 0
 GELU_DV = "(1.5957691216057308*(1.0 + 0.134145*x*x))"
 GELU_REST = f"(1.0/(1.0 + exp({GELU_V})))"
+SELU, SELU_ALPHA = "1.0507009873554805", "1.7580993408473766"  # its scale, and scale times alpha
+MISH = "where(x < 0.0, q*(q + 2.0)/(q*(q + 2.0) + 2.0), (1.0 + 2.0*q)/(1.0 + 2.0*q + 2.0*q*q))"  # tanh(softplus(x)), q = exp(-|x|)
+MISH_SLOPE = (
+    "(4.0*q*(1.0 + q)*where(x < 0.0, 1.0, q)"
+    "/where(x < 0.0, (q*(q + 2.0) + 2.0)*(q*(q + 2.0) + 2.0), (1.0 + 2.0*q + 2.0*q*q)*(1.0 + 2.0*q + 2.0*q*q)))"
+)
+TANH_SHRINK_SERIES = (
+    "x*x*x*(0.3333333333333333 + x*x*(-0.13333333333333333 + x*x*(0.05396825396825397"
+    " + x*x*(-0.021869488536155203 + x*x*(0.008863235529902197 + x*x*-0.003592128036572481)))))"
+)
 
 ACTIVATIONS: tuple[Activation, ...] = (
     # MATLAB's transfer functions
@@ -209,6 +219,108 @@ ACTIVATIONS: tuple[Activation, ...] = (
         d2f=f"q*{GELU_REST}*(2.0*{GELU_DV} + x*(0.4281288976356290*x - {GELU_DV}*{GELU_DV}*tanh(0.5*({GELU_V}))))",
     ),
     Activation("exp", f="exp(x)", df="y", d2f="y", aliases=("exponential",)),
+    Activation(
+        "selu",
+        f=f"where(x > 0.0, {SELU}*x, {SELU_ALPHA}*expm1(where(x > 0.0, 0.0, x)))",
+        df=f"where(x > 0.0, {SELU}, {SELU_ALPHA}*exp(where(x > 0.0, 0.0, x)))",
+        d2f=f"where(x > 0.0, 0.0, {SELU_ALPHA}*exp(where(x > 0.0, 0.0, x)))",
+        kinks=("0.0",),
+    ),
+    Activation(
+        "hard_sigmoid",  # of Keras 3
+        f="where(x <= -3.0, 0.0, where(x >= 3.0, 1.0, (x + 3.0)/6.0))",
+        df=f"where(fabs(x) < 3.0, 0.16666666666666666, {ZERO})",
+        d2f=ZERO,
+        kinks=("-3.0", "3.0"),
+    ),
+    Activation(
+        "hard_sigmoid_keras2",
+        f="where(x <= -2.5, 0.0, where(x >= 2.5, 1.0, 0.2*x + 0.5))",
+        df=f"where(fabs(x) < 2.5, 0.2, {ZERO})",
+        d2f=ZERO,
+        kinks=("-2.5", "2.5"),
+    ),
+    Activation(
+        "hard_swish",
+        f="where(x <= -3.0, 0.0, where(x >= 3.0, x, x*((x + 3.0)/6.0)))",
+        df="where(x <= -3.0, 0.0, where(x >= 3.0, 1.0, (x + 1.5)/3.0))",
+        d2f=f"where(fabs(x) < 3.0, 0.3333333333333333, {ZERO})",
+        aliases=("hard_silu",),
+        kinks=("-3.0", "3.0"),
+    ),
+    Activation(
+        "mish",  # x*tanh(softplus(x)); its slope is MISH + x*MISH_SLOPE, the latter in q, which neither overflows nor cancels
+        f="x*" + MISH.replace("q", "exp(-fabs(x))"),
+        q="exp(-fabs(x))",
+        df=f"{MISH} + x*{MISH_SLOPE}",
+        d2f=f"{MISH_SLOPE}*(2.0 + x*(where(x < 0.0, 1.0, q)/(1.0 + q) - 2.0*{MISH}*(where(x < 0.0, q, 1.0)/(1.0 + q))))",
+    ),
+    Activation(
+        "log_sigmoid",
+        f="where(x < 0.0, x, 0.0) - log1p(exp(-fabs(x)))",
+        q="exp(-fabs(x))",
+        df="where(x > 0.0, q, 1.0)/(1.0 + q)",
+        d2f="-q/((1.0 + q)*(1.0 + q))",
+    ),
+    Activation(
+        "tanh_shrink",  # x - tanh(x), by its series where that cancels
+        f=f"where(fabs(x) < 0.1, {TANH_SHRINK_SERIES}, x - tanh(x))",
+        q="exp(-2.0*fabs(x))",
+        df="tanh(x)*tanh(x)",
+        d2f="2.0*tanh(x)*(4.0*q/((1.0 + q)*(1.0 + q)))",
+    ),
+    Activation(
+        "soft_shrink",
+        f=f"where(x > threshold, x - threshold, where(x < -threshold, x + threshold, {ZERO}))",
+        df=f"where(fabs(x) > threshold, 1.0, {ZERO})",
+        d2f=ZERO,
+        params=(("threshold", 0.5),),
+        kinks=("-threshold", "threshold"),
+    ),
+    Activation(
+        "hard_shrink",
+        f=f"where(fabs(x) > threshold, x, {ZERO})",
+        df=f"where(fabs(x) > threshold, 1.0, {ZERO})",
+        d2f=ZERO,
+        params=(("threshold", 0.5),),
+        kinks=("-threshold", "threshold"),
+    ),
+    Activation(
+        "squareplus",  # (x + sqrt(x*x + 4))/2, which cancels for x < 0
+        f="where(x < 0.0, 2.0/(fabs(x) + sqrt(x*x + 4.0)), 0.5*(x + sqrt(x*x + 4.0)))",
+        df="y/sqrt(x*x + 4.0)",
+        d2f="2.0/((x*x + 4.0)*sqrt(x*x + 4.0))",
+    ),
+    Activation(
+        "sparse_plus",
+        f="where(x <= -1.0, 0.0, where(x >= 1.0, x, 0.25*(x + 1.0)*(x + 1.0)))",
+        df="where(x <= -1.0, 0.0, where(x >= 1.0, 1.0, 0.5*(x + 1.0)))",
+        d2f=f"where(fabs(x) < 1.0, 0.5, {ZERO})",
+        kinks=("-1.0", "1.0"),
+    ),
+    Activation(
+        "sparse_sigmoid",
+        f="where(x <= -1.0, 0.0, where(x >= 1.0, 1.0, 0.5*(x + 1.0)))",
+        df=f"where(fabs(x) < 1.0, 0.5, {ZERO})",
+        d2f=ZERO,
+        kinks=("-1.0", "1.0"),
+    ),
+    Activation(
+        "thresholded_relu",  # Keras' ReLU and ThresholdedReLU layers
+        f="where(x > threshold, x, slope*(x - threshold))",
+        df="where(x > threshold, 1.0, where(x < threshold, slope, where(x == threshold, 0.0, x)))",
+        d2f=ZERO,
+        params=(("threshold", 1.0), ("slope", 0.0)),
+        kinks=("threshold",),
+    ),
+    Activation(
+        "clipped_thresholded_relu",
+        f="where(x > threshold, where(x > ceiling, ceiling, x), slope*(x - threshold))",
+        df="where(x > threshold, where(x < ceiling, 1.0, 0.0), where(x < threshold, slope, where(x == threshold, 0.0, x)))",
+        d2f=ZERO,
+        params=(("threshold", 1.0), ("slope", 0.0), ("ceiling", 6.0)),
+        kinks=("threshold", "ceiling"),
+    ),
 )
 
 BY_NAME: dict[str, Activation] = {name: a for a in ACTIVATIONS for name in (a.name, *a.aliases)}
