@@ -19,6 +19,8 @@ from nngrad.cli.messages import EXPECTED, INTERRUPTED, TERMINATED, WRONG_USAGE, 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The program: run with these arguments and exit."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  (None where the caller has closed it)
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # an exception, so that unfinished files are removed on the way out
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 

@@ -45,4 +45,5 @@ def jacobian(model: str, network: str | None, asked: Asked, of: Any, wrt: Any, w
     net = load(model, network=network)
     if net.flat:
         note(f"{model}: its outputs are piecewise constant, so the Jacobian is zero wherever it exists", asked.quiet)
-    return write_results(net, asked, results.jacobian(net, of, wrt, with_outputs, layout == "long"))
+    wanted = results.jacobian(net, of, wrt, with_outputs, layout == "long")
+    return write_results(net, asked, wanted, net.output_size * net.input_size)

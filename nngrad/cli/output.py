@@ -22,7 +22,7 @@ from nngrad.errors import DataError, UsageError
 from nngrad.network import Network
 
 Pieces = Iterator[tuple[Any, int]]  # formatted results in order, with the number of rows in each
-CHUNK_NUMBERS = 500_000  # results of one chunk: bounds memory where Jacobians are large
+CHUNK_NUMBERS = 500_000  # in and out, of one chunk: bounds memory where Jacobians are large
 
 
 def note(text: str, quiet: bool) -> None:
@@ -31,8 +31,8 @@ def note(text: str, quiet: bool) -> None:
         click.echo(one_line(text), err=True)
 
 
-def write_results(net: Network, asked: Asked, wanted: Wanted) -> int:
-    """Write what is wanted for every input that was asked for; a failure of one of several is reported and the rest goes on."""
+def write_results(net: Network, asked: Asked, wanted: Wanted, width: int) -> int:
+    """Write what is wanted (`width` numbers a row) for every input that was asked for; a failure of one of several leaves the rest."""
     if not asked.inputs and (sys.stdin is None or sys.stdin.isatty()):
         click.echo(click.get_current_context().get_help(), err=True)
         return WRONG_USAGE
@@ -40,7 +40,7 @@ def write_results(net: Network, asked: Asked, wanted: Wanted) -> int:
     failed = 0
     for source, target in every:
         try:
-            _convert(net, source, target, asked, wanted)
+            _convert(net, source, target, asked, wanted, max(1, CHUNK_NUMBERS // (net.input_size + width)))
         except (DataError, OSError) as error:
             if len(every) == 1:
                 raise
@@ -51,8 +51,8 @@ def write_results(net: Network, asked: Asked, wanted: Wanted) -> int:
     return SOME_FAILED if failed else 0
 
 
-def _convert(net: Network, source: str, target: str, asked: Asked, wanted: Wanted) -> None:
-    with _reader(net, source, asked) as rows:
+def _convert(net: Network, source: str, target: str, asked: Asked, wanted: Wanted, most: int) -> None:
+    with _reader(net, source, asked, most) as rows:
         for text in rows.notes:
             note(text, asked.quiet)
         what = wanted(rows.names)
@@ -67,7 +67,7 @@ def _convert(net: Network, source: str, target: str, asked: Asked, wanted: Wante
                 progress.advance(count, rows.progress)
 
 
-def _reader(net: Network, source: str, asked: Asked) -> tables.Reader:
+def _reader(net: Network, source: str, asked: Asked, most: int) -> tables.Reader:
     if os.path.isdir(source):
         raise DataError(f"{source}: is a folder; name the files in it with a pattern in quotes: -i '{os.path.join(source, '*.csv')}'")
     return tables.reader(
@@ -76,7 +76,7 @@ def _reader(net: Network, source: str, asked: Asked) -> tables.Reader:
         columns=net.input_names,
         keep=asked.keep,
         by=asked.by,
-        max_rows=max(1, CHUNK_NUMBERS // (net.input_size * net.output_size + 1)),
+        max_rows=most,
         header=asked.header,
         delimiter=asked.delimiter,
         samples=asked.samples,

@@ -27,4 +27,4 @@ def predict(model: str, network: str | None, asked: Asked, of: tuple[str, ...] |
     from nngrad.cli.results import outputs
 
     net = load(model, network=network)
-    return write_results(net, asked, outputs(net, of))
+    return write_results(net, asked, outputs(net, of), net.output_size)

@@ -133,3 +133,15 @@ def test_standard_output_stays_empty_with_a_file(fitnet, tmp_path):
     process = start("predict", fitnet[0], "-i", fitnet[1], "-o", tmp_path / "y.csv", stdout=subprocess.PIPE)
     assert process.communicate(timeout=20) == (b"", b"")
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_closed_streams_do_no_harm(fitnet, tmp_path, closed):
+    line = f"{sys.executable} -m nngrad predict {fitnet[0]} -i {fitnet[1]} {closed}>&-"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert bool(done.stdout) == (closed == "2")
+    failed = subprocess.run(line.replace(str(fitnet[1]), "missing.csv"), shell=True, capture_output=True, text=True)
+    assert failed.returncode == 4
+    assert failed.stdout == ""
