@@ -108,7 +108,7 @@ class Subsystem:
         """Containers are finished in place."""
         if isinstance(raw, np.ndarray):
             if inside and _is_handle(raw):
-                return function_handle(raw.flat[1])
+                return function_handle(raw.flat[1], self)
             flat = raw.reshape(-1, order="A")  # a view: the readers make them contiguous
             for k in range(flat.size):
                 flat[k] = self.finish(flat[k], inside)
@@ -258,12 +258,16 @@ def _is_handle(raw: np.ndarray) -> bool:
     return isinstance(mark, np.ndarray) and mark.dtype == np.uint32 and mark.size == 1 and mark.flat[0] == MARK
 
 
-def function_handle(content: Any) -> Any:
-    """The text of a function handle, out of the structs that MATLAB wraps it in."""
+def function_handle(content: Any, subsystem: Subsystem | None = None) -> Any:
+    """The text of a function handle, out of the structs that MATLAB wraps it in, with what it has captured."""
+    workspace = None
     for _ in range(4):
         if isinstance(content, dict):
+            workspace = content.get("workspace", workspace)
             content = content.get("function_handle", content.get("function"))
-    return FunctionHandle(content) if isinstance(content, str) else Undecoded("function_handle", "a function handle without text")
+    if not isinstance(content, str):
+        return Undecoded("function_handle", "a function handle without text")
+    return FunctionHandle(content, subsystem.finish(workspace, inside=True) if subsystem else None)
 
 
 def string_array(words: np.ndarray, budget: limits.Budget) -> Any:

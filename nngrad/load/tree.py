@@ -33,9 +33,17 @@ class MatlabObject:
 
 @dataclass(frozen=True, eq=False)
 class FunctionHandle:
-    """A MATLAB function handle, as text: never executed."""
+    """A MATLAB function handle, as text: never executed; with what an anonymous function has captured, as MATLAB stores it."""
 
     text: str
+    workspace: Any = None
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The captured variables by name."""
+        stored = self.workspace.fields.get("any") if isinstance(self.workspace, MatlabObject) else None
+        cells = stored.flat if isinstance(stored, np.ndarray) and stored.dtype == object else [stored]
+        return {name: value for cell in cells if isinstance(cell, dict) for name, value in cell.items()}
 
 
 @dataclass(frozen=True, eq=False)
