@@ -14,7 +14,6 @@ from nngrad.activations import ACTIVATIONS
 from nngrad.cli.group import COMMANDS
 from nngrad.cli.messages import EXIT_CODES, INTERRUPTED, SOME_FAILED
 from nngrad.errors import DataError, ModelError, UsageError
-from nngrad.layers import KINDS
 from nngrad.load import DIALECTS
 from nngrad.load.matlab_network import NET_INPUT, TRANSFER, WEIGHT
 from nngrad.load.matlab_processing import STEPS
@@ -70,7 +69,6 @@ def known():
         ("weight and net input functions", names((*WEIGHT, *NET_INPUT))),
         ("processing steps", names(STEPS)),
         ("activations", names(a.name for a in ACTIVATIONS)),
-        ("steps that networks are made of", names(k.__name__ for k in KINDS)),
         ("tables read", formats(READERS)),
         ("tables written", formats(WRITERS)),
     ]

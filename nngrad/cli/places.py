@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
+from nngrad import tables
 from nngrad.cli.options import Asked
 from nngrad.errors import DataError, UsageError
 
@@ -28,8 +29,9 @@ def pairs(asked: Asked) -> list[tuple[str, str]]:
 
 
 def format_of(target: str, asked: str | None) -> str:
-    """The format that a target is written in: what is asked for, else its suffix (as in `J.mat` and `J.mat:name`), else csv."""
-    return asked or Path(target.partition(":")[0]).suffix[1:].lower() or "csv"
+    """The format that a target is written in: what is asked for, else its suffix, else csv."""
+    path = tables.place(target).path.lower()
+    return asked or next((f.name for f in tables.WRITERS if path.endswith(f.suffixes)), "csv")
 
 
 def _matching(text: str) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 
 import nngrad as library
 from nngrad.cli.options import ARRAYS, LINES
-from nngrad.tables import FORMATS
+from nngrad.tables import FORMATS, WRITERS
 
 ONE_NETWORK = ("cascade", "constant_rows", "fitnet", "hard_limit", "narx", "nested", "old_version", "patternnet", "rbf", "two_inputs")
 
@@ -149,7 +149,27 @@ def test_what_needs_lines_is_refused_in_arrays(nngrad, fitnet, tmp_path, option)
 
 
 def test_every_format_of_tables_can_be_asked_for():
-    assert set(FORMATS) <= {*LINES, *ARRAYS}
+    assert sorted(FORMATS) == sorted(LINES + ARRAYS)
+
+
+@pytest.mark.parametrize("suffix", [suffix for f in WRITERS for suffix in f.suffixes])
+def test_what_is_written_can_be_read_again(nngrad, fitnet, samples, tmp_path, suffix):
+    """The outputs of one network, in any format, are inputs of the next."""
+    between = tmp_path / f"y{suffix}"
+    assert nngrad("predict", samples / "cascade.mat", "-i", samples / "cascade_x.csv", "-o", between) == (0, "", "")
+    direct = nngrad("predict", samples / "cascade.mat", "-i", samples / "cascade_x.csv")
+    through = nngrad("predict", samples / "rbf.mat", "-i", between, "--by", "order", "--quiet")
+    assert through.code == 0
+    assert through.lines == nngrad("predict", samples / "rbf.mat", "--by", "order", stdin=direct.out.encode()).lines
+    assert len(through.lines) == len(direct.lines) > 2
+
+
+@pytest.mark.parametrize("format_", LINES)
+def test_long_lines_and_kept_columns_go_into_every_format_of_lines(nngrad, fitnet, tmp_path, format_):
+    table = b"id,speed,throttle,temperature\na7,3000,50,300\nb8,2000,20,260\n"
+    done = nngrad("jacobian", fitnet[0], "--layout", "long", "--keep", "id", "-o", tmp_path / "J", "--format", format_, stdin=table)
+    assert done == (0, "", "")
+    assert b"a7" in (tmp_path / "J").read_bytes()
 
 
 def test_threads_change_no_byte(nngrad, fitnet, tmp_path):
