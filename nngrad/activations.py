@@ -52,9 +52,9 @@ class Activation:
         if self.fast_df is None:
             return self._exact_slope(x, y, params)
         d = formula.compiled(self.fast_df)({"y": y})
-        if d.size and not d.min() >= FAST:
-            low = ~(d >= FAST)
-            d[low] = self._exact_slope(x[low], y[low], params)
+        low = np.flatnonzero(d < FAST)  # a NaN stays
+        if len(low):
+            d.flat[low] = self._exact_slope(x.ravel()[low], y.ravel()[low], params)
         return d
 
     def second(self, x: np.ndarray, y: np.ndarray, params: dict[str, Any]) -> np.ndarray:
@@ -218,6 +218,9 @@ ACTIVATIONS: tuple[Activation, ...] = (
         df=f"q*(1.0 + x*{GELU_DV}*{GELU_REST})",
         d2f=f"q*{GELU_REST}*(2.0*{GELU_DV} + x*(0.4281288976356290*x - {GELU_DV}*{GELU_DV}*tanh(0.5*({GELU_V}))))",
     ),
+    Activation("sin", f="sin(x)", df="cos(x)", d2f="-y"),
+    Activation("cos", f="cos(x)", df="-sin(x)", d2f="-y"),
+    Activation("abs", f="fabs(x)", df=SIGN, d2f=ZERO, kinks=("0.0",)),
     Activation("exp", f="exp(x)", df="y", d2f="y", aliases=("exponential",)),
     Activation(
         "selu",
