@@ -31,8 +31,8 @@ class Step(NamedTuple):
 
 
 def values(net: Network, x: Array) -> list[Array]:
-    """Every value of the network for the rows x (N, n): value 0 is x, the last is y."""
-    found = [x]
+    """Every value of the network for the rows x (N, n), samples in columns: value 0 is x', the last is y' (m, N)."""
+    found = [x.T]
     with np.errstate(all="ignore"):
         for layer, sources in ((node.layer, node.sources) for node in net.layers):
             arg = tuple(found[s] for s in sources) if isinstance(layer, JOINS) else found[sources[0]]
@@ -93,8 +93,8 @@ class Plan:
     def of_network(cls, net: Network, of: tuple[int, ...], wrt: tuple[int, ...]) -> Plan:
         every = _fused(net)
         n, m, last = net.input_size, net.output_size, len(net.layers)
-        forward = _partial_forward(every, np.eye(n)[list(wrt)][:, None, :], len(net.sizes))
-        backward = _partial_backward(every, np.eye(m)[list(of)][:, None, :], last, len(net.sizes))
+        forward = _partial_forward(every, np.eye(n)[:, list(wrt), None], len(net.sizes))
+        backward = _partial_backward(every, np.eye(m)[:, list(of), None], last, len(net.sizes))
         reverse = _cost(backward.steps, len(of), net) <= _cost(forward.steps, len(wrt), net)
         return cls(of, wrt, n, m, reverse, every, forward, backward)
 
@@ -109,7 +109,7 @@ class Plan:
     def _forward(self, known: Sequence[Array], J: Array) -> None:
         tangents = self._tangents(known)
         last = len(known) - 1
-        J[...] = tangents[last][:, :, self.of].transpose(1, 2, 0) if last in tangents else 0.0
+        J[...] = tangents[last][list(self.of)].transpose(2, 0, 1) if last in tangents else 0.0
 
     def _tangents(self, known: Sequence[Array]) -> Pass:
         tangents = dict(self.forward.seeds)
@@ -139,35 +139,36 @@ class Plan:
         every = len(self.wrt) == self.size and self.wrt == tuple(range(self.size))
         if direct:  # the last product goes straight into J
             W = steps[-1].layer.W if every else steps[-1].layer.W[:, self.wrt]
-            for i, G in enumerate(cotangents[steps[-1].target]):
-                np.matmul(G, W, out=J[:, i]) if len(G) == len(J) else np.copyto(J[:, i], G @ W)
+            G = cotangents[steps[-1].target]
+            for i in range(len(self.of)):
+                np.matmul(G[:, i].T, W, out=J[:, i]) if G.shape[2] == len(J) else np.copyto(J[:, i], G[:, i].T @ W)
             return
         G = cotangents.get(0)
-        J[...] = 0.0 if G is None else (G if every else G[..., self.wrt]).transpose(1, 0, 2)
+        J[...] = 0.0 if G is None else (G if every else G[list(self.wrt)]).transpose(2, 1, 0)
 
 
 def jvp(plan: Plan, known: Sequence[Array], T: Array) -> Array:
-    """Tangents T (k, N or 1, n) of the input carried to the output -> (k, N, m)."""
+    """Tangents T (n, k, N or 1) of the input carried to the output -> (m, k, N)."""
     tangents = {0: T}
     with np.errstate(all="ignore"):
         for step in plan.every:
             _push(step, known, tangents)
-    return np.broadcast_to(tangents[len(known) - 1], (len(T), len(known[0]), plan.outputs))
+    return np.broadcast_to(tangents[len(known) - 1], (plan.outputs, T.shape[1], known[0].shape[1]))
 
 
 def vjp(plan: Plan, known: Sequence[Array], G: Array) -> Array:
-    """Cotangents G (k, N or 1, m) of the output carried to the input -> (k, N, n)."""
+    """Cotangents G (m, k, N or 1) of the output carried to the input -> (n, k, N)."""
     cotangents = {len(known) - 1: G}
     with np.errstate(all="ignore"):
         for step in reversed(plan.every):
             if step.target in cotangents:
                 _pull(step, known, cotangents)
-    return np.broadcast_to(cotangents[0], (len(G), len(known[0]), plan.size))
+    return np.broadcast_to(cotangents[0], (plan.size, G.shape[1], known[0].shape[1]))
 
 
 def hvp(plan: Plan, known: Sequence[Array], G: Array, V: Array) -> Array:
-    """The derivative of the gradient w'J along v, for one w (1, N or 1, m) and one v (1, N or 1, n) -> (N, n), without an n x n matrix."""
-    H = np.zeros((len(known[0]), plan.size))
+    """The derivative of the gradient w'J along v, for one w (m, 1, N or 1) and one v (n, 1, N or 1) -> (N, n), without an n x n matrix."""
+    H = np.zeros(known[0].T.shape)
     with np.errstate(all="ignore"):
         tangents, along = plan._tangents(known), {0: V}
         for step in plan.every:
@@ -196,8 +197,8 @@ def _fused(net: Network) -> tuple[Step, ...]:
         before = steps[-1] if steps and steps[-1].target == k - 1 else None
         if before and node.sources == (k - 1,) and readers[k - 1] == 1 and _worth(before.layer, node.layer, net, before.sources, k):
             n = net.sizes[before.sources[0]]
-            T = node.layer.jvp(None, None, before.layer.jvp(None, None, np.eye(n)[:, None, :]))
-            steps[-1] = Step(Affine(np.ascontiguousarray(T[:, 0].T), np.zeros(net.sizes[k])), before.sources, k)
+            T = node.layer.jvp(None, None, before.layer.jvp(None, None, np.eye(n)[:, :, None]))
+            steps[-1] = Step(Affine(np.ascontiguousarray(T[:, :, 0]), np.zeros(net.sizes[k])), before.sources, k)
         else:
             steps.append(step)
     return tuple(steps)

@@ -145,7 +145,7 @@ class Network:
         y = np.empty((len(rows), self.output_size))
 
         def work(part: slice) -> None:
-            y[part] = derive.values(self, rows[part])[-1]
+            y[part] = derive.values(self, rows[part])[-1].T
 
         self._over_blocks(len(rows), work)
         return y[0] if single else y
@@ -165,7 +165,7 @@ class Network:
 
         def work(part: slice) -> None:
             values = derive.values(self, rows[part])
-            y[part] = values[-1] if every else values[-1][:, plan.of]
+            y[part] = (values[-1] if every else values[-1][list(plan.of)]).T
             plan.jacobian(values, J[part])
 
         self._over_blocks(len(rows), work)
@@ -178,7 +178,7 @@ class Network:
 
         def work(part: slice) -> None:
             values = derive.values(self, rows[part])
-            out[part] = derive.jvp(self.plan(), values, (tangent[part] if len(tangent) > 1 else tangent)[None])[0]
+            out[part] = derive.jvp(self.plan(), values, _columns(tangent, part))[:, 0].T
 
         out = np.empty((len(rows), self.output_size))
         self._over_blocks(len(rows), work)
@@ -191,7 +191,7 @@ class Network:
 
         def work(part: slice) -> None:
             values = derive.values(self, rows[part])
-            out[part] = derive.vjp(self.plan(), values, (weights[part] if len(weights) > 1 else weights)[None])[0]
+            out[part] = derive.vjp(self.plan(), values, _columns(weights, part))[:, 0].T
 
         out = np.empty((len(rows), self.input_size))
         self._over_blocks(len(rows), work)
@@ -220,8 +220,7 @@ class Network:
         plan, out = self.plan(), np.empty((len(rows), self.input_size))
 
         def work(part: slice) -> None:
-            one = [(a[part] if len(a) > 1 else a)[None] for a in (weights, tangent)]
-            out[part] = derive.hvp(plan, derive.values(self, rows[part]), *one)
+            out[part] = derive.hvp(plan, derive.values(self, rows[part]), _columns(weights, part), _columns(tangent, part))
 
         self._over_blocks(len(rows), work)
         return out[0] if single else out
@@ -324,6 +323,11 @@ def _real(x: Any, name: str) -> np.ndarray:
     if a.dtype.kind not in "fiub":
         raise DataError(f"{name} holds {a.dtype.name}, not real numbers")
     return np.ascontiguousarray(a, dtype=np.float64).reshape(a.shape)
+
+
+def _columns(directions: np.ndarray, part: slice) -> np.ndarray:
+    """One direction for each row of a block, or one for all: (size, 1, N or 1)."""
+    return np.ascontiguousarray((directions[part] if len(directions) > 1 else directions).T[:, None])
 
 
 def _chosen(items: Sequence[Any], count: int, by_name: Callable[[Iterable[str]], tuple[int, ...]], what: str) -> tuple[int, ...]:

@@ -60,9 +60,9 @@ N, K, M, H = 5, 3, 2, 1e-5
 
 def inputs(sizes, rows=N):
     r = np.random.default_rng(11)
-    x = [r.uniform(0.4, 2.0, size=(rows, n)) for n in sizes]
+    x = [r.uniform(0.4, 2.0, size=(n, rows)) for n in sizes]
     for v in x:
-        v[:, 0] *= -0.5  # both signs, yet no sum near 0, where normprod has its pole
+        v[0] *= -0.5  # both signs, yet no sum near 0, where normprod has its pole
     return tuple(x)
 
 
@@ -76,7 +76,7 @@ def parts(layer, g):
 
 def stack(k, rows, sizes, seed=3):
     r = np.random.default_rng(seed)
-    return tuple(r.normal(size=(k, rows, n)) for n in sizes)
+    return tuple(r.normal(size=(n, k, rows)) for n in sizes)
 
 
 def test_every_kind_has_an_example():
@@ -89,19 +89,19 @@ def test_jvp_is_the_derivative_along_each_tangent(layer, sizes):
     y = layer.forward(arg(layer, x))
     found = layer.jvp(arg(layer, x), y, arg(layer, T))
     for k in range(K):
-        ahead, behind = (layer.forward(arg(layer, tuple(v + s * H * t[k] for v, t in zip(x, T, strict=True)))) for s in (1, -1))
-        np.testing.assert_allclose(np.broadcast_to(found, (K, *y.shape))[k], (ahead - behind) / (2 * H), rtol=1e-7, atol=1e-8)
+        ahead, behind = (layer.forward(arg(layer, tuple(v + s * H * t[:, k] for v, t in zip(x, T, strict=True)))) for s in (1, -1))
+        np.testing.assert_allclose(np.broadcast_to(found, (len(y), K, N))[:, k], (ahead - behind) / (2 * H), rtol=1e-7, atol=1e-8)
 
 
 @ALL
 def test_vjp_and_jvp_agree_on_inner_products(layer, sizes):
     x, T = inputs(sizes), stack(K, N, sizes)
     y = layer.forward(arg(layer, x))
-    G = stack(M, N, (y.shape[1],), 4)[0]
-    ahead = np.broadcast_to(layer.jvp(arg(layer, x), y, arg(layer, T)), (K, *y.shape))
+    G = stack(M, N, (len(y),), 4)[0]
+    ahead = np.broadcast_to(layer.jvp(arg(layer, x), y, arg(layer, T)), (len(y), K, N))
     back = parts(layer, layer.vjp(arg(layer, x), y, G))
-    left = np.einsum("mno,kno->nmk", G, ahead)
-    right = sum(np.einsum("mni,kni->nmk", g, t) for g, t in zip(back, T, strict=True))
+    left = np.einsum("omn,okn->nmk", G, ahead)
+    right = sum(np.einsum("imn,ikn->nmk", np.broadcast_to(g, (*g.shape[:2], N)), t) for g, t in zip(back, T, strict=True))
     np.testing.assert_allclose(left, right, rtol=1e-12, atol=1e-13)
 
 
@@ -109,7 +109,7 @@ def test_vjp_and_jvp_agree_on_inner_products(layer, sizes):
 def test_curvature_is_the_derivative_of_vjp(layer, sizes):
     x, S, T = inputs(sizes), stack(K, N, sizes), stack(K + 1, N, sizes, 8)
     y = layer.forward(arg(layer, x))
-    G = stack(M, N, (y.shape[1],), 4)[0]
+    G = stack(M, N, (len(y),), 4)[0]
     found = layer.curvature(arg(layer, x), y, G, arg(layer, S), arg(layer, T))
     same = layer.curvature(arg(layer, x), y, G, arg(layer, S), arg(layer, S))
     if isinstance(layer, LINEAR):
@@ -118,12 +118,12 @@ def test_curvature_is_the_derivative_of_vjp(layer, sizes):
     for k in range(K + 1):
 
         def back(s, k=k):
-            moved = tuple(v + s * H * t[k] for v, t in zip(x, T, strict=True))
+            moved = tuple(v + s * H * t[:, k] for v, t in zip(x, T, strict=True))
             z = layer.forward(arg(layer, moved))
             return parts(layer, layer.vjp(arg(layer, moved), z, G))
 
         change = [(a - b) / (2 * H) for a, b in zip(back(1), back(-1), strict=True)]
-        expected[..., k] = sum(np.einsum("mni,jni->nmj", c, s) for c, s in zip(change, S, strict=True))
+        expected[..., k] = sum(np.einsum("imn,ijn->nmj", np.broadcast_to(c, (*c.shape[:2], N)), s) for c, s in zip(change, S, strict=True))
     np.testing.assert_allclose(np.zeros(expected.shape) if found is None else found, expected, rtol=1e-6, atol=1e-7)
     if same is not None:
         assert np.array_equal(same, same.swapaxes(2, 3)) or np.allclose(same, same.swapaxes(2, 3), rtol=1e-14, atol=1e-14)
@@ -132,12 +132,12 @@ def test_curvature_is_the_derivative_of_vjp(layer, sizes):
 @ALL
 def test_shared_tangents_and_cotangents_mean_the_same_for_every_row(layer, sizes):
     x, T = inputs(sizes), stack(K, 1, sizes)
-    full = tuple(np.repeat(t, N, axis=1) for t in T)
+    full = tuple(np.repeat(t, N, axis=2) for t in T)
     y = layer.forward(arg(layer, x))
-    G = stack(M, 1, (y.shape[1],), 4)[0]
-    wide = np.repeat(G, N, axis=1)
+    G = stack(M, 1, (len(y),), 4)[0]
+    wide = np.repeat(G, N, axis=2)
     args = arg(layer, x), y
-    shape = (K, *y.shape)
+    shape = (len(y), K, N)
     np.testing.assert_allclose(
         np.broadcast_to(layer.jvp(*args, arg(layer, T)), shape),
         np.broadcast_to(layer.jvp(*args, arg(layer, full)), shape),
@@ -156,10 +156,10 @@ def test_a_batch_is_its_rows_and_nothing_is_changed(layer, sizes):
     x = inputs(sizes)
     before = [v.copy() for v in x]
     y = layer.forward(arg(layer, x))
-    assert y.shape == (N, layer.size(*sizes))
-    rows = [layer.forward(arg(layer, tuple(v[s : s + 1] for v in x)))[0] for s in range(N)]
-    np.testing.assert_allclose(y, rows, rtol=1e-14, atol=1e-15)
-    T, G = stack(K, N, sizes), stack(M, N, (y.shape[1],), 4)[0]
+    assert y.shape == (layer.size(*sizes), N)
+    rows = [layer.forward(arg(layer, tuple(v[:, s : s + 1] for v in x)))[:, 0] for s in range(N)]
+    np.testing.assert_allclose(y.T, rows, rtol=1e-14, atol=1e-15)
+    T, G = stack(K, N, sizes), stack(M, N, (len(y),), 4)[0]
     copies = [t.copy() for t in T], G.copy(), y.copy()
     layer.jvp(arg(layer, x), y, arg(layer, T))
     layer.vjp(arg(layer, x), y, G)
@@ -174,8 +174,8 @@ def test_a_batch_is_its_rows_and_nothing_is_changed(layer, sizes):
 def test_no_rows_are_no_error(layer, sizes):
     x = inputs(sizes, rows=0)
     y = layer.forward(arg(layer, x))
-    assert y.shape == (0, layer.size(*sizes))
-    assert parts(layer, layer.vjp(arg(layer, x), y, np.ones((M, 0, y.shape[1]))))[0].shape == (M, 0, sizes[0])
+    assert y.shape == (layer.size(*sizes), 0)
+    assert parts(layer, layer.vjp(arg(layer, x), y, np.ones((len(y), M, 0))))[0].shape == (sizes[0], M, 0)
 
 
 @ALL
@@ -190,12 +190,12 @@ def test_gaussian_unit_at_its_centre_is_smooth():
     """exp(-b^2 |x - c|^2): J = 0 and H = -2 b^2 I there, where the chain through dist would give 0/0."""
     c, b2 = normal(1, 3), np.array([0.7])
     layer, gauss = SquaredDistance(c, b2), Elementwise(BY_NAME["exp"])
-    x = c.copy()
+    x = c.T.copy()
     y = layer.forward(x)
     a = gauss.forward(y)
-    G, T = np.ones((1, 1, 1)), np.eye(3)[:, None, :]
+    G, T = np.ones((1, 1, 1)), np.eye(3)[:, :, None]
     g = gauss.vjp(y, a, G)
-    assert np.array_equal(layer.vjp(x, y, g), np.zeros((1, 1, 3)))
+    assert np.array_equal(layer.vjp(x, y, g), np.zeros((3, 1, 1)))
     through = gauss.curvature(y, a, G, layer.jvp(x, y, T), layer.jvp(x, y, T)) + layer.curvature(x, y, g, T, T)
     np.testing.assert_allclose(through[0, 0], -2 * 0.7 * np.eye(3), rtol=1e-15)
 
@@ -204,40 +204,40 @@ def test_gaussian_unit_at_its_centre_is_smooth():
     ("layer", "expected"), [(Distance(np.array([[1.0, 2.0]])), [0.0, 0.0]), (Distance(np.array([[1.0, 5.0]]), manhattan=True), [0.0, -1.0])]
 )
 def test_distances_take_slope_zero_at_their_kinks(layer, expected):
-    x = np.array([[1.0, 2.0]])
+    x = np.array([[1.0], [2.0]])
     y = layer.forward(x)
-    np.testing.assert_array_equal(layer.vjp(x, y, np.ones((1, 1, 1)))[0, 0], expected)
-    T = np.eye(2)[:, None, :]
+    np.testing.assert_array_equal(layer.vjp(x, y, np.ones((1, 1, 1)))[:, 0, 0], expected)
+    T = np.eye(2)[:, :, None]
     curvature = layer.curvature(x, y, np.ones((1, 1, 1)), T, T)
     assert curvature is None or np.array_equal(curvature, np.zeros((1, 1, 2, 2)))
 
 
 def test_normprod_example_of_the_documentation():
     layer = NormProd(np.array([[1.0, -2.0], [3.0, 4.0], [5.0, 6.0]]))
-    np.testing.assert_allclose(layer.forward(np.array([[0.7, 0.3]])), [[0.1, 3.3, 5.3]], rtol=1e-15)
+    np.testing.assert_allclose(layer.forward(np.array([[0.7], [0.3]]))[:, 0], [0.1, 3.3, 5.3], rtol=1e-15)
 
 
 def test_softmax_slopes_keep_their_digits_when_one_class_wins():
     """dy_1/dx_1 = y_1 y_2 for two classes: 1 - y_1 would have lost every digit."""
-    x = np.array([[0.0, -80.0], [1.0, 2.0], [-50.0, 0.0]])
+    x = np.array([[0.0, -80.0], [1.0, 2.0], [-50.0, 0.0]]).T
     layer = Softmax()
     y = layer.forward(x)
-    exact = y[:, 0] * y[:, 1]
-    np.testing.assert_allclose(layer.vjp(x, y, np.eye(2)[:, None, :])[0, :, 0], exact, rtol=1e-14)
-    np.testing.assert_allclose(layer.jvp(x, y, np.eye(2)[:, None, :])[1, :, 1], exact, rtol=1e-14)
-    with_nan = np.vstack([x, [[np.nan, 0.0]]])
+    exact = y[0] * y[1]
+    np.testing.assert_allclose(layer.vjp(x, y, np.eye(2)[:, :, None])[0, 0], exact, rtol=1e-14)
+    np.testing.assert_allclose(layer.jvp(x, y, np.eye(2)[:, :, None])[1, 1], exact, rtol=1e-14)
+    with_nan = np.column_stack([x, [np.nan, 0.0]])
     y = layer.forward(with_nan)
-    np.testing.assert_allclose(layer.vjp(with_nan, y, np.eye(2)[:, None, :])[0, :3, 0], exact, rtol=1e-14)
+    np.testing.assert_allclose(layer.vjp(with_nan, y, np.eye(2)[:, :, None])[0, 0, :3], exact, rtol=1e-14)
 
 
 def test_compet_takes_the_first_of_equals_and_keeps_nan():
-    y = Compet().forward(np.array([[1.0, 3.0, 3.0], [np.nan, 1.0, 2.0]]))
-    np.testing.assert_array_equal(y, [[0, 1, 0], [np.nan] * 3])
+    y = Compet().forward(np.array([[1.0, 3.0, 3.0], [np.nan, 1.0, 2.0]]).T)
+    np.testing.assert_array_equal(y.T, [[0, 1, 0], [np.nan] * 3])
 
 
 def test_fixunknowns_layout():
     """x=[12; NaN] with row 2 unknown: value rows, then a flag 1 = known, 0 = NaN behind each unknown row."""
     layer = FillMissing(np.array([0, 1, 1]), np.array([False, False, True]), np.array([False, True, False]), np.array([0.0, 9.0, 0.0]), 2)
-    x = np.array([[12.0, 4.0], [12.0, np.nan], [np.nan, 4.0]])
-    np.testing.assert_array_equal(layer.forward(x), [[12, 4, 1], [12, 9, 0], [np.nan, 4, 1]])
-    np.testing.assert_array_equal(layer.vjp(x, layer.forward(x), np.ones((1, 1, 3)))[0], [[1, 1], [1, 0], [1, 1]])
+    x = np.array([[12.0, 4.0], [12.0, np.nan], [np.nan, 4.0]]).T
+    np.testing.assert_array_equal(layer.forward(x).T, [[12, 4, 1], [12, 9, 0], [np.nan, 4, 1]])
+    np.testing.assert_array_equal(layer.vjp(x, layer.forward(x), np.ones((3, 1, 1)))[:, 0].T, [[1, 1], [1, 0], [1, 1]])

@@ -61,8 +61,8 @@ def test_hessian_against_the_written_formula():
 
 
 def test_missing_numbers_stay_within_their_group():
-    x = np.array([[1.0, 2.0, np.nan, 5.0]])
-    np.testing.assert_array_equal(np.isnan(Normalize(4, 2, 1e-5).forward(x)), [[False, False, True, True]])
+    x = np.array([[1.0, 2.0, np.nan, 5.0]]).T
+    np.testing.assert_array_equal(np.isnan(Normalize(4, 2, 1e-5).forward(x))[:, 0], [False, False, True, True])
 
 
 def test_groups_must_be_equal():

@@ -1,14 +1,15 @@
 """The layer kinds, and their four rules. The one rule: a kind knows its own numbers and nothing of the network around it.
 
-Rows are samples. The letters are always the same:
+Units come first, then directions, then samples (as in MATLAB, samples are columns): broadcasting runs along contiguous samples
+and all directions of all samples go through a layer as one matrix product. The letters are always the same:
 
-    x  input  (N, in)         y  output (N, out)
-    T  tangents   (k, N, in):  k directions for every row       G  cotangents (m, N, out): m weightings for every row
-       (where T or G is the same for all rows, its N is 1: that is how the identity seed of a pass costs nothing)
+    x  input  (in, N)         y  output (out, N)
+    T  tangents   (in, k, N):  k directions for every sample    G  cotangents (out, m, N): m weightings for every sample
+       (where T or G is the same for all samples, its N is 1: that is how the identity seed of a pass costs nothing)
 
     forward(x) -> y                              the layer itself
-    jvp(x, y, T) -> (k, N, out)                  tangents carried on:   T @ J'
-    vjp(x, y, G) -> (m, N, in)                   cotangents carried back:  G @ J
+    jvp(x, y, T) -> (out, k, N)                  tangents carried on
+    vjp(x, y, G) -> (in, m, N)                   cotangents carried back
     curvature(x, y, G, S, T) -> (N, m, j, k)     sum over outputs of G times the second derivative along S (j) and T (k);
                                                  None where linear; exactly symmetric where S is T
 

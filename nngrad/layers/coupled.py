@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nngrad.layers.shared import expect, rows_product, weighted_gram
+from nngrad.layers.shared import expect, product, weighted_gram
 
 Array = np.ndarray
 
@@ -19,22 +19,22 @@ class Softmax:
         return n
 
     def forward(self, x: Array) -> Array:
-        if not x.shape[1]:
+        if not len(x):
             return x.copy()
-        y = x - x.max(axis=1, keepdims=True)
+        y = np.subtract(x, x.max(axis=0), order="C")
         np.exp(y, out=y)
-        y /= y.sum(axis=1, keepdims=True)
+        y /= y.sum(axis=0)
         return y
 
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return y * self._centered(y, T)
+        return y[:, None] * self._centered(y, T)
 
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        return y * self._centered(y, G)
+        return y[:, None] * self._centered(y, G)
 
     def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array:
         left = self._centered(y, S)
-        return weighted_gram(y * self._centered(y, G), left, left if S is T else self._centered(y, T))
+        return weighted_gram(y[:, None] * self._centered(y, G), left, left if S is T else self._centered(y, T))
 
     @staticmethod
     def _centered(y: Array, V: Array) -> Array:
@@ -42,35 +42,33 @@ class Softmax:
 
         There V_top - mean = sum over the others of y_j (V_top - V_j), while the plain difference cancels.
         """
-        mean = (V * y).sum(axis=-1, keepdims=True)
-        centered = V - mean
-        rows = np.flatnonzero(y.max(axis=1) > 0.9) if y.size else ()
-        if not len(rows):
-            return centered
-        top = y[rows].argmax(axis=1)
-        some = V[:, rows if V.shape[1] == len(y) else np.zeros(len(rows), int)]
-        pick = np.arange(len(rows))
-        gaps = some[:, pick, top][..., None] - some
-        centered[:, rows, top] = (gaps * y[rows]).sum(axis=-1)
+        weights = y[:, None]
+        centered = V - (V * weights).sum(axis=0)
+        rows = np.flatnonzero(y.max(axis=0) > 0.9) if y.size else ()
+        if len(rows):
+            top = y[:, rows].argmax(axis=0)
+            some = V[:, :, rows if V.shape[2] == y.shape[1] else np.zeros(len(rows), int)]
+            of_top = some[top, :, np.arange(len(rows))].T
+            centered[top, :, rows] = ((of_top - some) * weights[:, :, rows]).sum(axis=0).T
         return centered
 
 
 @dataclass(frozen=True, eq=False)
 class Compet:
-    """y = 1 at the largest x of a row (the first of equals), else 0: MATLAB's compet. A NaN makes its row NaN; the slope is 0."""
+    """y = 1 at the largest x of a sample (the first of equals), else 0: MATLAB's compet. A NaN makes its sample NaN; the slope is 0."""
 
     def size(self, n: int) -> int:
         return n
 
     def forward(self, x: Array) -> Array:
-        y = np.zeros_like(x)
-        if x.shape[1]:
-            y[np.arange(len(x)), x.argmax(axis=1)] = 1.0
-            y[np.isnan(x).any(axis=1)] = np.nan
+        y = np.zeros(x.shape)
+        if len(x):
+            y[x.argmax(axis=0), np.arange(x.shape[1])] = 1.0
+            y[:, np.isnan(x).any(axis=0)] = np.nan
         return y
 
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return np.zeros(np.broadcast_shapes(T.shape, y.shape)) + np.where(np.isnan(y), y, 0.0)
+        return np.zeros((len(y), T.shape[1], y.shape[1])) + np.where(np.isnan(y), y, 0.0)[:, None]
 
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
         return self.jvp(x, y, G)
@@ -90,18 +88,18 @@ class NormProd:
         return len(self.W)
 
     def forward(self, x: Array) -> Array:
-        return (x @ self.W.T) / x.sum(axis=1, keepdims=True)
+        return (self.W @ x) / x.sum(axis=0)
 
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return (rows_product(T, self.W.T) - y * T.sum(axis=-1, keepdims=True)) / x.sum(axis=1, keepdims=True)
+        return (product(self.W, T) - y[:, None] * T.sum(axis=0)) / x.sum(axis=0)
 
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        return (rows_product(G, self.W) - (G * y).sum(axis=-1, keepdims=True)) / x.sum(axis=1, keepdims=True)
+        return (product(self.W.T, G) - (G * y[:, None]).sum(axis=0)) / x.sum(axis=0)
 
     def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array:
         both = self._half(x, y, G, S, T)
         return both + (both if S is T else self._half(x, y, G, T, S)).swapaxes(2, 3)
 
     def _half(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array:
-        sums = np.broadcast_to(T.sum(axis=-1), (len(T), len(x))) / x.sum(axis=1)
-        return -np.einsum("mno,ano,bn->nmab", np.broadcast_to(G, (len(G), *y.shape)), self.jvp(x, y, S), sums)
+        sums = np.broadcast_to(T.sum(axis=0), (T.shape[1], x.shape[1])) / x.sum(axis=0)
+        return -np.einsum("omn,oan,bn->nmab", np.broadcast_to(G, (*G.shape[:2], x.shape[1])), self.jvp(x, y, S), sums)

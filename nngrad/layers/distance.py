@@ -11,6 +11,16 @@ from nngrad.layers.shared import expect, weighted_gram
 Array = np.ndarray
 
 
+def _along(D: Array, T: Array) -> Array:
+    """Sample by sample D (N, out, in) times T (in, k, N or 1) -> (out, k, N)."""
+    return (D @ np.ascontiguousarray(T.transpose(2, 0, 1))).transpose(1, 2, 0)
+
+
+def _back(D: Array, G: Array) -> Array:
+    """Sample by sample G (out, m, N or 1) times D (N, out, in) -> (in, m, N)."""
+    return (np.ascontiguousarray(G.transpose(2, 1, 0)) @ D).transpose(2, 1, 0)
+
+
 @dataclass(frozen=True, eq=False)
 class SquaredDistance:
     """y_i = -scale_i |x - c_i|^2, centres C (out, in), scale (out,): exp of it is a Gaussian radial basis unit, smooth at its centre."""
@@ -23,20 +33,21 @@ class SquaredDistance:
         return len(self.C)
 
     def forward(self, x: Array) -> Array:
-        D = x[:, None, :] - self.C
-        return -self.scale * np.einsum("noi,noi->no", D, D)
+        D = x.T[:, None, :] - self.C
+        return -self.scale[:, None] * np.einsum("noi,noi->on", D, D)
+
+    def _slopes(self, x: Array) -> Array:
+        return (x.T[:, None, :] - self.C) * (-2.0 * self.scale[:, None])
 
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        D = (x[:, None, :] - self.C) * (-2.0 * self.scale[:, None])
-        return (D @ T.transpose(1, 2, 0)).transpose(2, 0, 1)
+        return _along(self._slopes(x), T)
 
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        D = (x[:, None, :] - self.C) * (-2.0 * self.scale[:, None])
-        return (G.transpose(1, 0, 2) @ D).transpose(1, 0, 2)
+        return _back(self._slopes(x), G)
 
     def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array:
-        weights = (G @ (-2.0 * self.scale))[..., None]
-        return weighted_gram(np.broadcast_to(weights, (len(G), len(x), T.shape[-1])), S, T)
+        weights = np.tensordot(-2.0 * self.scale, G, 1)  # the same for every input
+        return weighted_gram(np.broadcast_to(weights, (len(x), G.shape[1], x.shape[1])), S, T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,27 +66,27 @@ class Distance:
         return len(self.W)
 
     def forward(self, x: Array) -> Array:
-        D = x[:, None, :] - self.W
-        return self.sign * (np.abs(D).sum(axis=2) if self.manhattan else np.sqrt(np.einsum("noi,noi->no", D, D)))
+        D = x.T[:, None, :] - self.W
+        return self.sign * (np.abs(D).sum(axis=2).T if self.manhattan else np.sqrt(np.einsum("noi,noi->on", D, D)))
 
-    def _unit(self, x: Array, y: Array) -> Array:
-        D = x[:, None, :] - self.W
+    def _slopes(self, x: Array, y: Array) -> Array:
+        D = x.T[:, None, :] - self.W
         if self.manhattan:
             return self.sign * np.sign(D)
-        z = y * self.sign
+        z = y.T * self.sign
         return self.sign * D / np.where(z == 0.0, 1.0, z)[:, :, None]
 
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return (self._unit(x, y) @ T.transpose(1, 2, 0)).transpose(2, 0, 1)
+        return _along(self._slopes(x, y), T)
 
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        return (G.transpose(1, 0, 2) @ self._unit(x, y)).transpose(1, 0, 2)
+        return _back(self._slopes(x, y), G)
 
     def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array | None:
         if self.manhattan:
             return None
-        weights = G * np.where(y == 0.0, 0.0, 1.0 / np.where(y == 0.0, 1.0, y))  # sign/z = 1/y
+        weights = G * np.where(y == 0.0, 0.0, 1.0 / np.where(y == 0.0, 1.0, y))[:, None]  # sign/z = 1/y
         left = self.jvp(x, y, S)
         right = left if S is T else self.jvp(x, y, T)
-        total = np.broadcast_to(weights.sum(axis=-1, keepdims=True), (*weights.shape[:-1], T.shape[-1]))
+        total = np.broadcast_to(weights.sum(axis=0), (len(x), *weights.shape[1:]))
         return weighted_gram(total, S, T) - weighted_gram(weights, left, right)

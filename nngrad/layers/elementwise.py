@@ -26,16 +26,19 @@ class Elementwise:
         expect(all(np.shape(p) in ((), (n,)) for p in self.params.values()), f"parameters of {self.activation.name} don't take {n} inputs")
         return n
 
+    def _params(self) -> dict[str, Any]:
+        return {name: p[:, None] if np.ndim(p) else p for name, p in self.params.items()}
+
     def forward(self, x: Array) -> Array:
-        return self.activation.value(x, self.params)
+        return self.activation.value(x, self._params())
 
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return T * self.activation.slope(x, y, self.params)
+        return T * self.activation.slope(x, y, self._params())[:, None]
 
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        return G * self.activation.slope(x, y, self.params)
+        return G * self.activation.slope(x, y, self._params())[:, None]
 
     def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array | None:
         if self.activation.piecewise_linear or self.activation.flat:
             return None
-        return weighted_gram(G * self.activation.second(x, y, self.params), S, T)
+        return weighted_gram(G * self.activation.second(x, y, self._params())[:, None], S, T)

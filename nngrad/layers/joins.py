@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from nngrad.layers.shared import expect, weighted_gram
 
 Array = np.ndarray
+Arrays = tuple[Array, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,19 +23,19 @@ class Sum:
         expect(len(set(n)) == 1, f"a sum of values with {n} units")
         return n[0]
 
-    def forward(self, x: tuple[Array, ...]) -> Array:
+    def forward(self, x: Arrays) -> Array:
         y = x[0] + x[1] if len(x) > 1 else x[0].copy()
         for term in x[2:]:
-            y += term
+            y = y + term
         return y
 
-    def jvp(self, x: tuple[Array, ...], y: Array, T: tuple[Array, ...]) -> Array:
+    def jvp(self, x: Arrays, y: Array, T: Arrays) -> Array:
         return self.forward(T)
 
-    def vjp(self, x: tuple[Array, ...], y: Array, G: Array) -> tuple[Array, ...]:
+    def vjp(self, x: Arrays, y: Array, G: Array) -> Arrays:
         return (G,) * len(x)
 
-    def curvature(self, x: tuple[Array, ...], y: Array, G: Array, S: tuple[Array, ...], T: tuple[Array, ...]) -> None:
+    def curvature(self, x: Arrays, y: Array, G: Array, S: Arrays, T: Arrays) -> None:
         return None
 
 
@@ -45,43 +47,38 @@ class Product:
         expect(len(set(n)) == 1, f"a product of values with {n} units")
         return n[0]
 
-    def forward(self, x: tuple[Array, ...]) -> Array:
-        return _product_of(x, len(x[0]), x[0].shape[1])
+    def forward(self, x: Arrays) -> Array:
+        return _others(x)
 
-    def jvp(self, x: tuple[Array, ...], y: Array, T: tuple[Array, ...]) -> Array:
-        return sum(t * _others(x, {i}) for i, t in enumerate(T))  # type: ignore[return-value]
+    def jvp(self, x: Arrays, y: Array, T: Arrays) -> Array:
+        return reduce(np.add, (t * _others(x, i)[:, None] for i, t in enumerate(T)))
 
-    def vjp(self, x: tuple[Array, ...], y: Array, G: Array) -> tuple[Array, ...]:
-        return tuple(G * _others(x, {i}) for i in range(len(x)))
+    def vjp(self, x: Arrays, y: Array, G: Array) -> Arrays:
+        return tuple(G * _others(x, i)[:, None] for i in range(len(x)))
 
-    def curvature(self, x: tuple[Array, ...], y: Array, G: Array, S: tuple[Array, ...], T: tuple[Array, ...]) -> Array:
+    def curvature(self, x: Arrays, y: Array, G: Array, S: Arrays, T: Arrays) -> Array:
         total: Any = 0.0
         for i, j in combinations(range(len(x)), 2):
-            weights = G * _others(x, {i, j})
+            weights = G * _others(x, i, j)[:, None]
             one = weighted_gram(weights, *_alike(S[i], T[j]))
             total = total + (one + (one if S is T else weighted_gram(weights, *_alike(T[i], S[j]))).swapaxes(2, 3))
         return np.asarray(total)
 
 
-def _others(x: tuple[Array, ...], without: set[int]) -> Array:
-    return _product_of([v for i, v in enumerate(x) if i not in without], *x[0].shape)
-
-
-def _product_of(values: Any, rows: int, width: int) -> Array:
-    y = np.ones((rows, width))
-    for v in values:
-        y *= v
-    return y
+def _others(x: Arrays, *without: int) -> Array:
+    """The product of all values but some."""
+    return reduce(np.multiply, (v for i, v in enumerate(x) if i not in without), np.ones(x[0].shape))
 
 
 def _alike(S: Array, T: Array) -> tuple[Array, Array]:
-    rows = max(S.shape[1], T.shape[1])
-    return tuple(np.broadcast_to(V, (V.shape[0], rows, V.shape[2])) for V in (S, T))  # type: ignore[return-value]
+    """Both with as many samples as the one with more."""
+    rows = max(S.shape[2], T.shape[2])
+    return np.broadcast_to(S, (*S.shape[:2], rows)), np.broadcast_to(T, (*T.shape[:2], rows))
 
 
 @dataclass(frozen=True, eq=False)
 class Concatenate:
-    """y = its inputs side by side."""
+    """y = the units of its inputs, one after the other."""
 
     sizes: tuple[int, ...]
 
@@ -89,15 +86,15 @@ class Concatenate:
         expect(n == self.sizes, f"a concatenation of {self.sizes} given {n}")
         return sum(n)
 
-    def forward(self, x: tuple[Array, ...]) -> Array:
-        return np.concatenate(x, axis=1)
+    def forward(self, x: Arrays) -> Array:
+        return np.concatenate(x, axis=0)
 
-    def jvp(self, x: tuple[Array, ...], y: Array, T: tuple[Array, ...]) -> Array:
-        rows = max(t.shape[1] for t in T)
-        return np.concatenate([np.broadcast_to(t, (t.shape[0], rows, t.shape[2])) for t in T], axis=2)
+    def jvp(self, x: Arrays, y: Array, T: Arrays) -> Array:
+        rows = max(t.shape[2] for t in T)
+        return np.concatenate([np.broadcast_to(t, (*t.shape[:2], rows)) for t in T], axis=0)
 
-    def vjp(self, x: tuple[Array, ...], y: Array, G: Array) -> tuple[Array, ...]:
-        return tuple(np.split(G, np.cumsum(self.sizes)[:-1], axis=2))
+    def vjp(self, x: Arrays, y: Array, G: Array) -> Arrays:
+        return tuple(np.split(G, np.cumsum(self.sizes)[:-1], axis=0))
 
-    def curvature(self, x: tuple[Array, ...], y: Array, G: Array, S: tuple[Array, ...], T: tuple[Array, ...]) -> None:
+    def curvature(self, x: Arrays, y: Array, G: Array, S: Arrays, T: Arrays) -> None:
         return None

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nngrad.layers.shared import expect, rows_product
+from nngrad.layers.shared import expect, product
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """y = x W' + b, W (out, in), b (out,): MATLAB's dotprod with netsum and bias, a dense layer."""
+    """y = W x + b, W (out, in), b (out,): MATLAB's dotprod with netsum and bias, a dense layer."""
 
     W: Array
     b: Array
@@ -23,15 +23,15 @@ class Affine:
         return len(self.W)
 
     def forward(self, x: Array) -> Array:
-        y = x @ self.W.T
-        y += self.b
+        y = self.W @ x
+        y += self.b[:, None]
         return y
 
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return rows_product(T, self.W.T)
+        return product(self.W, T)
 
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        return rows_product(G, self.W)
+        return product(self.W.T, G)
 
     def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
         return None
@@ -39,7 +39,7 @@ class Affine:
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """y = (x - center) * gain + shift, row by row; kept in this order, as MATLAB evaluates it, because folding loses digits."""
+    """y = (x - center) * gain + shift, unit by unit; kept in this order, as MATLAB evaluates it, because folding loses digits."""
 
     gain: Array
     center: Array
@@ -50,16 +50,16 @@ class Scale:
         return n
 
     def forward(self, x: Array) -> Array:
-        y = x - self.center
-        y *= self.gain
-        y += self.shift
+        y = np.subtract(x, self.center[:, None], order="C")
+        y *= self.gain[:, None]
+        y += self.shift[:, None]
         return y
 
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return T * self.gain
+        return T * self.gain[:, None, None]
 
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        return G * self.gain
+        return G * self.gain[:, None, None]
 
     def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
         return None
@@ -67,25 +67,25 @@ class Scale:
 
 @dataclass(frozen=True, eq=False)
 class Select:
-    """y = x[:, index]: the chosen inputs, each at most once; `inputs` is how many there are."""
+    """y = x[index]: the chosen units, each at most once; `inputs` is how many there are."""
 
     index: Array
     inputs: int
 
     def size(self, n: int) -> int:
         expect(n == self.inputs and len(set(self.index.tolist())) == len(self.index), f"a selection out of {self.inputs} from {n} inputs")
-        expect(not len(self.index) or (self.index.min() >= 0 and self.index.max() < n), "a selection outside the inputs")
+        expect(not len(self.index) or bool(self.index.min() >= 0 and self.index.max() < n), "a selection outside the inputs")
         return len(self.index)
 
     def forward(self, x: Array) -> Array:
-        return x[:, self.index]
+        return x[self.index]
 
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return T[..., self.index]
+        return T[self.index]
 
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        g = np.zeros((*G.shape[:-1], self.inputs))
-        g[..., self.index] = G
+        g = np.zeros((self.inputs, *G.shape[1:]))
+        g[self.index] = G
         return g
 
     def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
@@ -94,28 +94,29 @@ class Select:
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """y = fill with y[:, index] = x: constant rows put back (MATLAB's reverse removeconstantrows); fill (out,)."""
+    """y = fill with y[index] = x: constant units put back (MATLAB's reverse removeconstantrows); fill (out,)."""
 
     index: Array
     fill: Array
 
     def size(self, n: int) -> int:
         expect(n == len(self.index), f"{len(self.index)} places don't take {n} inputs")
-        expect(not n or (self.index.min() >= 0 and self.index.max() < len(self.fill)), "a place outside the outputs")
+        expect(not n or bool(self.index.min() >= 0 and self.index.max() < len(self.fill)), "a place outside the outputs")
+        expect(len(set(self.index.tolist())) == n, "two inputs in the same place")
         return len(self.fill)
 
     def forward(self, x: Array) -> Array:
-        y = np.tile(self.fill, (len(x), 1))
-        y[:, self.index] = x
+        y = np.repeat(self.fill[:, None], x.shape[1], axis=1)
+        y[self.index] = x
         return y
 
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        t = np.zeros((*T.shape[:-1], len(self.fill)))
-        t[..., self.index] = T
+        t = np.zeros((len(self.fill), *T.shape[1:]))
+        t[self.index] = T
         return t
 
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        return G[..., self.index]
+        return G[self.index]
 
     def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
         return None
@@ -123,9 +124,9 @@ class Place:
 
 @dataclass(frozen=True, eq=False)
 class FillMissing:
-    """MATLAB's fixunknowns: y[:, j] is x[:, source[j]] with NaN replaced by fill[j], or, where flag[j], 1 for a number and 0 for NaN.
+    """MATLAB's fixunknowns: y[j] is x[source[j]] with NaN replaced by fill[j], or, where flag[j], 1 for a number and 0 for NaN.
 
-    A NaN of a row that is not `filled` stays. The slope is 1, and 0 where a value was replaced and for flags.
+    A NaN of a unit that is not `filled` stays. The slope is 1, and 0 where a value was replaced and for flags.
     """
 
     source: Array
@@ -136,25 +137,27 @@ class FillMissing:
 
     def size(self, n: int) -> int:
         expect(n == self.inputs, f"fixunknowns of {self.inputs} rows doesn't take {n} inputs")
-        expect(not len(self.source) or (self.source.min() >= 0 and self.source.max() < n), "fixunknowns refers to rows outside the inputs")
+        expect(
+            not len(self.source) or bool(self.source.min() >= 0 and self.source.max() < n), "fixunknowns refers to rows outside the inputs"
+        )
         return len(self.source)
 
     def forward(self, x: Array) -> Array:
-        u = x[:, self.source]
+        u = x[self.source]
         missing = np.isnan(u)
-        y = np.where(missing & self.filled, self.fill, u)
-        return np.where(self.flag, np.where(missing, 0.0, 1.0), y)
+        y = np.where(missing & self.filled[:, None], self.fill[:, None], u)
+        return np.where(self.flag[:, None], np.where(missing, 0.0, 1.0), y)
 
     def _slope(self, x: Array) -> Array:
-        return np.where(self.flag | (np.isnan(x[:, self.source]) & self.filled), 0.0, 1.0)
+        return np.where(self.flag[:, None] | (np.isnan(x[self.source]) & self.filled[:, None]), 0.0, 1.0)[:, None]
 
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return T[..., self.source] * self._slope(x)
+        return T[self.source] * self._slope(x)
 
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
         g = G * self._slope(x)
-        out = np.zeros((*g.shape[:-1], self.inputs))
-        np.add.at(out, (..., self.source), g)
+        out = np.zeros((self.inputs, *g.shape[1:]))
+        np.add.at(out, self.source, g)
         return out
 
     def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:

@@ -1,4 +1,4 @@
-"""Normalisation of units over a row: layer, group and instance normalisation. Its one rule: a row is normalised by itself alone."""
+"""Normalisation of units over a sample: layer, group and instance normalisation. Its one rule: a sample is normalised by itself alone."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Normalize:
         return (self._centered(x) / self._deviation(x)).reshape(x.shape)
 
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        u, t = self._grouped(y), self._centered(T)
-        along = (u * t).mean(axis=-1, keepdims=True)
-        return ((t - u * along) / self._deviation(x)).reshape(*T.shape[:-2], *y.shape)
+        u, t = self._grouped(y)[:, :, None], self._centered(T)
+        along = (u * t).mean(axis=1, keepdims=True)
+        return ((t - u * along) / self._deviation(x)[:, :, None]).reshape(len(y), T.shape[1], y.shape[1])
 
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
         return self.jvp(x, y, G)  # the slope is a symmetric matrix
@@ -45,33 +45,29 @@ class Normalize:
         """
         s = self._centered(S)
         t = s if S is T else self._centered(T)
-        u, g = self._grouped(y), self._centered(G)
-        gain = 1.0 / np.square(self._deviation(x))
-        gy = (g * u).mean(axis=-1, keepdims=True)
-        weights = -np.broadcast_to(gy * gain, (len(g), *u.shape)).reshape(len(g), *y.shape)
-        flat = _flat(s)
-        plain = weighted_gram(weights, flat, flat if S is T else _flat(t))
-        half = self._half(u, g, gy, gain, s, t)
-        return plain + (half + (half if S is T else self._half(u, g, gy, gain, t, s)).swapaxes(2, 3))
+        u, g = self._grouped(y)[:, :, None], self._centered(G)
+        gain = 1.0 / np.square(self._deviation(x))[:, :, None]
+        gy = (g * u).mean(axis=1, keepdims=True)
+        weights = -np.broadcast_to(gy * gain, (*u.shape[:2], G.shape[1], y.shape[1])).reshape(len(y), G.shape[1], y.shape[1])
+        flat = s.reshape(S.shape)
+        plain = weighted_gram(weights, flat, flat if S is T else t.reshape(T.shape))
+        half = self._half(u, g, gy * gain, gain, s, t)
+        return plain + (half + (half if S is T else self._half(u, g, gy * gain, gain, t, s)).swapaxes(2, 3))
 
     def _half(self, u: Array, g: Array, gy: Array, gain: Array, s: Array, t: Array) -> Array:
         """-N (<g,s> - 1.5 <g,y><y,s>) <y,t> / (var + epsilon), summed over the runs -> (N, m, j, k)."""
-        N = u.shape[-1]
-        ys, yt = (u * s).mean(axis=-1), (u * t).mean(axis=-1)
-        gs = np.stack([(w * s).mean(axis=-1) for w in g])  # (m, j, N, groups)
-        weight = -N * (gs - 1.5 * gy[..., 0][:, None] * ys) * gain[..., 0]
-        return np.einsum("mjnq,knq->nmjk", weight, yt)
+        N = u.shape[1]
+        ys, yt = (u * s).mean(axis=1), (u * t).mean(axis=1)  # (groups, j or k, N)
+        gs = np.stack([(g[:, :, i, None] * s).mean(axis=1) for i in range(g.shape[2])], axis=1)  # (groups, m, j, N or 1)
+        weight = -N * (gs * gain[:, 0, :, None] - 1.5 * gy[:, 0, :, None] * ys[:, None])
+        return np.einsum("qmjn,qkn->nmjk", weight, yt)
 
     def _grouped(self, v: Array) -> Array:
-        return v.reshape(*v.shape[:-1], self.groups, self.inputs // self.groups)
+        return v.reshape(self.groups, self.inputs // self.groups, *v.shape[1:])
 
     def _centered(self, v: Array) -> Array:
         v = self._grouped(v)
-        return v - v.mean(axis=-1, keepdims=True)
+        return v - v.mean(axis=1, keepdims=True)
 
     def _deviation(self, x: Array) -> Array:
-        return np.sqrt(np.square(self._centered(x)).mean(axis=-1, keepdims=True) + self.epsilon)
-
-
-def _flat(v: Array) -> Array:
-    return v.reshape(*v.shape[:-2], v.shape[-2] * v.shape[-1])
+        return np.sqrt(np.square(self._centered(x)).mean(axis=1, keepdims=True) + self.epsilon)

@@ -1,4 +1,4 @@
-"""What several layer kinds need: products over all rows, and the check of sizes."""
+"""What several layer kinds need: products over all rows and directions, and the check of sizes."""
 
 from __future__ import annotations
 
@@ -8,32 +8,31 @@ Array = np.ndarray
 MOST_PAIRS = 1_000_000  # numbers of a table of products of tangents that are kept at once
 
 
-def rows_product(a: Array, B: Array) -> Array:
-    """a @ B for a (k, N, p) and B (p, q), as one large matrix product."""
-    k, rows, p = a.shape
-    return (a.reshape(k * rows, p) @ B).reshape(k, rows, B.shape[1])
+def product(A: Array, V: Array) -> Array:
+    """A (p, q) times V (q, k, N) -> (p, k, N), as one large matrix product."""
+    q, k, rows = V.shape
+    return (A @ V.reshape(q, k * rows)).reshape(len(A), k, rows)
 
 
 def weighted_gram(weights: Array, S: Array, T: Array) -> Array:
-    """sum_c weights[i, s, c] S[a, s, c] T[b, s, c] -> (N, m, j, k), for weights (m, N, w), S (j, N or 1, w), T (k, N or 1, w)."""
-    j, k, width = len(S), len(T), S.shape[-1]
-    if S.shape[1] == T.shape[1] == 1 and width * j * k <= MOST_PAIRS:  # the same tangents for all rows: one product
+    """sum_c weights[c, i, s] S[c, a, s] T[c, b, s] -> (N, m, j, k), for weights (w, m, N), S (w, j, N or 1), T (w, k, N or 1)."""
+    (width, m, rows), j, k = weights.shape, S.shape[1], T.shape[1]
+    if S.shape[2] == T.shape[2] == 1 and width * j * k <= MOST_PAIRS:  # the same tangents for all rows: one product
         if S is T:  # symmetric: half of the pairs, mirrored, so that it is symmetric to the last bit
             a, b = np.triu_indices(k)
-            half = rows_product(weights, (S[a, 0] * T[b, 0]).T)
             place = np.zeros((k, k), int)
             place[a, b] = place[b, a] = np.arange(len(a))
-            gram = half[..., place]
         else:
-            gram = rows_product(weights, (S[:, None, 0] * T[None, :, 0]).reshape(j * k, width).T).reshape(*weights.shape[:2], j, k)
-        return gram.transpose(1, 0, 2, 3)
-    left, right = S.transpose(1, 0, 2), T.transpose(1, 2, 0)
-    gram = np.stack([(w[:, None, :] * left) @ right for w in weights], axis=1)
-    if S is T:
-        gram = 0.5 * (gram + gram.swapaxes(2, 3))
-    return gram
+            a, b = (index.ravel() for index in np.indices((j, k)))
+            place = np.arange(j * k).reshape(j, k)
+        sums = (S[:, a, 0] * T[:, b, 0]).T @ weights.reshape(width, m * rows)
+        return sums.reshape(len(a), m, rows)[place].transpose(3, 2, 0, 1)
+    left, right = np.ascontiguousarray(S.transpose(2, 1, 0)), np.ascontiguousarray(T.transpose(2, 0, 1))
+    gram = np.stack([(weights[:, i].T[:, None, :] * left) @ right for i in range(m)], axis=1)
+    return 0.5 * (gram + gram.swapaxes(2, 3)) if S is T else gram
 
 
 def expect(condition: bool, message: str) -> None:
+    """ValueError with the message unless the condition holds."""
     if not condition:
         raise ValueError(message)

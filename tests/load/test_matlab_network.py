@@ -148,7 +148,7 @@ def test_constant_rows_of_mapminmax_are_left_as_they_are(tmp_path):
         net = nngrad.load(saved(tmp_path, net=chain("purelin", inputs=made.port("in", 2, 2, [step], np.zeros((2, 2))), sizes=(2, 3, 1))))
         W1, W2 = net.layers[1].layer.W, net.layers[2].layer.W
         x = np.array([[0.5, 3.0]])
-        np.testing.assert_allclose(net.layers[0].layer.forward(x), [[-0.5, 3.0]])
+        np.testing.assert_allclose(net.layers[0].layer.forward(x.T), [[-0.5], [3.0]])
         np.testing.assert_allclose(net.jacobian(x)[0], W2 @ W1 * [1.0, 1.0], rtol=1e-15)
 
 
