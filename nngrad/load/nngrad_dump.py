@@ -1,0 +1,599 @@
+"""nngrad's own format, in a MAT-file or an HDF5 file: any network, and simple enough to be written by hand from any language.
+
+The one rule: `sources` count values in every language alike, 0 is the input and k the k-th layer; nothing else is implied but that
+a layer without `sources` reads the one before it. sample_models/README.md is the description. A layer is either one of KINDS, with
+the fields of its dataclass and a line `shapes` that says what its arrays are ("W 10x3, b 10, index 3 int"), which is what
+nngrad.save writes, or one of WRITTEN_BY_HAND.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nngrad.activations import BY_NAME, Activation
+from nngrad.errors import ModelError
+from nngrad.layers import (
+    JOINS,
+    KINDS,
+    Affine,
+    Compet,
+    Concatenate,
+    Distance,
+    Elementwise,
+    NormProd,
+    Place,
+    Product,
+    Scale,
+    Select,
+    Softmax,
+    SquaredDistance,
+    Sum,
+)
+from nngrad.load.hints import NO_HINTS, Hints
+from nngrad.load.matlab_processing import STEPS
+from nngrad.load.tree import Group, Tree
+from nngrad.load.tree import find as find_in
+from nngrad.network import Builder, Network, Origin, Port, numbered
+
+NAME = "network written by nngrad or by hand"
+FORMAT = "nngrad network"
+VERSION = 1
+MOST_COLUMNS = 1_000_000
+COLUMN_MAJOR = "column-major"
+BY_CLASS = {kind.__name__: kind for kind in KINDS}
+COMMON = {"kind", "sources", "shapes", "name"}
+
+Fields = dict[str, Any]
+
+
+def find(tree: Tree) -> list[tuple[str, Fields]]:
+    return [(path or "/", e) for path, e in find_in(tree, lambda e: isinstance(e, dict) and _text(_get(e, "format")) == FORMAT)]
+
+
+def read(element: Fields, hints: Hints = NO_HINTS) -> Network:
+    """The network of one element; ModelError, with the field's path, where it is not what the format says."""
+    version = _whole(_get(element, "version"), ".version")
+    if version != VERSION:
+        raise ModelError(f".version: version {version} of the format; this nngrad reads {VERSION}: take a newer one")
+    if _text(_get(element, "array_order")) == COLUMN_MAJOR and isinstance(element, Group):
+        element = _turned(element)
+    layers = _sequence(_get(element, "layers"), ".layers")
+    if not layers:
+        raise ModelError(".layers: there is none; a network has at least one")
+    inputs = _ports(_get(element, "inputs"), ".inputs", "x") or (Port("x", numbered("x", _first_width(layers[0]))),)
+    builder, size = _built(layers, sum(p.size for p in inputs))
+    outputs = _ports(_get(element, "outputs"), ".outputs", "y") or (Port("y", numbered("y", size)),)
+    if sum(p.size for p in outputs) != size:
+        raise ModelError(f".outputs: {sum(p.size for p in outputs)} columns are named, the last layer has {size} outputs")
+    notes = (*_units(element, "inputs"), *_units(element, "outputs"))
+    return Network(tuple(builder.nodes), inputs, outputs, _origin(_get(element, "origin"), layers, notes))
+
+
+def _built(layers: list[Fields], width: int) -> tuple[Builder, int]:
+    """The layers in evaluation order, and how many outputs the last one has."""
+    builder, values, sizes = Builder(), [0], [width]
+    for k, fields in enumerate(layers, 1):
+        path = f".layers{{{k}}}"
+        if not isinstance(fields, dict):
+            raise ModelError(f"{path}: not a struct or group with a field `kind`")
+        sources = _sources(fields, k, path)
+        widths = tuple(sizes[s] for s in sources)
+        value, size = tuple(values[s] for s in sources), widths
+        for layer in _lowered(fields, widths, path):
+            if not isinstance(layer, JOINS) and len(value) != 1:
+                raise ModelError(f"{path}.sources: {len(value)} sources for a {_kind(fields, path)}, which takes one")
+            size = (_checked(layer, size, path),)
+            value = (builder.add(layer, *value),)
+        if len(value) != 1:
+            raise ModelError(f"{path}.sources: {len(value)} sources for a {_kind(fields, path)}, which takes one")
+        values.append(value[0])
+        sizes.append(size[0])
+    if not builder.nodes or values[-1] != len(builder.nodes):
+        builder.add(Sum(), values[-1])  # an output that is not the last value computed
+    return builder, sizes[-1]
+
+
+def _checked(layer: Any, sizes: tuple[int, ...], path: str) -> int:
+    try:
+        return int(layer.size(*sizes))
+    except (ValueError, TypeError, IndexError, AttributeError) as e:
+        raise ModelError(f"{path} ({type(layer).__name__}): {e}; {ORDER_ADVICE}") from None
+
+
+ORDER_ADVICE = "W is outputs x inputs; HDF5 files written from MATLAB, R or Julia say so with array_order = 'column-major'"
+
+
+def _sources(fields: Fields, k: int, path: str) -> tuple[int, ...]:
+    value = _get(fields, "sources")
+    if value is None:
+        return (k - 1,)
+    numbers = _vector(value, f"{path}.sources")
+    if not numbers.size or not all(s == int(s) and 0 <= s < k for s in numbers if np.isfinite(s)) or not np.isfinite(numbers).all():
+        raise ModelError(f"{path}.sources: {_short(numbers)}; it counts values before this layer: 0 is the input, {k - 1} the layer before")
+    return tuple(int(s) for s in numbers)
+
+
+# what a file holds, by container
+
+
+def _get(element: Fields, name: str) -> Any:
+    """A field, or in HDF5 an attribute; None where it is absent or an empty matrix (a struct array fills gaps with it)."""
+    value = element.get(name)
+    if value is None and isinstance(element, Group):
+        value = element.attributes.get(name)
+    return None if isinstance(value, np.ndarray) and value.shape == (0, 0) else value
+
+
+def _names(element: Fields) -> set[str]:
+    names = set(element) | (set(element.attributes) if isinstance(element, Group) else set())
+    return {name for name in names if _get(element, name) is not None}
+
+
+def _turned(element: Any) -> Any:
+    if isinstance(element, Group):
+        return Group({k: _turned(v) for k, v in element.items()}, element.attributes)
+    return element.T if isinstance(element, np.ndarray) and element.dtype == np.float64 else element
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return value if isinstance(value, str) else None
+
+
+def _texts(value: Any) -> tuple[str, ...] | None:
+    """Names: a cell of char, a char matrix, a string array, or one name; None where it is none of these."""
+    if isinstance(value, np.ndarray) and (value.dtype == object or not value.size):
+        value = value.ravel(order="F").tolist()
+    items = [value] if isinstance(value, str) else value
+    return tuple(items) if isinstance(items, list) and all(isinstance(v, str) for v in items) else None
+
+
+def _sequence(value: Any, path: str) -> list[Any]:
+    """A cell, a struct array, one struct, or a group whose members are numbered."""
+    if isinstance(value, np.ndarray) and (value.dtype == object or not value.size):
+        return value.ravel(order="F").tolist()
+    if not isinstance(value, dict):
+        raise ModelError(
+            f"{path}: {'missing' if value is None else 'not a list'}; it is a cell of structs, or a group with members 1, 2, ..."
+        )
+    numbers = {name: int(m[1]) for name in value if (m := re.search(r"(\d{1,9})$", name))}
+    if not value or len(numbers) < len(value):
+        return [value]
+    if sorted(numbers.values()) != list(range(1, len(numbers) + 1)):
+        raise ModelError(f"{path}: its members {_short(sorted(numbers))} are not numbered from 1 to {len(numbers)}")
+    return [value[name] for name in sorted(numbers, key=lambda n: numbers[n])]
+
+
+def _array(value: Any, path: str) -> np.ndarray:
+    if not isinstance(value, np.ndarray) or value.dtype != np.float64:
+        raise ModelError(f"{path}: {'missing' if value is None else 'not an array of real numbers'}")
+    return value
+
+
+def _vector(value: Any, path: str) -> np.ndarray:
+    array = _array(value, path)
+    if max((1, *array.shape)) < array.size:
+        raise ModelError(f"{path}: {_shape(array.shape)} where a vector belongs")
+    return np.ascontiguousarray(array.ravel())
+
+
+def _matrix(value: Any, path: str) -> np.ndarray:
+    array = _array(value, path)
+    if array.ndim != 2:
+        raise ModelError(f"{path}: {_shape(array.shape)} where a matrix of outputs x inputs belongs")
+    return np.ascontiguousarray(array)
+
+
+def _whole(value: Any, path: str) -> int:
+    number = _number(value, path)
+    if not abs(number) < 2**53 or number != int(number):
+        raise ModelError(f"{path}: {number:g} is not a whole number")
+    return int(number)
+
+
+def _number(value: Any, path: str) -> float:
+    array = _array(value, path)
+    if array.size != 1:
+        raise ModelError(f"{path}: {array.size} numbers where one belongs")
+    return float(array.ravel()[0])
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(str(n) for n in shape) or "one number"
+
+
+def _short(values: Any) -> str:
+    listed = [f"{v:g}" if isinstance(v, float) else str(v) for v in list(values)[:8]]
+    return ", ".join(listed) + (", ..." if len(values) > 8 else "")
+
+
+# the ends of a network
+
+
+def _ports(value: Any, path: str, letter: str) -> tuple[Port, ...]:
+    """Ports: names alone, a struct with `columns` (or `size`), or several structs; () where nothing is said."""
+    if value is None:
+        return ()
+    columns = _texts(value)
+    if columns:
+        return (Port(letter, columns),)
+    items = [value] if isinstance(value, dict) and ({"columns", "size"} & _names(value)) else _sequence(value, path)
+    return tuple(_port(item, f"{path}{{{k}}}", letter) for k, item in enumerate(items, 1))
+
+
+def _port(fields: Any, path: str, letter: str) -> Port:
+    if not isinstance(fields, dict):
+        raise ModelError(f"{path}: not a struct or group with `columns`")
+    columns = _texts(_get(fields, "columns"))
+    if columns is None:
+        size = _whole(_get(fields, "size"), f"{path}.columns, and .size")
+        if not 0 <= size <= MOST_COLUMNS:
+            raise ModelError(f"{path}.size: {size} columns; at most {MOST_COLUMNS}")
+        columns = numbered(letter, size)
+    name = _text(_get(fields, "name"))
+    lower, upper = (_limit(fields, end, len(columns), path) for end in ("lower", "upper"))
+    return Port(letter if name is None else name, columns, lower, upper)
+
+
+def _limit(fields: Fields, name: str, count: int, path: str) -> np.ndarray | None:
+    """One end of the training range of a port's columns."""
+    value = _get(fields, name)
+    limit = None if value is None else _vector(value, f"{path}.{name}")
+    if limit is not None and limit.size != count:
+        raise ModelError(f"{path}.{name}: {limit.size} values for {count} columns")
+    return limit
+
+
+def _units(element: Fields, side: str) -> tuple[str, ...]:
+    """Units are kept as a note: the core computes with numbers."""
+    ports = _get(element, side)
+    units = _texts(_get(ports, "units")) if isinstance(ports, dict) else None
+    return (f"units of the {side}: {', '.join(units)}",) if units else ()
+
+
+def _first_width(first: Any) -> int:
+    """How many inputs there are where only the first layer tells."""
+    if isinstance(first, dict):
+        for name in ("W", "C"):
+            value = _get(first, name)
+            if isinstance(value, np.ndarray) and value.ndim == 2:
+                return value.shape[1]
+        inner = _get(first, "settings")
+        for source in (first, inner if isinstance(inner, dict) else {}):
+            for name in ("gain", "center", "xoffset", "xmin", "xmean"):
+                value = _get(source, name)
+                if isinstance(value, np.ndarray):
+                    return int(value.size)
+    raise ModelError(".inputs: missing, and the first layer does not tell how many there are; add columns or size")
+
+
+def _origin(value: Any, layers: list[Fields], notes: tuple[str, ...]) -> Origin:
+    fields = value if isinstance(value, dict) else {}
+    known: dict[str, Any] = {}
+    for field in dataclasses.fields(Origin):
+        texts = _texts(_get(fields, field.name))
+        if texts:
+            known[field.name] = texts if isinstance(field.default, tuple) else texts[0]
+    known["notes"] = (*known.get("notes", ()), *notes, *_converted(known))
+    known.setdefault("classname", FORMAT)
+    if "layers" not in known:
+        known["layers"] = tuple(f"layer {k}: {_text(_get(f, 'kind'))}" for k, f in enumerate(layers, 1))
+    return Origin(**known)
+
+
+def _converted(known: dict[str, Any]) -> tuple[str, ...]:
+    if "path" not in known or any(note.startswith("converted from ") for note in known.get("notes", ())):
+        return ()
+    where = ", ".join(known[name] for name in ("network", "container", "created") if name in known)
+    return (f"converted from {known['path']}{f' ({where})' if where else ''}",)
+
+
+# one layer
+
+
+def _kind(fields: Fields, path: str) -> str:
+    kind = _text(_get(fields, "kind"))
+    if kind is None:
+        raise ModelError(f"{path}.kind: missing; it is one of {', '.join(known_kinds())}")
+    return kind
+
+
+def known_kinds() -> tuple[str, ...]:
+    """What may stand in `kind`."""
+    return (*WRITTEN_BY_HAND, *STEPS, "an activation", *BY_CLASS)
+
+
+def _lowered(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
+    """The layers of one entry, for inputs of these sizes."""
+    kind = _kind(fields, path)
+    if kind in BY_CLASS and _get(fields, "shapes") is not None:
+        return [decoded(BY_CLASS[kind], fields, path)]
+    by_hand = WRITTEN_BY_HAND.get(kind.lower())
+    if by_hand:
+        return by_hand(fields, widths, path)
+    if kind in STEPS:
+        return _step(kind, fields, widths, path)
+    if kind in BY_CLASS:
+        raise ModelError(f"{path}.shapes: missing; a {kind} says what its arrays are, such as 'W 10x3, b 10'; or write a {_advice(kind)}")
+    if _is_activation(kind):
+        return _activation_of(fields, kind, COMMON, path)
+    raise ModelError(f"{path}.kind: {kind!r} is not supported; supported are {', '.join(known_kinds())}")
+
+
+def _advice(kind: str) -> str:
+    return {"Affine": "dense", "Elementwise": "layer whose kind is the activation's name"}.get(kind, "kind of sample_models/README.md")
+
+
+def _only(fields: Fields, names: set[str], path: str) -> None:
+    unknown = sorted(_names(fields) - names - COMMON)
+    if unknown:
+        raise ModelError(f"{path}.{unknown[0]}: not a field of a {_kind(fields, path)}; it takes {', '.join(sorted(names)) or 'none'}")
+
+
+def _dense(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
+    name = _text(_get(fields, "activation"))
+    params = {p for p, _ in BY_NAME[name].params} if name in BY_NAME else set()
+    _only(fields, {"W", "b", "activation"} | params, path)
+    W = _matrix(_get(fields, "W"), f"{path}.W")
+    b = np.zeros(len(W)) if _get(fields, "b") is None else _vector(_get(fields, "b"), f"{path}.b")
+    rest = {"W", "b", "activation"} | COMMON
+    return [Affine(W, b), *([] if name is None else _activation_of(fields, name, rest, path))]
+
+
+def _scale(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
+    _only(fields, {"gain", "center", "shift"}, path)
+    parts = []
+    for name, default in (("gain", 1.0), ("center", 0.0), ("shift", 0.0)):
+        value = _get(fields, name)
+        vector = np.array([default]) if value is None else _vector(value, f"{path}.{name}")
+        parts.append(np.full(widths[0], vector[0]) if vector.size == 1 else vector)
+    return [Scale(*parts)]
+
+
+def _keep(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
+    _only(fields, {"keep"}, path)
+    index = _vector(_get(fields, "keep"), f"{path}.keep")
+    if not all(1 <= i <= widths[0] and i == int(i) for i in index):
+        raise ModelError(f"{path}.keep: {_short(index)}; it counts from 1 to {widths[0]}")
+    return [Select(index.astype(int) - 1, widths[0])]
+
+
+def _constant(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
+    _only(fields, {"value"}, path)
+    nothing = np.zeros(0, int)
+    return [Select(nothing, widths[0]), Place(nothing, _vector(_get(fields, "value"), f"{path}.value"))]
+
+
+def _squared_distance(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
+    _only(fields, {"C", "b"}, path)
+    C = _matrix(_get(fields, "C"), f"{path}.C")
+    b = np.ones(len(C)) if _get(fields, "b") is None else _vector(_get(fields, "b"), f"{path}.b")
+    return [SquaredDistance(C, b * b)]
+
+
+def _weighted(make: Callable[[np.ndarray], Any]) -> Callable[[Fields, tuple[int, ...], str], list[Any]]:
+    def lower(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
+        _only(fields, {"W"}, path)
+        return [make(_matrix(_get(fields, "W"), f"{path}.W"))]
+
+    return lower
+
+
+def _plain(make: Callable[[tuple[int, ...]], list[Any]]) -> Callable[[Fields, tuple[int, ...], str], list[Any]]:
+    def lower(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
+        _only(fields, set(), path)
+        return make(widths)
+
+    return lower
+
+
+def _named(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
+    name = _text(_get(fields, "activation"))
+    if name is None:
+        raise ModelError(f"{path}.activation: missing; it is the name of one")
+    return _activation_of(fields, name, COMMON | {"activation"}, path)
+
+
+def _step(kind: str, fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
+    """A processing step with MATLAB's own settings, applied, or with `reverse` undone."""
+    settings = _get(fields, "settings")
+    settings = settings if isinstance(settings, dict) else {name: _get(fields, name) for name in _names(fields)}
+    reverse = _get(fields, "reverse") is not None and bool(_number(_get(fields, "reverse"), f"{path}.reverse"))
+    try:
+        return (STEPS[kind].reverse if reverse else STEPS[kind].apply)(settings, widths[0])
+    except ModelError as e:
+        raise ModelError(f"{path} ({kind}){e}") from None
+    except ValueError as e:
+        raise ModelError(f"{path} ({kind}): {e}") from None
+
+
+# activations by name
+
+
+SPECIAL: dict[str, Callable[[], list[Any]]] = {
+    "softmax": lambda: [Softmax()],
+    "compet": lambda: [Compet()],
+    "radbasn": lambda: [Elementwise(BY_NAME["negsquare"]), Softmax()],
+}
+WITH_NUMBER = re.compile(r"(\w+)\(([^()]{1,40})\)")
+
+
+def _is_activation(name: str) -> bool:
+    plain = WITH_NUMBER.fullmatch(name.strip())
+    return (plain[1] if plain else name.strip()).lower() in (*BY_NAME, *SPECIAL)
+
+
+def activation_layers(name: str, params: dict[str, Any] | None = None) -> list[Any]:
+    """The layers of an activation by any of its names, such as tanh, softmax, leaky_relu(0.2); none for purelin."""
+    match = WITH_NUMBER.fullmatch(name.strip())
+    key = (match[1] if match else name.strip()).lower()
+    if key in SPECIAL and not match and not params:
+        return SPECIAL[key]()
+    if key not in BY_NAME or key in SPECIAL:
+        raise ModelError(f"activation {name!r} is not supported; supported are {', '.join((*BY_NAME, *SPECIAL))}")
+    activation = BY_NAME[key]
+    values = dict(activation.params) | (params or {})
+    if match:
+        values[_only_param(activation, name)] = _parsed(match[2], name)
+    return [] if activation.name == "purelin" else [Elementwise(activation, values)]
+
+
+def _only_param(activation: Activation, name: str) -> str:
+    if len(activation.params) != 1:
+        raise ModelError(f"activation {name!r}: {activation.name} takes {len(activation.params)} parameters, not one")
+    return activation.params[0][0]
+
+
+def _parsed(text: str, name: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ModelError(f"activation {name!r}: {text!r} is not a number") from None
+
+
+def _activation_of(fields: Fields, name: str, rest: set[str], path: str) -> list[Any]:
+    """An activation with its parameters, which are further fields."""
+    params = {}
+    for field in sorted(_names(fields) - rest):
+        vector = _vector(_get(fields, field), f"{path}.{field}")
+        params[field] = float(vector[0]) if vector.size == 1 else vector
+    try:
+        return activation_layers(name, params)
+    except ModelError as e:
+        raise ModelError(f"{path}: {e}") from None
+
+
+# any dataclass, by its fields
+
+
+def decoded(cls: type, fields: Fields, path: str) -> Any:
+    """An instance of one of KINDS, or of what its fields hold; ModelError where a field does not fit."""
+    hints = typing.get_type_hints(cls)
+    _only(fields, {f.name for f in dataclasses.fields(cls)}, path)
+    shapes = _shapes(_text(_get(fields, "shapes")) or "", path)
+    values = {}
+    for field in dataclasses.fields(cls):
+        value = _get(fields, field.name) if field.name not in shapes else _raw(fields, field.name)
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if value is not None or (required and not _optional(hints[field.name])):
+            values[field.name] = _value(hints[field.name], value, field.name, shapes, f"{path}.{field.name}")
+        elif required:
+            values[field.name] = None
+    return cls(**values)
+
+
+def _raw(fields: Fields, name: str) -> Any:
+    return fields.get(name, fields.attributes.get(name) if isinstance(fields, Group) else None)
+
+
+def _optional(hint: Any) -> bool:
+    return isinstance(hint, types.UnionType) and type(None) in typing.get_args(hint)
+
+
+def _value(hint: Any, value: Any, name: str, shapes: dict[str, tuple[str, tuple[int, ...], str]], path: str) -> Any:
+    """A field as its annotation says."""
+    if isinstance(hint, types.UnionType):
+        hint = next(a for a in typing.get_args(hint) if a is not type(None))
+    if name in shapes:
+        return _shaped(value, shapes[name], path)
+    origin = typing.get_origin(hint) or hint
+    if origin is dict:
+        members = value if isinstance(value, dict) else {}
+        return {k: _value(Any, members[k], f"{name}.{k}", shapes, f"{path}.{k}") for k in members}
+    if origin is tuple:
+        inner = typing.get_args(hint)[0] if typing.get_args(hint) else Any
+        return _tuple(inner, value, name, shapes, path)
+    if dataclasses.is_dataclass(hint) and hint is not Activation:
+        return _nested(value, path)
+    return _scalar(hint, value, path)
+
+
+def _tuple(inner: Any, value: Any, name: str, shapes: dict[str, tuple[str, tuple[int, ...], str]], path: str) -> tuple[Any, ...]:
+    if inner in (int, float, bool):
+        return tuple(_scalar(inner, np.array([v]), path) for v in _vector(value, path))
+    if inner is str:
+        return _texts(value) or ()
+    return tuple(_value(inner, v, f"{name}.{k}", shapes, f"{path}{{{k}}}") for k, v in enumerate(_sequence(value, path), 1))
+
+
+def _nested(value: Any, path: str) -> Any:
+    if not isinstance(value, dict) or _text(_get(value, "kind")) not in BY_CLASS:
+        raise ModelError(f"{path}: not a layer with a `kind` of {', '.join(BY_CLASS)}")
+    return decoded(BY_CLASS[_kind(value, path)], value, path)
+
+
+def _scalar(hint: Any, value: Any, path: str) -> Any:
+    if hint is Activation:
+        name = _text(value)
+        if name not in BY_NAME:
+            raise ModelError(f"{path}: {name!r} is not supported; supported are {', '.join(BY_NAME)}")
+        return BY_NAME[name]
+    if hint is int:
+        return _whole(value, path)
+    if hint is bool:
+        return bool(_number(value, path))
+    text = _text(value)
+    if hint is str or (hint is Any and text is not None):
+        if text is None:
+            raise ModelError(f"{path}: not a text")
+        return text
+    return _number(value, path)
+
+
+SHAPE = re.compile(r"(\S+) (\d{1,10}(?:x\d{1,10})*)((?: (?:int|bool|F))*)")
+
+
+def _shapes(text: str, path: str) -> dict[str, tuple[str, tuple[int, ...], str]]:
+    """'W 10x3 F, index 3 int' -> {name: (type, shape, order in memory)}."""
+    found = {}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        match = SHAPE.fullmatch(item)
+        if not match:
+            raise ModelError(f"{path}.shapes: {item!r} is not a name and a shape, such as 'W 10x3' or 'index 3 int'")
+        flags = match[3].split()
+        kind = next((f for f in flags if f != "F"), "float")
+        found[match[1]] = (kind, tuple(int(n) for n in match[2].split("x")), "F" if "F" in flags else "C")
+    return found
+
+
+def _shaped(value: Any, spec: tuple[str, tuple[int, ...], str], path: str) -> np.ndarray:
+    """An array with its type, shape and order in memory: the order decides about the last bits of products."""
+    kind, shape, order = spec
+    array = _array(value, path)
+    extents = [n for n in array.shape if n != 1]
+    if array.size != np.prod([float(n) for n in shape]) or (array.size and extents != [n for n in shape if n != 1]):
+        raise ModelError(f"{path}: {_shape(array.shape)} in the file, {_shape(shape)} in shapes; {ORDER_ADVICE}")
+    array = array.reshape(shape)
+    if kind != "float":
+        if not np.isfinite(array).all() or np.any(array != np.round(array)) or np.any(np.abs(array) >= 2**53):
+            raise ModelError(f"{path}: not whole numbers")
+        return array.astype(np.int64 if kind == "int" else bool)
+    return np.array(array, order=order)  # type: ignore[call-overload]
+
+
+WRITTEN_BY_HAND: dict[str, Callable[[Fields, tuple[int, ...], str], list[Any]]] = {
+    "dense": _dense,
+    "activation": _named,
+    "scale": _scale,
+    "select": _keep,
+    "constant": _constant,
+    "sum": _plain(lambda widths: [Sum()]),
+    "product": _plain(lambda widths: [Product()]),
+    "concatenate": _plain(lambda widths: [Concatenate(widths)]),
+    "softmax": _plain(lambda widths: SPECIAL["softmax"]()),
+    "compet": _plain(lambda widths: SPECIAL["compet"]()),
+    "radbasn": _plain(lambda widths: SPECIAL["radbasn"]()),
+    "squared_distance": _squared_distance,
+    "dist": _weighted(Distance),
+    "negdist": _weighted(lambda W: Distance(W, -1.0)),
+    "mandist": _weighted(lambda W: Distance(W, manhattan=True)),
+    "normprod": _weighted(NormProd),
+}

@@ -1,0 +1,463 @@
+"""Plain weights and biases under the names that people give them: W1,b1,W2,b2; cells W and b; fc1.Weights; Theta1; params{k}.w.
+
+The one rule: what the file does not say is asked for, never guessed. Which activation follows which layer comes from the file or
+from the user; which way round the matrices are follows from their shapes, and a note says so where the shapes leave it open.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from nngrad.errors import ModelError
+from nngrad.layers import Affine
+from nngrad.load.hints import NO_HINTS, Hints
+from nngrad.load.nngrad_dump import activation_layers
+from nngrad.load.tree import MAX_DEPTH, SKIPPED, Group, MatlabObject, Tree, children
+from nngrad.network import Network, Origin
+
+NAME = "dump of plain weights (W1,b1,... or cells W,b or fc1.Weights,...)"
+HINTS = ("activation", "weights")
+OUT_BY_IN, IN_BY_OUT = "out-by-in", "in-by-out"
+MOST_NAMES = 10  # in one path
+
+WEIGHTS = frozenset({"w", "wt", "weight", "weights", "kernel", "kernels", "layerweights", "theta"})
+BIASES = frozenset({"b", "bias", "biases", "layerbiases"})
+ACTIVATIONS = frozenset(
+    {"act", "acts", "actfcn", "actfcns", "activation", "activations", "activationfcn", "activationfcns", "activationfunction"}
+    | {"activationfunctions", "activetype", "transferfcn", "transferfcns", "actfun", "actfuns"}
+)
+LAST = frozenset({"o", "out", "output", "outputlayer", "final", "last", "head"})
+ROLES = "|".join(sorted(WEIGHTS | BIASES | {"iw", "lw"}, key=len, reverse=True))
+ROLE_FIRST = re.compile(rf"(?:(.+)[._/])?({ROLES})(?:[._/]?(\d+(?:_\d+)?|out|output)|[._/](\w+))", re.IGNORECASE)
+ROLE_LAST = re.compile(rf"(.+?)[._/]({ROLES})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One layer as the file holds it; without b, the bias is the first column of W."""
+
+    label: str
+    W: Any
+    b: Any
+    activation: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Dump:
+    """The weights of a network, in order; `names` are the fields or variables they were found in, `unused` the others beside them."""
+
+    names: tuple[str, ...]
+    layers: tuple[Layer, ...]
+    activations: tuple[str, ...] | None = None
+    unused: tuple[str, ...] = ()
+    problem: str = ""
+    network_fields: bool = False  # IW, LW, b: fields of a `network` object, without its processing steps
+    thetas: bool = False
+
+
+def find(tree: Tree) -> list[tuple[str, Dump]]:
+    """Every dump in the tree; variables of a file are called by their names: "W,b,act_fcns"."""
+    found: list[tuple[str, Dump]] = []
+    stack: list[tuple[str, Any, int]] = [("", tree.variables, 0)]
+    seen: set[int] = set()
+    while stack:
+        path, element, depth = stack.pop()
+        if depth > MAX_DEPTH or id(element) in seen or isinstance(element, MatlabObject):
+            continue
+        seen.add(id(element))
+        dumps = list(_in(element))
+        used = {name for dump in dumps for name in dump.names}
+        for dump in dumps:
+            rest = tuple(n for n in element if n not in used) if isinstance(element, dict) else ()
+            found.append((_path(path, dump, len(dumps)), replace(dump, unused=rest)))
+        if not dumps or isinstance(element, dict):
+            parts = [(p, e) for p, e in children(path, element) if not isinstance(element, dict) or p.rsplit(".", 1)[-1] not in used]
+            stack.extend((p, e, depth + 1) for p, e in reversed(parts))
+    return found
+
+
+def _path(path: str, dump: Dump, count: int) -> str:
+    names = ",".join(dump.names[:MOST_NAMES]) + (",..." if len(dump.names) > MOST_NAMES else "")
+    if path and count == 1:
+        return path
+    return f"{path}.({names})" if path else names
+
+
+# recognising
+
+
+def _in(element: Any) -> Iterator[Dump]:
+    """The dumps of one struct, group, or cell."""
+    if isinstance(element, dict):
+        for convention in (_cells, _network_fields, _structs):
+            dump = convention(element)
+            if dump:
+                yield dump
+                return
+        yield from _named(element)
+    elif isinstance(element, np.ndarray) and element.dtype == object:
+        dump = _positional(element.ravel(order="F").tolist()) or _list_of_structs(element.ravel(order="F").tolist())
+        if dump:
+            yield dump
+
+
+def _is_array(value: Any) -> bool:
+    """Numbers, also wrapped in a dlarray: those are refused by name later."""
+    if isinstance(value, MatlabObject):
+        return value.classname in ("dlarray", "gpuArray")
+    return isinstance(value, np.ndarray) and value.dtype in (np.float64, np.complex128)
+
+
+def _is_parameter(value: Any) -> bool:
+    return _is_array(value) and (isinstance(value, MatlabObject) or value.size > 0)
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "")
+
+
+def _field(fields: dict[str, Any], names: frozenset[str]) -> str | None:
+    """The name of the one field that is called one of these."""
+    return next((name for name in fields if _plain(name) in names), None)
+
+
+def _listed(value: Any) -> list[Any] | None:
+    """The arrays of a cell, or of an HDF5 group whose members are numbered; None for anything else."""
+    if isinstance(value, Group) and value and all(re.search(r"\d$", name) for name in value):
+        items = [value[name] for name in sorted(value, key=_order)]
+    elif isinstance(value, np.ndarray) and value.dtype == object:
+        items = value.ravel(order="F").tolist()
+    else:
+        return None
+    return items if items and all(_is_array(v) for v in items) else None
+
+
+def _texts(value: Any) -> tuple[str, ...] | None:
+    if isinstance(value, str):
+        return (value.strip(),)
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        value = value.ravel(order="F").tolist()
+    return tuple(v.strip() for v in value) if isinstance(value, list) and value and all(isinstance(v, str) for v in value) else None
+
+
+def _said(fields: dict[str, Any]) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """(activations that stand in a field or an attribute, the name of the field)."""
+    name = _field(fields, ACTIVATIONS)
+    texts = _texts(fields[name]) if name else None
+    if texts is None and isinstance(fields, Group):
+        attribute = _field(fields.attributes, ACTIVATIONS)
+        return (_texts(fields.attributes[attribute]) if attribute else None), ()
+    return texts, (name,) if name and texts else ()
+
+
+def _cells(fields: dict[str, Any]) -> Dump | None:
+    """Cells W and b (Weight and Bias, weights and biases, ...), with the activations beside them or not."""
+    w, b = _field(fields, WEIGHTS), _field(fields, BIASES)
+    weights, biases = (_listed(fields[name]) if name else None for name in (w, b))
+    if not w or not b or weights is None or biases is None:
+        return None
+    said, where = _said(fields)
+    problem = f": {len(weights)} matrices in {w} and {len(biases)} biases in {b}" if len(weights) != len(biases) else ""
+    layers = tuple(Layer(f"{w}{{{k}}}", W, B) for k, (W, B) in enumerate(zip(weights, biases, strict=False), 1))
+    return Dump((w, b, *where), layers, said, problem=problem)
+
+
+def _network_fields(fields: dict[str, Any]) -> Dump | None:
+    """IW, LW and b as users copy them out of a `network` object: cells, or matrices with b1, b2, ..."""
+    iw, lw = (next((n for n in fields if n.lower() == name), None) for name in ("iw", "lw"))
+    if not iw or not lw:
+        return None
+    weights = [*_entries(iw, fields[iw]), *_entries(lw, fields[lw])]
+    b = _field(fields, BIASES)
+    cells = (_listed(fields[b]) or ([fields[b]] if _is_parameter(fields[b]) else None)) if b else None
+    numbered = sorted((n for n in fields if re.fullmatch(r"b_?\d+", n, re.IGNORECASE) and _is_parameter(fields[n])), key=_order)
+    biases = cells or [fields[n] for n in numbered]
+    if not weights or not biases:
+        return None
+    problem = ""
+    if [place for _, _, place in weights] != [None] * len(weights) and [p for _, _, p in weights] != _chain_places(len(weights)):
+        problem = f": {', '.join(n for n, _, _ in weights)} are not a plain chain of layers; save the network object itself"
+    elif len(weights) != len(biases):
+        problem = f": {len(weights)} matrices ({', '.join(n for n, _, _ in weights)}) and {len(biases)} biases"
+    layers = tuple(Layer(n, W, B) for (n, W, _), B in zip(weights, biases, strict=False))
+    said, where = _said(fields)
+    return Dump((iw, lw, *([b] if b and cells else numbered), *where), layers, said, problem=problem, network_fields=True)
+
+
+def _entries(name: str, value: Any) -> list[tuple[str, Any, tuple[str, int, int] | None]]:
+    """The matrices of IW or LW with their places."""
+    if _is_parameter(value):
+        return [(name, value, None)]
+    if not isinstance(value, np.ndarray) or value.dtype != object or value.ndim != 2:
+        return []
+    places = [(i, j) for i in range(value.shape[0]) for j in range(value.shape[1]) if _is_parameter(value[i, j])]
+    return [(f"{name}{{{i + 1},{j + 1}}}", value[i, j], (name.lower(), i, j)) for i, j in places]
+
+
+def _chain_places(count: int) -> list[tuple[str, int, int]]:
+    return [("iw", 0, 0), *(("lw", k, k - 1) for k in range(1, count))]
+
+
+def _of_struct(label: str, fields: Any) -> Layer | None:
+    """A layer that is a struct with weights and bias; None where it has none (pooling, activations)."""
+    if not isinstance(fields, dict):
+        return None
+    w, b = _field(fields, WEIGHTS), _field(fields, BIASES)
+    if not w or not b or not _is_parameter(fields[w]) or not _is_parameter(fields[b]):
+        return None
+    said, _ = _said(fields)
+    return Layer(f"{label}.{w}", fields[w], fields[b], said[0] if said else None)
+
+
+def _structs(fields: dict[str, Any]) -> Dump | None:
+    """fc1.Weights, fc1.Bias, fc2.Weights, ..., output.Weights: a struct for each layer, in order of their numbers, the output last."""
+    names = [name for name in fields if name not in SKIPPED and _of_struct(name, fields[name])]
+    if len(names) < 2:
+        return None
+    layers = [_of_struct(name, fields[name]) for name in sorted(names, key=_order)]
+    return Dump(tuple(sorted(names, key=_order)), tuple(layer for layer in layers if layer))
+
+
+def _list_of_structs(items: list[Any]) -> Dump | None:
+    """params{k}.w, params{k}.b, or layers(k).W: entries without weights stand for layers without parameters."""
+    layers = [layer for k, item in enumerate(items, 1) if (layer := _of_struct(f"{{{k}}}", item))]
+    return Dump((), tuple(layers)) if layers else None
+
+
+def _positional(items: list[Any]) -> Dump | None:
+    """{W, b, W, b, ...}: at least two layers, each bias as long as one side of its matrix."""
+    pairs = list(zip(items[::2], items[1::2], strict=False))
+    fits = all(isinstance(v, np.ndarray) and v.dtype == np.float64 and v.size for pair in pairs for v in pair)
+    if len(items) < 4 or len(items) % 2 or not fits or not all(b.size == max(b.shape) and b.size in W.shape for W, b in pairs):
+        return None
+    return Dump((), tuple(Layer(f"{{{2 * k + 1}}}", W, b) for k, (W, b) in enumerate(pairs)))
+
+
+def _named(fields: dict[str, Any]) -> Iterator[Dump]:
+    """W1,b1,W2,b2 / fc1_weight,fc1_bias / IW1_1,b1,LW2_1,b2 / Theta1,Theta2; a prefix (actor_W1) makes networks apart."""
+    families: dict[str, dict[str, dict[str, str]]] = {}
+    for name, value in fields.items():
+        parsed = _parsed(name) if _is_parameter(value) else None
+        if parsed:
+            family, role, key = parsed
+            group = families.setdefault(family, {})
+            group.setdefault(key if role not in group.get(key, {}) else f"{key} ({name})", {})[role] = name
+    said, where = _said(fields)
+    if len(families) > 1:
+        said, where = None, ()
+    for groups in families.values():
+        keys = sorted((k for k in groups if groups[k].keys() & {"W", "theta"}), key=_order)
+        if any("b" in groups[k] for k in groups):
+            yield _numbered(fields, groups, keys, said, where)
+        elif len(keys) > 1 and all("theta" in groups[k] for k in keys):
+            names = tuple(groups[k]["theta"] for k in keys)
+            yield Dump((*names, *where), tuple(Layer(n, fields[n], None) for n in names), said, thetas=True)
+
+
+def _numbered(
+    fields: dict[str, Any], groups: dict[str, dict[str, str]], keys: list[str], said: tuple[str, ...] | None, where: tuple[str, ...]
+) -> Dump:
+    weights = {k: groups[k].get("W") or groups[k].get("theta") or "" for k in keys}
+    lonely = [weights[k] for k in keys if "b" not in groups[k]] + [groups[k]["b"] for k in groups if k not in keys]
+    problem = f": {lonely[0]} has no partner: a plain chain of layers has one matrix and one bias for each" if lonely else ""
+    numbers = [int(k) for k in keys if k.isdigit()]
+    if numbers and numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+        problem = f": {', '.join(weights.values())}: a layer between them is missing"
+    layers = tuple(Layer(weights[k], fields[weights[k]], fields[groups[k]["b"]]) for k in keys if "b" in groups[k])
+    names = tuple(n for k in keys for n in (weights[k], groups[k].get("b")) if n)
+    return Dump((*names, *where), layers, said, problem=problem)
+
+
+def _parsed(name: str) -> tuple[str, str, str] | None:
+    """(prefix, role, layer) of a variable's name."""
+    if name.lower() in WEIGHTS | BIASES:
+        return "", _role(name), ""
+    first = ROLE_FIRST.fullmatch(name)
+    if first:
+        key = first[3] or first[4]
+        to, _, source = key.partition("_")
+        if first[2].lower() in ("iw", "lw") and source in ("", "1" if to == "1" else str(int(to) - 1)):
+            key = to
+        return (first[1] or "").lower(), _role(first[2]), key.lower()
+    last = ROLE_LAST.fullmatch(name)
+    return ("", _role(last[2]), last[1].lower()) if last else None
+
+
+def _role(text: str) -> str:
+    role = text.lower()
+    return "b" if role in BIASES else "theta" if role == "theta" else "W"
+
+
+def _order(name: str) -> tuple[Any, ...]:
+    """By number; a name such as `output` comes last, `input` first."""
+    plain = _plain(name)
+    place = 2 if plain in LAST else 0 if plain in ("in", "input", "first") else 1
+    return place, tuple((int(p), "") if p.isdigit() else (-1, p) for p in re.findall(r"\d+|[a-z]+", name.lower()) if len(p) < 20)
+
+
+# reading
+
+
+def read(dump: Dump, hints: Hints = NO_HINTS) -> Network:
+    """The network of a dump; ModelError where something is missing, with the option that says it."""
+    wrapped = [layer.label for layer in dump.layers if isinstance(layer.W, MatlabObject) or isinstance(layer.b, MatlabObject)]
+    if wrapped:
+        raise ModelError(
+            f": dlarray parameters of a custom training loop ({', '.join(wrapped)}): what is computed with them stands in MATLAB code, "
+            f"not in the file; if it is a plain chain of layers, save W1 = gather(extractdata(...)), b1, ... and name the activations"
+        )
+    if dump.problem:
+        raise ModelError(dump.problem)
+    pairs, notes = _oriented(dump.layers, hints.weights)
+    activations, said = _activations(dump, pairs, hints.activation)
+    layers: list[Any] = []
+    for (W, b), name in zip(pairs, activations, strict=True):
+        layers += [Affine(W, b), *activation_layers(name)]
+    lines = [f"layer {k}: {a}, {len(W)} units ({layer.label})" for k, ((W, _), a, layer) in _counted(pairs, activations, dump.layers)]
+    origin = Origin(classname="plain weights", layers=tuple(lines), notes=(*said, *notes, *_left_out(dump)))
+    return Network.chain(layers, input_size=pairs[0][0].shape[1], origin=origin)
+
+
+def _counted(*columns: Iterable[Any]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    return enumerate(zip(*columns, strict=True), 1)
+
+
+def _left_out(dump: Dump) -> tuple[str, ...]:
+    notes = []
+    if dump.network_fields:
+        notes.append(
+            "IW, LW, b hold no processing steps: x and y are in the network's own (normalised) units unless it had none; "
+            "save the network object itself to have them"
+        )
+    if dump.unused:
+        names = ", ".join(dump.unused[:8]) + (", ..." if len(dump.unused) > 8 else "")
+        notes.append(f"in the file beside the weights, not used: {names}; if x or y were normalised with them, do the same")
+    return tuple(notes)
+
+
+# which way round
+
+
+def _oriented(layers: tuple[Layer, ...], hint: str | None) -> tuple[list[tuple[np.ndarray, np.ndarray]], tuple[str, ...]]:
+    """(W out-by-in, b) of every layer, and what is to be said about it."""
+    if hint not in (None, OUT_BY_IN, IN_BY_OUT):
+        raise ModelError(f": weights {hint!r}; they are {OUT_BY_IN} or {IN_BY_OUT}")
+    for layer in layers:
+        _refuse_odd(layer)
+    found = {o: pairs for o in (OUT_BY_IN, IN_BY_OUT) if (pairs := _chained(layers, o)) and hint in (None, o)}
+    if not found:
+        way = f"as {hint}" if hint else f"neither as {OUT_BY_IN} nor as {IN_BY_OUT}"
+        raise ModelError(f": {_listing(layers)}: these do not chain, {way}; a convolution or a layer of another kind is not supported here")
+    way = next(iter(found))
+    square = [layer.label for layer, (W, _) in zip(layers, found[way], strict=True) if W.shape[0] == W.shape[1] > 1]
+    if hint or not square:
+        return found[way], ()
+    names = f"{', '.join(square)} {'are' if len(square) > 1 else 'is'} square"
+    if len(found) == 1:
+        return found[way], (f"{names}: taken as {way}, as the shapes of the other layers are",)
+    note = f"{names}: the shapes do not tell which way round; taken as {way}, as MATLAB stores them (y = W x + b)"
+    return found[way], (f"{note}; if they are x W + b, say --weights {IN_BY_OUT}",)
+
+
+def _refuse_odd(layer: Layer) -> None:
+    for name, value in (("weights", layer.W), ("bias", layer.b)):
+        if value is not None and value.dtype != np.float64:
+            raise ModelError(f": {layer.label}: complex {name} are not supported")
+    if not layer.W.size:
+        raise ModelError(f": {layer.label} is empty ({_size(layer.W)}): the network was never trained")
+
+
+def _chained(layers: tuple[Layer, ...], way: str) -> list[tuple[np.ndarray, np.ndarray]] | None:
+    pairs = [_turned(layer, way) for layer in layers]
+    if not all(pairs):
+        return None
+    known = [pair for pair in pairs if pair]
+    fits = all(after[0].shape[1] == before[0].shape[0] for before, after in pairwise(known))
+    return known if fits else None
+
+
+def _turned(layer: Layer, way: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """(W out-by-in, b) of one layer taken this way round; None where that doesn't fit."""
+    W = _squeezed(layer.W, None if layer.b is None else layer.b.size, way)
+    if W is None:
+        return None
+    if way == IN_BY_OUT:
+        W = W.T
+    if layer.b is None:
+        return (np.ascontiguousarray(W[:, 1:]), np.ascontiguousarray(W[:, 0])) if W.shape[1] > 1 else None
+    if layer.b.size != len(W) or layer.b.size != max(1, *layer.b.shape, 1):
+        return None
+    return np.ascontiguousarray(W), np.ascontiguousarray(layer.b.ravel(order="F"))
+
+
+def _squeezed(W: np.ndarray, units: int | None, way: str) -> np.ndarray | None:
+    """The matrix: trailing extents of 1 are dropped, a vector (HDF5) stands for one row or one column."""
+    while W.ndim > 2 and W.shape[-1] == 1:
+        W = W[..., 0]
+    if W.ndim < 2:
+        rows = units if way == OUT_BY_IN else W.size // max(1, units or 1)
+        return W.reshape(rows, -1) if rows and W.size % rows == 0 else None
+    return W if W.ndim == 2 else None
+
+
+def _listing(layers: tuple[Layer, ...]) -> str:
+    return ", ".join(f"{a.label} {_size(a.W)}" + (f" with bias {_size(a.b)}" if a.b is not None else "") for a in layers)
+
+
+def _size(array: Any) -> str:
+    return "x".join(str(n) for n in array.shape) or "1"
+
+
+# activations
+
+
+def _activations(dump: Dump, pairs: list[Any], hint: tuple[str, ...] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(one name for each layer, notes), from the user or else from the file."""
+    count = len(pairs)
+    stored: tuple[str | None, ...] = dump.activations or tuple(layer.activation for layer in dump.layers)
+    if hint is not None:
+        names = _spread(hint, count, dump, pairs)
+        differs = any(s is not None for s in stored) and stored[:count] != names
+        return names, (f"activations as you named them; the file says {', '.join(s or '?' for s in stored)}",) if differs else ()
+    if len(stored) < count or any(s is None for s in stored):
+        raise ModelError(_question(dump, pairs, stored))
+    extra = (f"{len(stored)} activations for {count} layers: the first {count} are taken",) if len(stored) > count else ()
+    return tuple(s or "" for s in stored[:count]), extra
+
+
+def _spread(hint: tuple[str, ...], count: int, dump: Dump, pairs: list[Any]) -> tuple[str, ...]:
+    names = tuple(name.strip().lower() for name in hint)
+    for name in names:
+        activation_layers(name)
+    if len(names) == 2 < count:
+        return (*(names[0],) * (count - 1), names[1])
+    if len(names) != count:
+        raise ModelError(f": {len(names)} activations named for {count} layers ({_sizes(dump, pairs)}); {_how(count, 'tanh', 'linear')}")
+    return names
+
+
+def _question(dump: Dump, pairs: list[Any], stored: tuple[str | None, ...]) -> str:
+    count = len(pairs)
+    known = [s for s in stored if s]
+    said = f"the file names only {', '.join(known)} for" if known else "the file does not say the activations of"
+    usual = "; in the machine learning course that uses these names all are sigmoid" if dump.thetas else ""
+    names = ("sigmoid", "sigmoid") if dump.thetas else ("tanh", "linear")
+    return f": {said} its {count} layer{'s' if count > 1 else ''} ({_sizes(dump, pairs)}){usual}; {_how(count, *names)}"
+
+
+def _how(count: int, hidden: str, output: str) -> str:
+    each = [hidden] * (count - 1) + [output]
+    short = [hidden, output] if count > 2 else each
+    ways = "one for all hidden layers and one for the output, or one for each layer" if count > 2 else "one for each layer"
+    return f"name them, {ways}: --activation {','.join(short)}, in Python load(path, activation={short!r}), with yours in place of these"
+
+
+def _sizes(dump: Dump, pairs: list[Any]) -> str:
+    listed = [f"{layer.label}: {W.shape[1]} -> {W.shape[0]}" for layer, (W, _) in zip(dump.layers, pairs, strict=True)]
+    return ", ".join(listed if len(listed) <= 12 else [*listed[:11], "...", listed[-1]])
