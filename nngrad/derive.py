@@ -143,8 +143,8 @@ class Plan:
             for i in range(len(self.of)):
                 np.matmul(G[:, i].T, W, out=J[:, i]) if G.shape[2] == len(J) else np.copyto(J[:, i], G[:, i].T @ W)
             return
-        G = cotangents.get(0)
-        J[...] = 0.0 if G is None else (G if every else G[list(self.wrt)]).transpose(2, 1, 0)
+        back = cotangents.get(0)
+        J[...] = 0.0 if back is None else (back if every else back[list(self.wrt)]).transpose(2, 1, 0)
 
 
 def jvp(plan: Plan, known: Sequence[Array], T: Array) -> Array:

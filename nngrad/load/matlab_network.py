@@ -174,8 +174,8 @@ class _Reader:
 
     def links_of_layer(self, i: int) -> list[tuple[str, int]]:
         """(inputWeights or layerWeights, from) of every connection into layer i."""
-        return [("inputWeights", j) for j in np.flatnonzero(self.input_connect[i])] + [
-            ("layerWeights", j) for j in np.flatnonzero(self.layer_connect[i])
+        return [("inputWeights", j) for j in np.flatnonzero(self.input_connect[i]).tolist()] + [
+            ("layerWeights", j) for j in np.flatnonzero(self.layer_connect[i]).tolist()
         ]
 
     # the columns of x
@@ -184,7 +184,7 @@ class _Reader:
     def input_taps(self) -> list[list[int]]:
         """The delays at which each input is read, in increasing order."""
         return [
-            sorted({d for i in np.flatnonzero(self.input_connect[:, j]) for d in self.delays("inputWeights", i, j)} or {0})
+            sorted({d for i in np.flatnonzero(self.input_connect[:, j]).tolist() for d in self.delays("inputWeights", i, j)} or {0})
             for j in range(self.input_connect.shape[1])
         ]
 
@@ -192,7 +192,7 @@ class _Reader:
     def state_taps(self) -> dict[int, list[int]]:
         """The delays, all above 0, at which the outputs of layers are read."""
         taps = {
-            j: sorted({d for i in np.flatnonzero(self.layer_connect[:, j]) for d in self.delays("layerWeights", i, j)} - {0})
+            j: sorted({d for i in np.flatnonzero(self.layer_connect[:, j]).tolist() for d in self.delays("layerWeights", i, j)} - {0})
             for j in range(self.layer_count)
         }
         return {j: ds for j, ds in taps.items() if ds}
@@ -250,7 +250,9 @@ class _Reader:
         self.outputs_of: dict[int, int] = {}
         for i in self._order():
             self.outputs_of[i] = self._layer(i)
-        values, ports, before = [], [], 0
+        values: list[int] = []
+        ports: list[Port] = []
+        before = 0
         for i in self.output_layers:
             part = self._part("outputs", 0, i)
             layers, size = self._output_steps(i)
@@ -292,7 +294,7 @@ class _Reader:
         """Layers so that what a layer reads without delay comes before it."""
         ready: list[int] = []
         waiting = set(range(self.layer_count))
-        needs = {i: {j for j in np.flatnonzero(self.layer_connect[i]) if 0 in self.delays("layerWeights", i, j)} for i in waiting}
+        needs = {i: {j for j in np.flatnonzero(self.layer_connect[i]).tolist() if 0 in self.delays("layerWeights", i, j)} for i in waiting}
         while waiting:
             free = [i for i in sorted(waiting) if not needs[i] & waiting]
             if not free:
@@ -353,7 +355,7 @@ class _Reader:
 
     def _layer(self, i: int) -> int:
         part, path = self._part("layers", i, 0), f".layers{{{i + 1}}}"
-        transfer, net_input = part.get("transferFcn"), part.get("netInputFcn", "netsum")
+        transfer, net_input = str(part.get("transferFcn")), part.get("netInputFcn", "netsum")
         _supported(transfer, TRANSFER, f"{path}.transferFcn")
         _supported(net_input, NET_INPUT, f"{path}.netInputFcn")
         links = [link for kind, j in self.links_of_layer(i) if (link := self._link(kind, i, j))]
@@ -484,7 +486,7 @@ def _tiled(layer: Any, times: int) -> Any:
         case Select(index, inputs):
             return Select(offset(index, inputs), inputs * times)
         case FillMissing(source, flag, filled, fill, inputs):
-            return FillMissing(offset(source, inputs), *(np.tile(v, times) for v in (flag, filled, fill)), inputs * times)
+            return FillMissing(offset(source, inputs), np.tile(flag, times), np.tile(filled, times), np.tile(fill, times), inputs * times)
         case Affine(W, b):
             if W.size * times**2 > MOST_WEIGHTS:
                 raise ModelError(f"processpca on {times} taps makes more than {MOST_WEIGHTS} weights")
