@@ -54,8 +54,8 @@ def encoded(net: Network) -> Fields:
 
 
 def _port(port: Port) -> Fields:
-    fields = {"name": port.name, "columns": list(port.columns), "size": float(port.size), "lower": port.lower, "upper": port.upper}
-    return {name: value for name, value in fields.items() if value is not None and value != []} if port.columns else {"size": 0.0}
+    fields = {"name": port.name, "size": float(port.size), "columns": list(port.columns) or None, "lower": port.lower, "upper": port.upper}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _layer(layer: Any) -> Fields:
