@@ -1,0 +1,278 @@
+"""Keras models: `.keras` archives and legacy `.h5` files of Keras 2, tf.keras and Keras 3. The one rule: a model is what its
+configuration says with the meaning of the Keras version that wrote it; nothing in the file is ever run.
+
+Sequential and Functional models, models within models, shared layers. Several inputs stand side by side in the columns of x, several
+outputs in those of y, each flattened row by row. An axis of free length (time steps) is taken as one step.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from nngrad.errors import ModelError
+from nngrad.layers import Select, Sum
+from nngrad.load import keras_config, keras_weights
+from nngrad.load.hints import NO_HINTS, Hints
+from nngrad.load.keras_config import Call, Layer, Model, Reference
+from nngrad.load.keras_layers import MERGES, MOST_UNITS, ONE, TRAINED, Lowering, Value, expected_weights, refuse_unknown
+from nngrad.load.tree import Group, Tree
+from nngrad.network import Network, Origin, Port, numbered
+
+NAME = "Keras model"
+MOST_CALLS = 20_000
+FREE_AXIS = "an input axis of free length (time steps) is taken as one step"
+WHOLE = "save the whole model: model.save('model.keras'), or in Keras 2 model.save('model.h5')"
+
+
+def find(tree: Tree) -> list[tuple[str, dict[str, Any]]]:
+    root = tree.variables
+    is_archive = isinstance(root.get("config"), dict) and isinstance(root.get("weights"), Group)
+    return [("model", root)] if is_archive or (isinstance(root, Group) and _is_keras(root)) else []
+
+
+def _is_keras(root: Group) -> bool:
+    return "model_config" in root.attributes or _is_weights_only(root)
+
+
+def _is_weights_only(root: Group) -> bool:
+    """Weights as `save_weights` of Keras 2 or Keras 3 writes them."""
+    layers = root.get("layers", root.get(keras_weights.OLD_LAYERS))
+    keras3 = (
+        isinstance(layers, Group) and bool(layers) and all(isinstance(v, Group) and v.keys() & {"vars", "layers"} for v in layers.values())
+    )
+    return keras3 or "layer_names" in root.attributes or isinstance(root.get("model_weights"), Group)
+
+
+def read(candidate: dict[str, Any], hints: Hints = NO_HINTS) -> Network:
+    """The network of a Keras file; ModelError, with the layer or the path of the weights, where anything in it is not understood."""
+    if isinstance(candidate, Group):
+        if "model_config" not in candidate.attributes:
+            raise ModelError(f"the file holds weights without a model, so that activations and connections are unknown; {WHOLE}")
+        version, config = candidate.attributes.get("keras_version"), _json(candidate.attributes["model_config"])
+        group = candidate.get("model_weights")
+        version = version or (group.attributes.get("keras_version") if isinstance(group, Group) else None)
+    else:
+        metadata = candidate.get("metadata")
+        version, config = metadata.get("keras_version") if isinstance(metadata, dict) else None, candidate["config"]
+    keras = keras_config.version(version)
+    model = keras_config.model(config, "", keras)
+    for layer in _leaves(model):
+        refuse_unknown(layer)
+    if isinstance(candidate, Group):
+        keras_weights.from_hdf5(model, candidate, expected_weights)
+    else:
+        keras_weights.from_archive(model, candidate["weights"], expected_weights)
+    return _Reader(model, keras).network(str(config["class_name"]), str(version))
+
+
+def _json(text: Any) -> dict[str, Any]:
+    try:
+        config = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError) as e:
+        raise ModelError(f"model_config is no JSON that can be read ({str(e)[:80]}); save the model again") from None
+    if not isinstance(config, dict):
+        raise ModelError("model_config is no JSON object; save the model again")
+    return config
+
+
+def _leaves(model: Model) -> Iterator[Layer]:
+    for layer in model.layers.values():
+        if layer.model:
+            yield from _leaves(layer.model)
+        else:
+            yield layer
+
+
+class _Reader:
+    """One model on its way to a Network."""
+
+    def __init__(self, model: Model, keras: int) -> None:
+        self.model, self.keras = model, keras
+        self.at = Lowering(keras, any(layer.kind == "Masking" for layer in _leaves(model)))
+        self.calls = 0
+        self.notes: list[str] = []
+
+    def network(self, classname: str, version: str) -> Network:
+        named = self._inputs()
+        total = sum(math.prod(shape) for _, shape in named)
+        if not 0 < total <= MOST_UNITS:
+            raise ModelError(f"the model reads {total} numbers; from 1 to {MOST_UNITS} are supported")
+        values, ports, start = [], [], 0
+        for name, shape in named:
+            size = math.prod(shape)
+            index = 0 if size == total else self.at.builder.add(Select(np.arange(start, start + size), total), 0)
+            values.append(Value(index, shape))
+            ports.append(Port(name, numbered("x", size, start + 1)))
+            start += size
+        results = self._run(self.model, values, "")
+        columns, outputs = 0, []
+        for name, value in zip(self._output_names(), results, strict=True):
+            outputs.append(Port(name, numbered("y", value.size, columns + 1)))
+            columns += value.size
+        builder = self.at.builder
+        last = builder.beside([v.number for v in results], [v.size for v in results])
+        if last != len(builder.nodes) or not builder.nodes:
+            builder.add(Sum(), last)  # an output that is not the last value computed
+        return Network(tuple(builder.nodes), tuple(ports), tuple(outputs), self._origin(classname, version))
+
+    def _origin(self, classname: str, version: str) -> Origin:
+        lines = (f"{layer.path}: {layer.kind}{_summary(layer)}" for layer in _leaves(self.model) if layer.kind != "InputLayer")
+        return Origin(classname=f"Keras {classname}", version=version, name=self.model.name, notes=tuple(self.notes), layers=tuple(lines))
+
+    def _output_names(self) -> list[str]:
+        if self.model.outputs is None:
+            return [next(reversed(self.model.layers))]
+        return [ref.layer for ref in self.model.outputs]
+
+    # inputs
+
+    def _inputs(self) -> list[tuple[str, tuple[int, ...]]]:
+        """The names and shapes of the model's inputs."""
+        layers = self.model.layers
+        if self.model.inputs is not None:
+            found = [(ref.layer, _layer(self.model, ref, "the model")) for ref in self.model.inputs]
+            for _, layer in found:
+                if layer.kind != "InputLayer":
+                    raise layer.error("is listed as an input, but is no InputLayer")
+            return [(name, self._shape(_stated_shape(layer), layer)) for name, layer in found]
+        first = next(iter(layers.values()))
+        inner = first
+        while inner.model is not None and _stated_shape(inner) is None:
+            inner = next(iter(inner.model.layers.values()))
+        stated = _stated_shape(first) or self.model.input_shape or _stated_shape(inner)
+        if stated is None and inner.kind == "Dense" and inner.weights["kernel"].ndim == 2:
+            stated = [None, inner.weights["kernel"].shape[0]]
+        if stated is None:
+            raise ModelError("the model does not say how many inputs it takes; call it once, or give it an Input layer, before saving")
+        return [(first.name, self._shape(stated, first))]
+
+    def _shape(self, stated: Any, layer: Layer) -> tuple[int, ...]:
+        """A shape without its batch axis."""
+        if isinstance(stated, list) and len(stated) == 1 and isinstance(stated[0], list):
+            stated = stated[0]
+        if not isinstance(stated, list) or not stated or not all(n is None or (isinstance(n, int) and n >= 0) for n in stated):
+            raise layer.error(f"its input shape is {keras_config.shown(stated)}, not a batch of rows")
+        if None in stated[1:] and FREE_AXIS not in self.notes:
+            self.notes.append(FREE_AXIS)
+        return tuple(1 if n is None else n for n in stated[1:])
+
+    # calls
+
+    def _run(self, model: Model, values: list[Value], path: str) -> list[Value]:
+        """The outputs of a model for its inputs."""
+        if model.outputs is None or model.inputs is None:
+            for layer in model.layers.values():
+                values = self._apply(layer, tuple(values), {})
+            return values
+        if len(values) != len(model.inputs):
+            raise ModelError(f"layer {path or 'the model'}: reads {len(values)} values, not {len(model.inputs)}")
+        known = {(ref.layer, 0): [value] for ref, value in zip(model.inputs, values, strict=True)}
+        first_calls = {name: self._first_call(model, layer) for name, layer in model.layers.items() if layer.model}
+        where = f"layer {path}" if path else "the model"
+        return [self._value(model, ref, known, first_calls, where) for ref in model.outputs]
+
+    def _first_call(self, model: Model, layer: Layer) -> int:
+        """Keras 2 counts the calls of a model within a model from 1: its own construction was the first."""
+        references = {
+            ref.call
+            for refs in (model.outputs or (), *(c.sources for other in model.layers.values() for c in other.calls))
+            for ref in refs
+            if ref.layer == layer.name
+        }
+        return int(self.keras == 2 and bool(references) and 0 not in references)
+
+    def _value(self, model: Model, wanted: Reference, known: dict[Any, list[Value]], first: dict[str, int], where: str) -> Value:
+        """The value of a reference; computes what it needs, without recursion, and finds circles."""
+        stack, open_calls = [(wanted.layer, wanted.call - first.get(wanted.layer, 0))], set()
+        while stack:
+            key = stack[-1]
+            if key in known:
+                stack.pop()
+                continue
+            layer, call = self._call(model, *key, where)
+            needs = [(ref, (ref.layer, ref.call - first.get(ref.layer, 0))) for ref in call.sources]
+            missing = [k for _, k in needs if k not in known]
+            if missing:
+                open_calls.add(key)
+                if open_calls.intersection(missing):
+                    raise layer.error("feeds itself: the connections (inbound_nodes) go in a circle")
+                stack.extend(missing)
+                continue
+            open_calls.discard(key)
+            values = tuple(_output(known[k], ref, layer.path) for ref, k in needs)
+            known[key] = self._apply(layer, values, call.options)
+            stack.pop()
+        return _output(known[wanted.layer, wanted.call - first.get(wanted.layer, 0)], wanted, where)
+
+    def _call(self, model: Model, name: str, number: int, where: str) -> tuple[Layer, Call]:
+        layer = _layer(model, Reference(name, number, 0), where)
+        if layer.kind == "InputLayer":
+            raise layer.error("is read, but is not among the model's inputs")
+        if not 0 <= number < len(layer.calls):
+            raise layer.error(f"its call {number} is read, but it has {len(layer.calls)} (inbound_nodes); the configuration is damaged")
+        call = layer.calls[number]
+        if not call.sources:
+            raise layer.error("reads nothing (inbound_nodes is empty); the configuration is damaged")
+        return layer, call
+
+    def _apply(self, layer: Layer, values: tuple[Value, ...], options: dict[str, Any]) -> list[Value]:
+        self.calls += 1
+        if self.calls > MOST_CALLS:
+            raise ModelError(f"the model has more than {MOST_CALLS} calls of layers")
+        _refuse_options(layer, options)
+        if layer.model is not None:
+            return self._run(layer.model, list(values), layer.path)
+        if layer.kind in MERGES:
+            return [MERGES[layer.kind](self.at, layer, values)]
+        if len(values) != 1:
+            raise layer.error(f"reads {len(values)} values, not one")
+        if layer.kind == "InputLayer":
+            self._fits(layer, values[0])
+        return [ONE[layer.kind](self.at, layer, values)]
+
+    def _fits(self, layer: Layer, value: Value) -> None:
+        stated = _stated_shape(layer)
+        sizes = stated[1:] if isinstance(stated, list) else []
+        if len(sizes) != len(value.shape) or any(n not in (None, m) for n, m in zip(sizes, value.shape, strict=True)):
+            raise layer.error(f"takes the shape {keras_config.shown(str(stated))}, but gets {value.shape}")
+
+
+def _layer(model: Model, ref: Reference, where: str) -> Layer:
+    layer = model.layers.get(ref.layer)
+    if layer is None:
+        raise ModelError(f"{where}: reads a layer {keras_config.shown(ref.layer)}, which does not exist; the configuration is damaged")
+    return layer
+
+
+def _output(values: list[Value], ref: Reference, where: str) -> Value:
+    if not 0 <= ref.output < len(values):
+        raise ModelError(f"{where}: reads output {ref.output} of layer {keras_config.shown(ref.layer)}, which has {len(values)}")
+    return values[ref.output]
+
+
+def _refuse_options(layer: Layer, options: dict[str, Any]) -> None:
+    for name, value in options.items():
+        if name == "training":
+            if value and (layer.kind in TRAINED or layer.model is not None):
+                raise layer.error("is called with training=True: random or batch-dependent also at inference; save it without")
+        elif value is not None and value is not False:
+            raise layer.error(
+                f"is called with {keras_config.shown(name)} = {keras_config.shown(value)}; supported are calls with values alone"
+            )
+
+
+def _stated_shape(layer: Layer) -> Any:
+    return next((layer.config[key] for key in ("batch_shape", "batch_input_shape") if layer.config.get(key)), None)
+
+
+def _summary(layer: Layer) -> str:
+    units, activation = layer.config.get("units"), layer.config.get("activation")
+    parts = [f"{units} units"] if isinstance(units, int) else []
+    if isinstance(activation, str):
+        parts.append(activation)
+    return f", {', '.join(parts)}" if parts else ""
