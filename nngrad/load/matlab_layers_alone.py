@@ -1,0 +1,60 @@
+"""Layer arrays and layer graphs of MATLAB's Deep Learning Toolbox, looked at only where a file holds nothing trained.
+
+The one rule: layers are not a network. What a user built for training is refused and says so; layers with all their weights
+(net.Layers, saved alone) are read as what they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nngrad.errors import ModelError
+from nngrad.load import matlab_layers
+from nngrad.load.hints import NO_HINTS, Hints
+from nngrad.load.matlab_layers_part import UNTRAINED
+from nngrad.load.tree import MatlabObject, Tree
+from nngrad.load.tree import find as find_in
+from nngrad.network import Network
+
+NAME = "MATLAB Deep Learning Toolbox layers with weights"
+
+
+def find(tree: Tree) -> list[tuple[str, Any]]:
+    return find_in(tree, lambda e: _is_graph(e) or _is_layers(e))
+
+
+def read(candidate: Any, hints: Hints = NO_HINTS) -> Network:
+    """The network that the layers make; ModelError where they were never trained."""
+    element = candidate if isinstance(candidate, MatlabObject) else MatlabObject("Layer array", {"Layers": candidate})
+    untrained = [e for e in _layers(element) if _empty(e)]
+    if untrained:
+        name = untrained[0].fields.get("Name") or untrained[0].classname
+        raise ModelError(f": layers without weights ({name!r} has none): {UNTRAINED}, or export its weights")
+    return matlab_layers.read(matlab_layers.Found(element))
+
+
+def _is_graph(e: Any) -> bool:
+    return isinstance(e, MatlabObject) and e.classname == "nnet.cnn.LayerGraph"
+
+
+def _is_layers(e: Any) -> bool:
+    if not isinstance(e, np.ndarray) or e.dtype != object or not e.size:
+        return False
+    return all(isinstance(layer, MatlabObject) and "Name" in layer.fields and "Layer" in layer.classname for layer in e.flat)
+
+
+def _layers(element: MatlabObject) -> list[MatlabObject]:
+    stored = element.fields.get("Layers")
+    return [e for e in stored.flat if isinstance(e, MatlabObject)] if isinstance(stored, np.ndarray) and stored.dtype == object else []
+
+
+def _empty(layer: MatlabObject) -> bool:
+    """Whether a layer has weights to learn and none yet."""
+    for name in ("Weights", "InputWeights", "TrainedMean"):
+        stored = layer.fields.get(name)
+        value = stored.get("Value") if isinstance(stored, dict) else stored
+        if name in layer.fields and (value is None or (isinstance(value, np.ndarray) and not value.size)):
+            return True
+    return False
