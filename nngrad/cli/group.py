@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-COMMANDS = ("info", "predict", "jacobian")
+COMMANDS = ("info", "predict", "jacobian", "convert", "export-script")
 VERSIONED = ("numpy", "scipy", "h5py", "polars")
 SETTINGS: dict[str, Any] = {"max_content_width": 100, "help_option_names": ["-h", "--help"], "show_default": True}
 
@@ -20,7 +20,8 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return getattr(import_module(f"nngrad.cli.{cmd_name}"), cmd_name) if cmd_name in COMMANDS else None
+        name = cmd_name.replace("-", "_")
+        return getattr(import_module(f"nngrad.cli.{name}"), name) if cmd_name in COMMANDS else None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in COMMANDS and not args[0].startswith("-"):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from nngrad.cli.options import model_options
+from nngrad.cli.options import Told, model_options
 
 
 @click.command(short_help="Show what a model file holds.")
 @model_options
 @click.option("--json", "as_json", is_flag=True, help="Write JSON: {file, container, created, networks: [...]}.")
-def info(model: str, network: str | None, quiet: bool, as_json: bool) -> None:
+def info(model: str, told: Told, quiet: bool, as_json: bool) -> None:
     """\b
     Example: nngrad info sample_models/fitnet.mat
 
@@ -19,7 +19,7 @@ def info(model: str, network: str | None, quiet: bool, as_json: bool) -> None:
     """
     from nngrad.cli import report
 
-    described = report.describe(model, network)
+    described = report.describe(model, **told)
     if as_json:
         import json
 

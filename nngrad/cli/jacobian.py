@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from nngrad.cli.options import Asked, Listed, model_options, table_options
+from nngrad.cli.options import Asked, Listed, Told, model_options, table_options
 from nngrad.errors import UsageError
 
 
@@ -22,7 +22,7 @@ from nngrad.errors import UsageError
     help="A line a row, or a line a number: row, output, input, value.",
 )
 @model_options
-def jacobian(model: str, network: str | None, asked: Asked, of: Any, wrt: Any, with_outputs: bool, layout: str) -> Any:
+def jacobian(model: str, told: Told, asked: Asked, of: Any, wrt: Any, with_outputs: bool, layout: str) -> Any:
     """\b
     Example: nngrad jacobian sample_models/fitnet.mat -i sample_models/fitnet_x.csv
 
@@ -42,7 +42,7 @@ def jacobian(model: str, network: str | None, asked: Asked, of: Any, wrt: Any, w
 
     if with_outputs and layout == "long":
         raise UsageError("--with-outputs: there is no place for them in --layout long; leave out one of the two")
-    net = load(model, network=network)
+    net = load(model, **told)
     if net.flat:
         note(f"{model}: its outputs are piecewise constant, so the Jacobian is zero wherever it exists", asked.quiet)
     wanted = results.jacobian(net, of, wrt, with_outputs, layout == "long")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
-
+Told = dict[str, Any]  # what load() takes beside the file: network, activation, weights
 LINES = ("csv", "tsv", "ndjson", "parquet")  # formats of lines, with text in them
 ARRAYS = ("npy", "npz", "mat", "h5")  # formats of arrays of numbers
 
@@ -43,11 +42,13 @@ class Listed(click.ParamType):
         return parts
 
 
-def model_options(command: F) -> F:
-    """MODEL, --network, --quiet, --debug."""
-    for decorate in reversed(MODEL_OPTIONS):
-        command = decorate(command)
-    return command
+def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """MODEL, and what load() is told about it, which the command gets as `told`: load(model, **told); --quiet, --debug."""
+
+    def collected(network: str | None, activation: Any, weights: str | None, **values: Any) -> Any:
+        return command(told={"network": network, "activation": activation, "weights": weights}, **values)
+
+    return _with(MODEL_OPTIONS, collected, command)
 
 
 def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,17 +59,27 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
         asked = Asked(quiet=quiet, **{name: values.pop(name) for name in names})
         return command(asked=asked, **values)
 
+    return _with(TABLE_OPTIONS, collected, command)
+
+
+def _with(options: tuple[Callable[[Any], Any], ...], collected: Any, command: Callable[..., Any]) -> Callable[..., Any]:
+    """`collected` in place of the command, with the command's help and options, and these before them."""
     collected.__doc__ = command.__doc__
-    decorated: Any = collected
-    decorated.__click_params__ = getattr(command, "__click_params__", [])
-    for decorate in reversed(TABLE_OPTIONS):
-        decorated = decorate(decorated)
-    return decorated
+    collected.__click_params__ = getattr(command, "__click_params__", [])
+    for decorate in reversed(options):
+        collected = decorate(collected)
+    return collected
 
 
 MODEL_OPTIONS = (
     click.argument("model"),
     click.option("--network", metavar="PATH", help="Which network of the file, by its path in it, such as values.net."),
+    click.option(
+        "--activation", type=Listed(), metavar="NAMES", help="Activations that the file does not name: tanh,linear, or each layer's."
+    ),
+    click.option(
+        "--weights", type=click.Choice(("out-by-in", "in-by-out")), help="Which way round plain weights stand, if their shapes don't tell."
+    ),
     click.option("-q", "--quiet", is_flag=True, help="Nothing on standard error unless it fails."),
     click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."),
 )

@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from nngrad.cli.options import Asked, Listed, model_options, table_options
+from nngrad.cli.options import Asked, Listed, Told, model_options, table_options
 
 
 @click.command(short_help="Write the outputs y of a network.")
 @table_options
 @click.option("--of", type=Listed(), metavar="NAMES", help="Outputs to write: names, or numbers from 1, with commas.")
 @model_options
-def predict(model: str, network: str | None, asked: Asked, of: tuple[str, ...] | None) -> Any:
+def predict(model: str, told: Told, asked: Asked, of: tuple[str, ...] | None) -> Any:
     """\b
     Example: nngrad predict sample_models/fitnet.mat -i sample_models/fitnet_x.csv
 
@@ -26,5 +26,5 @@ def predict(model: str, network: str | None, asked: Asked, of: tuple[str, ...] |
     from nngrad.cli.output import write_results
     from nngrad.cli.results import outputs
 
-    net = load(model, network=network)
+    net = load(model, **told)
     return write_results(net, asked, outputs(net, of), net.output_size)

@@ -19,12 +19,12 @@ MOST_COLUMNS = 12  # of a port in the text form
 Facts = dict[str, Any]
 
 
-def describe(path: str, network: str | None = None) -> Facts:
-    """The facts of a file and of its networks, or of the one at `network`."""
+def describe(path: str, network: str | None = None, **hints: Any) -> Facts:
+    """The facts of a file and of its networks, or of the one at `network`; `hints` as load() takes them."""
     tree = containers.read(path)
     found = candidates(tree)
     several = network is None and len(found) > 1
-    networks = [_of_candidate(path, tree, c) for c in found] if several else [_of_network(load_network(path, network=network))]
+    networks = [_of_candidate(path, tree, c) for c in found] if several else [_of_network(load_network(path, network, **hints))]
     return {"file": path, "container": tree.container, "created": tree.created, "networks": networks}
 
 
