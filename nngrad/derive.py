@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from nngrad import scratch
 from nngrad.layers import JOINS, LINEAR, Affine, Compet, Distance, Elementwise, NormProd, SquaredDistance
 
 if TYPE_CHECKING:
     from nngrad.network import Network
 
 Array = np.ndarray
+MOST_MERGED = 131_072  # numbers of K that still stay in cache
 Pass = dict[int, Array]  # tangents or cotangents by value
 
 
@@ -62,8 +64,16 @@ def _push(step: Step, known: Sequence[Any], tangents: Pass) -> None:
     tangents[step.target] = step.layer.jvp(_read(step, known), known[step.target], _read(step, tangents))
 
 
-def _pull(step: Step, known: Sequence[Any], cotangents: Pass) -> None:
+def _pull(step: Step, known: Sequence[Any], cotangents: Pass, own: set[int] | None = None) -> None:
+    """`own`, where given, are the values whose cotangents nothing else holds: an activation may scale those in place."""
     G = cotangents[step.target]
+    if own is not None and isinstance(step.layer, Elementwise) and step.target in own and step.sources[0] not in cotangents:
+        source = step.sources[0]
+        cotangents[source] = np.multiply(G, step.layer.slope(known[source], known[step.target])[:, None], out=G)
+        own.add(source)
+        return
+    if own is not None and isinstance(step.layer, Affine) and G.shape[2] > 1:
+        own.update(step.sources)
     parts = step.layer.vjp(_read(step, known), known[step.target], G)
     for source, part in zip(step.sources, parts if isinstance(step.layer, JOINS) else (parts,), strict=True):
         cotangents[source] = cotangents[source] + part if source in cotangents else part
@@ -77,6 +87,23 @@ class Half(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
+class Merged:
+    """The first two steps of a backward pass, an activation and the weights before it, as one product of its slopes with K.
+
+    Cotangents that are the same for all rows need not be multiplied by slopes one by one: sum_c W[c, j] G[c, i] f'_c is K' f',
+    and where the weights stand at the input that is the whole Jacobian. K is (w, m n) then, and (w, n m) otherwise.
+    """
+
+    step: Step
+    K: Array
+    target: int
+    whole: bool
+
+    def slope(self, known: Sequence[Array]) -> Array:
+        return self.step.layer.slope(known[self.step.sources[0]], known[self.step.target])
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     """How dy[of]/dx[wrt] is computed: forwards, or where that is cheaper backwards."""
 
@@ -85,18 +112,22 @@ class Plan:
     size: int  # number of inputs
     outputs: int
     reverse: bool
+    merged: Merged | None
     every: tuple[Step, ...]  # all steps, in evaluation order, linear runs multiplied together
     forward: Half
     backward: Half
 
     @classmethod
     def of_network(cls, net: Network, of: tuple[int, ...], wrt: tuple[int, ...]) -> Plan:
-        every = _fused(net)
         n, m, last = net.input_size, net.output_size, len(net.layers)
-        forward = _partial_forward(every, np.eye(n)[:, list(wrt), None], len(net.sizes))
-        backward = _partial_backward(every, np.eye(m)[:, list(of), None], last, len(net.sizes))
+        with scratch.outside():
+            every = _fused(net)
+            forward = _partial_forward(every, np.eye(n)[:, list(wrt), None], len(net.sizes))
+            backward = _partial_backward(every, np.eye(m)[:, list(of), None], last, len(net.sizes))
+            merged = _merged(backward, wrt)
         reverse = _cost(backward.steps, len(of), net) <= _cost(forward.steps, len(wrt), net)
-        return cls(of, wrt, n, m, reverse, every, forward, backward)
+        reverse = reverse or (merged is not None and merged.whole)
+        return cls(of, wrt, n, m, reverse, merged, every, forward, backward)
 
     def jacobian(self, known: Sequence[Array], J: Array) -> None:
         """Writes dy[of]/dx[wrt] of the rows into J (N, m', n')."""
@@ -131,11 +162,19 @@ class Plan:
                 _pull(step, known, cotangents)
 
     def _backward(self, known: Sequence[Array], J: Array) -> None:
-        cotangents, steps = dict(self.backward.seeds), self.backward.steps
+        cotangents, steps, own = dict(self.backward.seeds), self.backward.steps, set[int]()
+        if self.merged:
+            d, K = self.merged.slope(known), self.merged.K
+            if self.merged.whole:
+                np.matmul(d.T, K, out=J.reshape(len(J), -1))
+                return
+            start, steps = self.merged.target, steps[2:]
+            cotangents[start] = np.matmul(K.T, d, out=scratch.empty((K.shape[1], d.shape[1]))).reshape(-1, len(self.of), d.shape[1])
+            own.add(start)
         direct = bool(steps) and isinstance(steps[-1].layer, Affine) and steps[-1].sources == (0,) and 0 not in cotangents
         direct = direct and not any(0 in s.sources for s in steps[:-1])
         for step in steps[:-1] if direct else steps:
-            _pull(step, known, cotangents)
+            _pull(step, known, cotangents, own)
         every = len(self.wrt) == self.size and self.wrt == tuple(range(self.size))
         if direct:  # the last product goes straight into J
             W = steps[-1].layer.W if every else steps[-1].layer.W[:, self.wrt]
@@ -244,6 +283,25 @@ def _partial_backward(every: tuple[Step, ...], seed: Array, last: int, count: in
             waiting.update(step.sources)
     needed = {step.target for step in left} | {0}
     return Half(tuple(left), {k: G for k, G in cotangents.items() if k in needed})
+
+
+def _merged(half: Half, wrt: tuple[int, ...]) -> Merged | None:
+    """The merged start of a backward pass, where it begins with an activation behind weights that nothing else reads through."""
+    if len(half.steps) < 2:
+        return None
+    first, second = half.steps[:2]
+    hidden = first.sources[0]
+    alone = second.target == hidden and hidden not in half.seeds and not any(hidden in s.sources for s in half.steps[1:])
+    if not (isinstance(first.layer, Elementwise) and isinstance(second.layer, Affine) and alone) or second.sources[0] in half.seeds:
+        return None
+    if any(second.sources[0] in s.sources for s in half.steps[2:]):
+        return None
+    whole = len(half.steps) == 2 and second.sources == (0,)
+    W, G = (second.layer.W[:, wrt] if whole else second.layer.W), half.seeds[first.target][:, :, 0]
+    if not 0 < W.size * G.shape[1] <= MOST_MERGED:
+        return None
+    K = W[:, None, :] * G[:, :, None] if whole else W[:, :, None] * G[:, None, :]
+    return Merged(first, np.ascontiguousarray(K.reshape(len(W), -1)), second.sources[0], whole)
 
 
 def _cost(steps: tuple[Step, ...], k: int, net: Network) -> int:

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from nngrad.scratch import empty
+
 Env = dict[str, Any]
 Evaluator = Callable[[Env], tuple[Any, bool]]  # -> (value, whether the value is scratch memory that may be overwritten)
 
@@ -104,13 +106,12 @@ def _apply(ufunc: Callable[..., Any], args: list[ast.expr]) -> Evaluator:
     def run(env: Env) -> tuple[Any, bool]:
         values = [p(env) for p in parts]
         operands = [v for v, _ in values]
-        if len(values) == 1:
-            value, scratch = values[0]
-            return (ufunc(value, out=value), True) if scratch else (ufunc(value), True)
-        size = max(np.ndim(v) for v in operands)
+        shapes = {v.shape for v in operands if isinstance(v, np.ndarray)}
+        if len(shapes) != 1:  # all numbers, or shapes that broadcast
+            return ufunc(*operands), True
         for value, scratch in values:
-            if scratch and value.ndim == size and all(np.ndim(v) == 0 or np.shape(v) == value.shape for v in operands):
+            if scratch and isinstance(value, np.ndarray):
                 return ufunc(*operands, out=value), True
-        return ufunc(*operands), True
+        return ufunc(*operands, out=empty(*shapes)), True
 
     return run

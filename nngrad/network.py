@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from nngrad import derive
+from nngrad import derive, scratch
 from nngrad.errors import DataError, ModelError, UsageError
 from nngrad.layers import Affine, Concatenate, Distance, Elementwise, SquaredDistance
 
-BLOCK_NUMBERS = 200_000  # of one intermediate: stays in a core's cache
+BLOCK_NUMBERS = 500_000  # of all intermediates of a block: they stay in a core's cache
+FEWEST_ROWS = 64  # below, matrix products are slow
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,13 +130,12 @@ class Network:
     def block_rows(self) -> int:
         """Rows of a block whose intermediates stay in cache; depends on the network alone, so that results never depend on threads."""
         k = min(self.input_size, self.output_size)
-        wide = [
+        differences = [  # distances make a table of (units, inputs) for each row
             node.layer.W.size if isinstance(node.layer, Distance) else node.layer.C.size
             for node in self.layers
             if isinstance(node.layer, Distance | SquaredDistance)
         ]
-        widest = max([k * max(self.sizes), *wide, 1])
-        return max(16, BLOCK_NUMBERS // widest)
+        return max(FEWEST_ROWS, BLOCK_NUMBERS // (sum(self.sizes) * (1 + k) + sum(differences)))
 
     # values and derivatives
 
@@ -261,13 +261,17 @@ class Network:
         return np.atleast_2d(V)
 
     def _over_blocks(self, rows: int, work: Callable[[slice], None], size: int | None = None) -> None:
+        def in_scratch(part: slice) -> None:
+            with scratch.block():
+                work(part)
+
         size = size or self.block_rows
         if rows <= size:
-            return work(slice(0, rows))
+            return in_scratch(slice(0, rows))
         from nngrad import blocks
 
         parts = (slice(k, min(k + size, rows)) for k in range(0, rows, size))
-        for _ in blocks.ordered(parts, work):
+        for _ in blocks.ordered(parts, in_scratch):
             pass
         return None
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.activations import Activation
-from nngrad.layers.shared import expect, weighted_gram
+from nngrad.layers.shared import expect, scaled, weighted_gram
 
 Array = np.ndarray
 
@@ -32,11 +32,15 @@ class Elementwise:
     def forward(self, x: Array) -> Array:
         return self.activation.value(x, self._params())
 
+    def slope(self, x: Array, y: Array) -> Array:
+        """f'(x), unit by unit (in, N)."""
+        return self.activation.slope(x, y, self._params())
+
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return T * self.activation.slope(x, y, self._params())[:, None]
+        return scaled(T, self.slope(x, y))
 
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        return G * self.activation.slope(x, y, self._params())[:, None]
+        return scaled(G, self.slope(x, y))
 
     def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array | None:
         if self.activation.piecewise_linear or self.activation.flat:

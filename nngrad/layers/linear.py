@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nngrad.layers.shared import expect, product
+from nngrad.layers.shared import expect, product, scaled
+from nngrad.scratch import empty
 
 Array = np.ndarray
 
@@ -23,7 +24,7 @@ class Affine:
         return len(self.W)
 
     def forward(self, x: Array) -> Array:
-        y = self.W @ x
+        y = np.matmul(self.W, x, out=empty((len(self.W), x.shape[1])))
         y += self.b[:, None]
         return y
 
@@ -50,16 +51,16 @@ class Scale:
         return n
 
     def forward(self, x: Array) -> Array:
-        y = np.subtract(x, self.center[:, None], order="C")
+        y = np.subtract(x, self.center[:, None], out=empty(x.shape))
         y *= self.gain[:, None]
         y += self.shift[:, None]
         return y
 
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return T * self.gain[:, None, None]
+        return scaled(T, self.gain[:, None])
 
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        return G * self.gain[:, None, None]
+        return scaled(G, self.gain[:, None])
 
     def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
         return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from nngrad.scratch import empty
+
 Array = np.ndarray
 MOST_PAIRS = 1_000_000  # numbers of a table of products of tangents that are kept at once
 
@@ -11,7 +13,12 @@ MOST_PAIRS = 1_000_000  # numbers of a table of products of tangents that are ke
 def product(A: Array, V: Array) -> Array:
     """A (p, q) times V (q, k, N) -> (p, k, N), as one large matrix product."""
     q, k, rows = V.shape
-    return (A @ V.reshape(q, k * rows)).reshape(len(A), k, rows)
+    return np.matmul(A, V.reshape(q, k * rows), out=empty((len(A), k * rows))).reshape(len(A), k, rows)
+
+
+def scaled(V: Array, gain: Array) -> Array:
+    """V (units, k, N or 1) times gain (units, N or 1), direction by direction."""
+    return np.multiply(V, gain[:, None], out=empty((*V.shape[:2], V.shape[2] if gain.shape[1] == 1 else gain.shape[1])))
 
 
 def weighted_gram(weights: Array, S: Array, T: Array) -> Array:
