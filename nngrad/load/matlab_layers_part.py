@@ -131,7 +131,7 @@ def categories(value: Any) -> list[str] | None:
         return [known[k] for k in index] if index.size and index.min() >= 0 and index.max() < len(known) else known
     if isinstance(value, np.ndarray) and value.dtype == np.float64:
         return [f"{v:g}" for v in value.ravel(order="F")]
-    return None if value == "auto" else names(value)
+    return names(value) if not isinstance(value, str) else None  # "auto"
 
 
 def by(shape: Sequence[int]) -> str:
