@@ -79,7 +79,7 @@ class ArrayReader:
 
     @property
     def progress(self) -> float | None:
-        return min(1.0, self._read / max(1, self._how.rows))
+        return self._read / self._how.rows if self._how.rows else 1.0
 
     def chunks(self) -> Iterator[slice]:
         for start in range(0, self._how.rows, self._step):
@@ -88,7 +88,8 @@ class ArrayReader:
 
     def parse(self, chunk: slice) -> Block:
         part = self._array[:, chunk].T if self._how.turned else self._array[chunk]
-        return Block(np.array(part, dtype=np.float64, order="C").reshape(-1, self._how.width), ())
+        with np.errstate(invalid="ignore"):  # a signalling NaN of single precision
+            return Block(np.array(part, dtype=np.float64, order="C").reshape(-1, self._how.width), ())
 
     def __enter__(self) -> ArrayReader:
         return self

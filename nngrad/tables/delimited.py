@@ -97,6 +97,8 @@ class DelimitedReader:
         data, separator = chunk.data, self._delimiter
         if separator == BLANKS:
             data, separator = b"\n".join(b"\t".join(line.split()) for line in data.split(b"\n")), "\t"
+        if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):  # a CR alone is a blank to polars and a line's end to others
+            return None
         number = count if b'"' not in data else outside_quotes
         rows = number(data, 10)
         if number(data, ord(separator)) != rows * (self._width - 1):
@@ -144,7 +146,7 @@ class DelimitedReader:
                 yield line, row
                 line = chunk.first + rows.line_num
         except csv.Error as error:
-            raise DataError(f"{self._path}, line {line}: {error}; is this a table in text form?") from error
+            raise DataError(f"{self._path}, line {line}: {error}; is a quote never closed?") from error
 
     def _number(self, text: str, line: int, column: int) -> float:
         try:
@@ -241,13 +243,14 @@ def _decoded(chunk: Lines, path: str) -> str:
 
 def _sniffed(lines: Sequence[str]) -> str:
     """The delimiter that occurs equally often in the first lines; or else in the first line."""
-    bare = [QUOTED.sub("", line) for line in lines]
+    bare = [QUOTED.sub("", line) for line in lines] or [""]
     for delimiter in DELIMITERS:
-        if bare and bare[0].count(delimiter) and len({line.count(delimiter) for line in bare}) == 1:
+        if bare[0].count(delimiter) and len({line.count(delimiter) for line in bare}) == 1:
             return delimiter
-    if bare and len(widths := {len(line.split()) for line in bare}) == 1 and widths != {1}:
-        return BLANKS
-    return next((d for d in DELIMITERS if bare and d in bare[0]), ",")
+    found = next((delimiter for delimiter in DELIMITERS if delimiter in bare[0]), None)
+    cells, second = bare[0].split(), bare[min(1, len(bare) - 1)].split()
+    blanks = len(cells) > 1 and (len(cells) == len(second) or all(map(_is_number, cells)))
+    return found or (BLANKS if blanks else ",")
 
 
 def _checked(delimiter: str | None) -> str | None:

@@ -12,6 +12,7 @@ import re
 import secrets
 import stat
 import sys
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -173,7 +174,7 @@ class Stream:
                 data += more
         except OSError as error:
             raise DataError(f"{self.path}: can't be read: {reason(error)}") from error
-        except (EOFError, zlib.error) as error:
+        except (EOFError, zlib.error, zipfile.BadZipFile) as error:
             raise DataError(f"{self.path}: the compressed data is damaged or cut short: {error}") from error
         return data
 
@@ -210,7 +211,7 @@ def line_chunks(stream: Stream, size: int, first: int, *, quotes: bool = False, 
         if (cut := _last_row_end(carry, quotes)) == 0:
             if len(carry) > LONGEST_ROW:
                 what = "a quote is never closed" if quotes and b'"' in carry else "a row is longer than 64 MiB"
-                raise DataError(f"{stream.path}, line {first}: {what}; is this a table in text form?")
+                raise DataError(f"{stream.path}, line {first} or later: {what}; is this a table in text form?")
             size = max(size, len(carry))  # a long row is looked at a few times, not once for each MiB
             continue
         done, carry = carry[:cut], carry[cut:]

@@ -15,7 +15,7 @@ import numpy as np
 
 from nngrad.errors import DataError
 from nngrad.tables.arrays import ArrayReader, Layout, layout, rows_per_chunk
-from nngrad.tables.common import Block, Kept, Reader, Wanted, listed, match, numbers_only
+from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Reader, Wanted, listed, match, numbers_only
 from nngrad.tables.files import Output, Place, Stream
 
 MAGIC = b"\x93NUMPY"
@@ -37,16 +37,16 @@ class NpyReader:
     keep: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def __init__(self, where: str, stream: Stream, dtype: np.dtype[Any], how: Layout, wanted: Wanted) -> None:
+    def __init__(self, where: str, stream: Stream, dtype: np.dtype[Any], how: Layout, wanted: Wanted, member: bool) -> None:
         match(where, None, how.width, wanted)
         self._where, self._stream, self._dtype, self._how = where, stream, dtype, how
         self._step = rows_per_chunk(how.width, wanted)
-        self._read = 0
+        self._read, self._member = 0, member
         self.count: int | None = how.rows
 
     @property
     def progress(self) -> float | None:
-        return min(1.0, self._read / max(1, self._how.rows))
+        return self._read / self._how.rows if self._how.rows else 1.0
 
     def chunks(self) -> Iterator[bytes]:
         row = self._how.width * self._dtype.itemsize
@@ -59,9 +59,13 @@ class NpyReader:
                 )
             self._read += rows
             yield data
+        if self._member:  # the checksum of a zip member is looked at at its end
+            while self._stream.read(CHUNK_BYTES):
+                pass
 
     def parse(self, chunk: bytes) -> Block:
-        return Block(np.frombuffer(chunk, self._dtype).reshape(-1, self._how.width).astype(np.float64, copy=False), ())
+        with np.errstate(invalid="ignore"):  # a signalling NaN of single precision
+            return Block(np.frombuffer(chunk, self._dtype).reshape(-1, self._how.width).astype(np.float64, copy=False), ())
 
     def __enter__(self) -> NpyReader:
         return self
@@ -89,15 +93,15 @@ def read_npz(place: Place, wanted: Wanted, samples: str | None = None) -> Reader
         raise DataError(f"{place.path}: has no array {key}; it has {listed(keys)}")
     stream = place.stream()
     stream.through(cast(BinaryIO, archive.open(archive.namelist()[keys.index(key)])), archive)
-    return _opened(stream, f"{place.path}:{key}", None, wanted, samples)
+    return _opened(stream, f"{place.path}:{key}", None, wanted, samples, member=True)
 
 
-def _opened(stream: Stream, where: str, path: str | None, wanted: Wanted, samples: str | None) -> Reader:
+def _opened(stream: Stream, where: str, path: str | None, wanted: Wanted, samples: str | None, member: bool = False) -> Reader:
     try:
         header = _header(stream, where)
         how = layout(where, header.shape, header.dtype, wanted, samples)
         if not header.fortran and not how.turned:
-            return NpyReader(where, stream, header.dtype, how, wanted)
+            return NpyReader(where, stream, header.dtype, how, wanted, member)
         array = _mapped(stream, where, path, header)
         return ArrayReader(where, array, how, wanted, stream)
     except BaseException:

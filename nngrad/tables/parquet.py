@@ -18,7 +18,7 @@ from nngrad.tables.arrays import rows_per_chunk
 from nngrad.tables.common import Block, Kept, Wanted, distinct, listed, match
 from nngrad.tables.files import Output, Place, open_input
 
-GROUP_NUMBERS = 1 << 20  # numbers in a row group that is written: 8 MiB
+GROUP_NUMBERS = 1 << 19  # numbers in a row group that is written: 4 MiB
 
 
 class ParquetReader:
@@ -48,7 +48,7 @@ class ParquetReader:
 
     @property
     def progress(self) -> float | None:
-        return min(1.0, self._read / max(1, self.count or 0))
+        return min(1.0, self._read / self.count) if self.count else 1.0
 
     def chunks(self) -> Iterator[Any]:
         """Frames of always the same height, whatever batches polars makes."""

@@ -1,0 +1,482 @@
+"""Every format there and back, and what each refuses."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import polars as pl
+import pytest
+from scipy.io import loadmat, savemat
+
+from nngrad import blocks, tables
+from nngrad.errors import DataError, UsageError
+from nngrad.tables import common, hdf5, matlab, npy
+
+NAMES = ["a", "b", "c", "d", "e", "f"]
+TARGETS = [
+    "t.csv",
+    "t.tsv",
+    "t.csv.gz",
+    "t.npy",
+    "t.npz",
+    "t.npz:key",
+    "t.parquet",
+    "t.mat",
+    "t.mat:V",
+    "t.h5",
+    "t.h5:g/d",
+    "t.ndjson",
+    "t.ndjson.gz",
+]
+ARRAYS = [target for target in TARGETS if target.split(":")[0].endswith(("npy", "npz", "mat", "h5"))]
+NUMBERS = np.random.default_rng(0).normal(size=(4001, 6)) * 10.0 ** np.random.default_rng(1).integers(-300, 300, size=(4001, 6))
+NUMBERS[3, 2], NUMBERS[4, 1], NUMBERS[5, 0], NUMBERS[6, 0] = math.nan, math.inf, -math.inf, -0.0
+
+SMALL = np.random.default_rng(2).normal(size=(30, 6))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(common, "CHUNK_BYTES", 1 << 13)
+    yield tmp_path
+    assert not [name for name in os.listdir(tmp_path) if name.endswith(".tmp")]
+
+
+def save(target: str, table: np.ndarray, shape: tuple[int, ...] | None = None, step: int = 700, **options: object) -> None:
+    width = math.prod(table.shape[1:])
+    with tables.writer(target, **options) as out:
+        out.begin([f"c{i}" for i in range(width)] if width != 6 else NAMES, shape)
+        for start in range(0, len(table), step):
+            out.write(out.format(table[start : start + step]))
+
+
+def load(source: str, size: int | None = None, **options: object) -> np.ndarray:
+    with tables.reader(source, size=size, **options) as rows:
+        parts = [rows.parse(chunk).x for chunk in rows.chunks()]
+        assert rows.progress == 1.0
+        assert rows.count in (None, sum(map(len, parts)))
+    assert all(part.dtype == np.float64 and part.flags.c_contiguous for part in parts)
+    return np.concatenate(parts) if parts else np.empty((0, size or 0))
+
+
+def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
+    return a.shape == b.shape and bool(((a.view(np.uint64) == b.view(np.uint64)) | (np.isnan(a) & np.isnan(b))).all())
+
+
+def test_every_format_is_tried() -> None:
+    tried = {f.name for f in tables.WRITERS for target in TARGETS if target.split(":")[0].removesuffix(".gz").endswith(f.suffixes)}
+    assert tried == set(tables.FORMATS) == {f.name for f in tables.READERS}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_there_and_back_bit_for_bit(target: str) -> None:
+    save(target, NUMBERS)
+    assert same_bits(load(target, 6), NUMBERS)
+    with tables.reader(target, size=6) as rows:
+        assert rows.names == (None if target in ARRAYS else tuple(NAMES))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_rows_there_and_back(target: str) -> None:
+    if target.startswith("t.ndjson"):
+        pytest.skip("no line, no names")
+    save(target, NUMBERS[:0])
+    assert load(target, 6).shape == (0, 6)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_same_bytes_for_every_number_of_threads(target: str) -> None:
+    np.save("x.npy", NUMBERS)
+    found = set()
+    for threads in (1, 2, 3):
+        with tables.reader("x.npy", size=6) as rows, tables.writer(target) as out:
+            out.begin(NAMES, rows=rows.count)
+            for piece in blocks.ordered(rows.chunks(), lambda chunk, r=rows, o=out: o.format(r.parse(chunk).x), threads):
+                out.write(piece)
+        found.add(Path(target.split(":")[0]).read_bytes())
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("target", ARRAYS)
+def test_arrays_keep_the_shape_of_a_row(target: str) -> None:
+    J = NUMBERS[:50].reshape(50, 2, 3)
+    save(target, J, (2, 3))
+    path, _, name = target.partition(":")
+    if path.endswith("npy"):
+        found = np.load(path)
+    elif path.endswith("npz"):
+        found = np.load(path)[name or "J"]
+    elif path.endswith("mat"):
+        found = loadmat(path)[name or "J"]
+        assert [str(c[0]) for c in loadmat(path)[f"{name or 'J'}_columns"][0]] == NAMES
+    else:
+        with h5py.File(path) as file:
+            found = file[name or "J"][:]
+            assert list(file[name or "J"].attrs["columns"]) == NAMES
+    np.testing.assert_array_equal(found, J)
+
+
+@pytest.mark.parametrize("target", [t for t in TARGETS if t not in ARRAYS])
+def test_tables_flatten_a_row(target: str) -> None:
+    save(target, NUMBERS[:50].reshape(50, 2, 3), (2, 3))
+    assert same_bits(load(target, 6), NUMBERS[:50])
+
+
+@pytest.mark.parametrize("target", ["t.csv", "t.tsv", "t.parquet", "t.ndjson"])
+def test_kept_text_goes_first(target: str) -> None:
+    kept = (["007", 'a "b"', None], ["x,y", "é", "1.50"])
+    with tables.writer(target) as out:
+        out.begin(["y"], keep=["id", "note"])
+        out.write(out.format(np.array([[1.0], [np.nan], [np.inf]]), kept))
+    with tables.reader(target, size=1, columns=["y"], keep=["note", "id"]) as rows:
+        block = rows.parse(next(iter(rows.chunks())))
+        assert rows.notes == ()
+    np.testing.assert_array_equal(block.x, [[1.0], [np.nan], [np.inf]])
+    assert [[text or "" for text in column] for column in block.kept] == [["x,y", "é", "1.50"], ["007", 'a "b"', ""]]
+
+
+@pytest.mark.parametrize("target", ARRAYS)
+def test_formats_of_numbers_refuse_kept_text(target: str) -> None:
+    with pytest.raises(UsageError, match=r"holds numbers only, so id can't be passed through"), tables.writer(target) as out:
+        out.begin(["y"], keep=["id"])
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize("target", ["t.parquet", "t.ndjson"])
+def test_keys_have_to_be_distinct(target: str) -> None:
+    with pytest.raises(UsageError, match=r"needs distinct column names, and y occurs more than once"), tables.writer(target) as out:
+        out.begin(["y", "z", "y"])
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize("source", ["t.csv", "t.npy", "t.npz", "t.parquet", "t.mat", "t.h5", "t.ndjson"])
+def test_missing_and_damaged_files_are_data_errors(source: str) -> None:
+    with pytest.raises(DataError, match=source):
+        load(source, 6)
+    save(source, NUMBERS)
+    whole = Path(source).read_bytes()
+    for damaged in (
+        b"",
+        b"\0" * 100,
+        whole[: len(whole) // 2] if source not in ("t.csv", "t.ndjson") else b"\xff" + whole,
+        b"\x93NUMPY" + whole if source != "t.npz" else whole.replace(b"<f8", b"<f4"),
+    ):
+        Path(source).write_bytes(damaged)
+        with pytest.raises(DataError, match=source):
+            load(source, 6)
+
+
+# which file and which format
+
+
+def test_the_suffix_decides_and_fmt_overrides() -> None:
+    save("t.txt", NUMBERS)
+    assert Path("t.txt").read_bytes().startswith(b"a,b,")
+    save("t.data", NUMBERS, fmt="tsv")
+    assert same_bits(load("t.data", fmt="TSV"), NUMBERS)
+    save("T.NPY", NUMBERS)
+    assert np.load("T.NPY").shape == NUMBERS.shape
+    with pytest.raises(
+        UsageError, match=r"t.data: its suffix doesn't tell the format; name it, one of csv, tsv, npy, npz, parquet, mat, h5, ndjson"
+    ):
+        load("t.data")
+    with pytest.raises(UsageError, match=r"format 'xlsx': csv, tsv"):
+        tables.writer("t.csv", "xlsx")
+    with pytest.raises(UsageError, match=r"t.npy: digits means nothing for npy"):
+        tables.writer("t.npy", digits=3)
+    with pytest.raises(UsageError, match=r"t.csv: samples means nothing for csv"):
+        tables.reader("t.csv", samples="rows")
+    with pytest.raises(UsageError, match=r"-: parquet can't go through a pipe; csv, tsv, npy, ndjson can"):
+        tables.writer("-", "parquet")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no colons in names there")
+@pytest.mark.parametrize("name", ["C:\\x.csv", "a:b.csv", "a.npz:b.csv"])
+def test_a_colon_in_a_name_is_no_trouble(name: str) -> None:
+    save(name, NUMBERS) if ".npz:" not in name else Path(name).write_bytes(b"a,b,c,d,e,f\n" + b"1,2,3,4,5,6\n")
+    assert load(name, 6).shape[1] == 6
+
+
+# npy, npz
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">f8", "<i2", "u1", "?", "<f2"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_npy_of_any_real_type_and_order(dtype: str, order: str) -> None:
+    table = np.asarray(np.random.default_rng(0).integers(0, 2, size=(3000, 6)), dtype=dtype, order=order)
+    np.save("x.npy", table)
+    np.testing.assert_array_equal(load("x.npy", 6), table.astype(float))
+    np.save("x.npy", np.asarray(table.T, order=order))
+    np.testing.assert_array_equal(load("x.npy", 6, samples="columns"), table.astype(float))
+    with pytest.raises(
+        DataError, match=r"x.npy: has shape 6x3000, that is 3000 columns where 6 are needed; its samples seem to stand in columns"
+    ):
+        load("x.npy", 6)
+
+
+def test_npy_vectors() -> None:
+    np.save("x.npy", np.arange(6.0))
+    np.testing.assert_array_equal(load("x.npy", 6), [np.arange(6.0)])
+    np.testing.assert_array_equal(load("x.npy", 1), np.arange(6.0)[:, None])
+    with pytest.raises(DataError, match=r"x.npy: has shape 1x6, that is 6 columns where 5 are needed"):
+        load("x.npy", 5)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((2, 2, 2)), r"x.npy: has shape 2x2x2; a table has rows and columns"),
+        (np.zeros((2, 2), complex), r"x.npy: holds complex128, not real numbers"),
+        (np.array([["a"]]), r"x.npy: holds str32, not real numbers"),
+        (np.zeros(2, [("a", "f8")]), r"x.npy: holds records, not real numbers"),
+        (np.array([{}], object), r"x.npy: holds object, not real numbers"),
+        (np.array(1.0), r"x.npy: has shape scalar"),
+    ],
+)
+def test_npy_refusals(array: np.ndarray, message: str) -> None:
+    np.save("x.npy", array, allow_pickle=True)
+    with pytest.raises(DataError, match=message):
+        load("x.npy", 2)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_npy_cut_short(order: str) -> None:
+    np.save("x.npy", np.asarray(NUMBERS, order=order))
+    Path("x.npy").write_bytes(Path("x.npy").read_bytes()[:-100])
+    with pytest.raises(DataError, match="it was cut short"):
+        load("x.npy", 6)
+
+
+def test_npy_of_unknown_and_wrongly_announced_length_gets_the_true_header() -> None:
+    for rows in (None, 0, 17):
+        with tables.writer("x.npy") as out:
+            out.begin(NAMES, (2, 3), rows=rows)
+            out.write(out.format(NUMBERS[:12]))
+        np.testing.assert_array_equal(np.load("x.npy"), NUMBERS[:12].reshape(12, 2, 3))
+    assert len({len(npy.header((n, 10, 10))) for n in (0, 7, 10**6, 10**15)}) == 1
+
+
+def test_npz_names() -> None:
+    np.savez("x.npz", a=NUMBERS, b=NUMBERS[:, :2])
+    assert same_bits(load("x.npz:a", 6), NUMBERS)
+    with pytest.raises(DataError, match=r"x.npz: holds 2 arrays \(a, b\); choose one with x.npz:NAME"):
+        load("x.npz", 6)
+    with pytest.raises(DataError, match=r"x.npz: has no array c; it has a, b"):
+        load("x.npz:c", 6)
+    np.savez_compressed("y.npz", NUMBERS)
+    assert same_bits(load("y.npz", 6), NUMBERS)
+    with zipfile.ZipFile("z.npz", "w") as archive:
+        archive.writestr("a.npy", b"nothing")
+    with pytest.raises(DataError, match=r"z.npz:a: is not an npy file"):
+        load("z.npz", 6)
+
+
+# MATLAB and HDF5
+
+
+def test_mat_finds_out_which_way_samples_stand() -> None:
+    savemat("x.mat", {"X": NUMBERS.T, "other": "text"})
+    assert same_bits(load("x.mat", 6), NUMBERS)
+    with tables.reader("x.mat", size=6) as rows:
+        assert rows.notes == ("x.mat:X: 4001 samples, which stand in columns",)
+    savemat("x.mat", {"X": NUMBERS})
+    assert same_bits(load("x.mat:X", 6), NUMBERS)
+    savemat("x.mat", {"X": NUMBERS[:6]})
+    with pytest.raises(
+        DataError, match=r"x.mat:X: is square \(6x6\), so its samples may stand in rows or in columns; say which with samples"
+    ):
+        load("x.mat", 6)
+    assert same_bits(load("x.mat", 6, samples="rows"), NUMBERS[:6])
+    assert same_bits(load("x.mat", 6, samples="columns"), np.ascontiguousarray(NUMBERS[:6].T))
+
+
+@pytest.mark.parametrize(("shape", "size", "rows"), [((1, 6), 6, 1), ((6, 1), 6, 1), ((1, 6), 1, 6), ((6, 1), 1, 6)])
+def test_mat_vectors(shape: tuple[int, int], size: int, rows: int) -> None:
+    savemat("x.mat", {"X": np.arange(6.0).reshape(shape)})
+    np.testing.assert_array_equal(load("x.mat", size), np.arange(6.0).reshape(rows, size))
+
+
+def test_mat_variables_and_fields_are_chosen_by_name() -> None:
+    savemat("x.mat", {"X": NUMBERS, "s": {"x": NUMBERS[:9].T}, "Z": NUMBERS[:2], "t": "text"})
+    with pytest.raises(DataError, match=r"x.mat: 2 variables fit \(X, Z\); choose one with x.mat:NAME"):
+        load("x.mat", 6)
+    assert same_bits(load("x.mat:s.x", 6), NUMBERS[:9])
+    with pytest.raises(DataError, match=r"x.mat: has no variable q; it has X, s, Z, t"):
+        load("x.mat:q", 6)
+    with pytest.raises(DataError, match=r"x.mat:t: is no matrix of numbers"):
+        load("x.mat:t", 6)
+    with pytest.raises(DataError, match=r"x.mat: no variable fits 5 inputs; it has X, s, Z, t"):
+        load("x.mat", 5)
+
+
+def test_mat_has_no_time_and_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    save("x.mat", NUMBERS)
+    assert b"Created on" not in Path("x.mat").read_bytes()[:128]
+    for bad in ("x.mat:1a", "x.mat:a-b", "x.mat:" + "a" * 32):
+        with pytest.raises(UsageError, match="can't name a MATLAB variable"):
+            tables.writer(bad)
+    monkeypatch.setattr(matlab, "LIMIT", 1000)
+    with pytest.raises(UsageError, match=r"y.mat: a variable of a MATLAB version 5 file ends at 2 GiB; write h5 or npy"):
+        save("y.mat", NUMBERS)
+    assert not Path("y.mat").exists()
+
+
+def test_h5_names_links_and_other_files() -> None:
+    np.asarray([1.0, 2.0]).tofile("outside.bin")
+    with h5py.File("o.h5", "w") as file:
+        file["x"] = NUMBERS
+    with h5py.File("x.h5", "w") as file:
+        file["g/x"] = SMALL.astype("f4")
+        file["y"] = NUMBERS.T
+        file["soft"] = h5py.SoftLink("/y")
+        file["away"] = h5py.ExternalLink("o.h5", "/x")
+        file.create_dataset("raw", (1, 2), "f8", external=[("outside.bin", 0, 16)])
+        file.create_virtual_dataset("virtual", h5py.VirtualLayout((2, 2), "f8"))
+    np.testing.assert_array_equal(load("x.h5:g/x", 6), SMALL.astype("f4"))
+    assert same_bits(load("x.h5:/y", 6, samples="columns"), NUMBERS)
+    for name, message in {
+        "soft": "soft is a link to elsewhere, which is not followed",
+        "away": "away is a link to elsewhere, which is not followed",
+        "raw": "keeps its numbers in another file, which is not opened",
+        "virtual": "keeps its numbers in another file, which is not opened",
+        "g": "is a group; name a data set in it: x",
+        "none": "there is no such data set",
+        "y/z": "there is no such data set",
+    }.items():
+        with pytest.raises(DataError, match=f"x.h5:{name}: {message}"):
+            load(f"x.h5:{name}")
+    with pytest.raises(DataError, match=r"x.h5: holds 4 tables \(g/x, raw, virtual, y\); choose one with x.h5:NAME"):
+        load("x.h5", 6)
+
+
+def test_h5_rows_longer_than_hdf5_chunks_may_be() -> None:
+    sides = hdf5._chunk(1, (1000, 1000, 1000))
+    assert math.prod(sides) * 8 < 1 << 32
+    assert all(1 <= side <= 1000 for side in sides[1:])
+
+
+# Parquet
+
+
+def test_parquet_types_and_missing_values() -> None:
+    frame = pl.DataFrame({"i": [1, None, 3], "t": ["u", "v", None], "b": [True, False, None], "f": [0.5, None, 2.5]})
+    frame.write_parquet("x.parquet")
+    with tables.reader("x.parquet", size=3, columns=["f", "i", "b"], keep=["t"]) as rows:
+        block = rows.parse(next(iter(rows.chunks())))
+    np.testing.assert_array_equal(block.x, [[0.5, 1, 1], [np.nan, np.nan, 0], [2.5, 3, np.nan]])
+    assert block.kept == (["u", "v", None],)
+    with pytest.raises(DataError, match=r"x.parquet: column t holds String, not numbers"):
+        load("x.parquet", 4)
+
+
+def test_parquet_chunks_do_not_depend_on_row_groups() -> None:
+    frame = pl.DataFrame(NUMBERS, schema=NAMES)
+    heights = set()
+    for group in (100, 777, 10_000):
+        frame.write_parquet("x.parquet", row_group_size=group)
+        with tables.reader("x.parquet", size=6, max_rows=150) as rows:
+            heights.add(tuple(len(rows.parse(chunk).x) for chunk in rows.chunks()))
+        assert same_bits(load("x.parquet", 6), NUMBERS)
+    assert heights == {(150,) * 26 + (101,)}
+
+
+def test_parquet_reports_a_failing_sink(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", full)
+    with pytest.raises(OSError, match="No space left"):
+        save("x.parquet", NUMBERS, step=1)
+    assert os.listdir() == []
+
+
+# ndjson
+
+
+def test_ndjson_text() -> None:
+    save("x.ndjson", np.array([[1.0, np.nan], [np.inf, -np.inf]]))
+    assert Path("x.ndjson").read_text() == '{"c0":1.0,"c1":null}\n{"c0":"Infinity","c1":"-Infinity"}\n' or [
+        json.loads(line) for line in Path("x.ndjson").read_text().splitlines()
+    ] == [{"c0": 1.0, "c1": None}, {"c0": "Infinity", "c1": "-Infinity"}]
+    save("x.ndjson", np.array([[0.123456, 1234.56]]), digits=3)
+    assert Path("x.ndjson").read_text() == '{"c0":0.123,"c1":1230.0}\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"a":1,"b":2}\n{"b":4,"a":3}', '\n{"a":1,"b":2,"z":[1]}\r\n\n{"a":"3","b":4.0,"z":{}}\n\n', '\ufeff{"a":1,"b":2}\n{"a":3,"b":4}\n'],
+)
+def test_ndjson_oddities(text: str) -> None:
+    Path("x.ndjson").write_text(text, newline="")
+    np.testing.assert_array_equal(load("x.ndjson", 2, columns=["a", "b"]), [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"a":3}', r"x.ndjson, line 2: has no 'b'; write null for a missing value"),
+        ('{"a":3,"b":"x"}', r"x.ndjson, line 2, 'b': 'x' is not a number"),
+        ('{"a":3,"b":true}', r"x.ndjson, line 2, 'b': true is not a number; write null for a missing value"),
+        ('{"a":3,"b":[1]}', r'x.ndjson, line 2, \'b\': \["1"\] is not a number'),
+        ('{"a":3,"b":1e400}', r"x.ndjson, line 2, 'b': '1e400' is too large for a double"),
+        ("[1,2]", r"x.ndjson, line 2: is not a JSON object, with column names as its keys"),
+        ('{"a":3,', r"x.ndjson, line 2: is not a JSON object: "),
+        ("[" * 100_000, r"x.ndjson, line 2: is not a JSON object: "),
+    ],
+)
+def test_ndjson_refusals(line: str, message: str) -> None:
+    Path("x.ndjson").write_text('{"a":1,"b":2}\n' + line + "\n")
+    with pytest.raises(DataError, match=message):
+        load("x.ndjson", 2)
+
+
+# standard input and output
+
+
+class Standard:
+    """What the program sees as standard input or output."""
+
+    def __init__(self, data: bytes = b"") -> None:
+        self.buffer = io.BytesIO(data)
+
+
+@pytest.mark.parametrize("fmt", ["csv", "tsv", "npy", "ndjson"])
+def test_standard_input_and_output(fmt: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = Standard()
+    monkeypatch.setattr(sys, "stdout", out)
+    save("-", NUMBERS, fmt=fmt)
+    assert not out.buffer.closed
+    data = out.buffer.getvalue()
+    monkeypatch.setattr(sys, "stdin", Standard(data))
+    assert same_bits(load_stream(fmt), NUMBERS)
+    if fmt != "tsv":  # its first bytes tell
+        monkeypatch.setattr(sys, "stdin", Standard(data))
+        assert same_bits(load_stream(None), NUMBERS)
+
+
+def load_stream(fmt: str | None) -> np.ndarray:
+    with tables.reader("-", fmt, size=6) as rows:
+        return np.concatenate([rows.parse(chunk).x for chunk in rows.chunks()])
+
+
+def test_messages_about_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Standard(b"a\nb\n"))
+    with pytest.raises(DataError, match=r"standard input, line 2, column 1 \(a\): 'b' is not a number"):
+        load("-", 1)
+
+
+def test_fortran_order_through_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = io.BytesIO()
+    np.save(data, np.asfortranarray(NUMBERS))
+    monkeypatch.setattr(sys, "stdin", Standard(data.getvalue()))
+    assert same_bits(load_stream(None), NUMBERS)
