@@ -21,6 +21,9 @@ from nngrad.load.tree import Group, Tree, Undecoded
 
 DEFLATE = 1
 FILTERS = frozenset({DEFLATE, 2, 3, 32000})  # deflate, shuffle, fletcher32, lzf: those that every h5py has
+KINDS = frozenset(
+    {h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM, h5py.h5t.COMPOUND, h5py.h5t.STRING, h5py.h5t.REFERENCE, h5py.h5t.BITFIELD}
+)
 FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, LookupError, NotImplementedError)
 
 
@@ -66,10 +69,9 @@ def decoded(values: Any) -> Any:
     if isinstance(values, bytes | str):
         return _text(values)
     array = np.asarray(values)
-    if array.dtype.kind == "c":
-        return array.astype(np.complex128)
-    if array.dtype.kind in "fiub":
-        return array.astype(np.float64)
+    if array.dtype.kind in "fiubc":
+        with np.errstate(all="ignore"):  # signalling NaN, long double beyond the range
+            return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
     if array.dtype.kind in "SUO" and all(isinstance(v, bytes | str) for v in array.flat):
         texts = [_text(v) for v in array.flat]
         return texts if array.ndim else texts[0]
@@ -77,7 +79,7 @@ def decoded(values: Any) -> Any:
 
 
 def _text(value: bytes | str) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
 
 
 @contextmanager
@@ -114,7 +116,7 @@ class Store:
         """The members of a group, by name or in the order of creation if the file kept that."""
         with _sound(path):
             self.budget.take_objects(len(found), f"'{path[:80] or '/'}'")
-            return list(found)
+            return [_text(name) for name in found]
 
     def member(self, parent: h5py.Group, name: str, path: str) -> Any:
         """A member behind a hard link; Undecoded behind any other."""
@@ -143,7 +145,7 @@ class Store:
         """All attributes, decoded."""
         with _sound(path):
             self.budget.take_objects(len(found.attrs), f"the attributes of '{path[:80] or '/'}'")
-            return {name: self.attribute(found, name, path) for name in list(found.attrs)}
+            return {name: self.attribute(found, name, path) for name in map(_text, found.attrs)}
 
     def attribute(self, found: Any, name: str, path: str) -> Any:
         """One attribute, decoded; None if there is none."""
@@ -152,8 +154,9 @@ class Store:
             if not h5py.h5a.exists(found.id, key):
                 return None
             entry = h5py.h5a.open(found.id, key)
-            if not self._charge(entry.shape, entry.get_type(), f"the attribute '{name}' of '{path[:80]}'"):
-                return Undecoded("attribute", "text of unbounded length")
+            reason = self._charge(entry.shape, entry.get_type(), f"the attribute '{name}' of '{path[:80]}'")
+            if reason:
+                return Undecoded("HDF5 attribute", reason)
             return decoded_attribute(found.attrs[name])
 
     def values(self, found: h5py.Dataset, path: str) -> Any:
@@ -165,24 +168,33 @@ class Store:
                 return Undecoded("HDF5 dataset", "its data lie in other files: these aren't read")
             if filters - FILTERS:
                 return Undecoded("HDF5 dataset", f"compressed with the HDF5 filter {min(filters - FILTERS)}")
-            if not self._charge(found.shape, found.id.get_type(), f"'{path[:80]}'"):
-                return Undecoded("HDF5 dataset", "text of unbounded length")
+            reason = self._charge(found.shape, found.id.get_type(), f"'{path[:80]}'")
+            if reason:
+                return Undecoded("HDF5 dataset", reason)
             if settings.get_layout() == h5py.h5d.CHUNKED:
                 self._measure(found, settings, path)
             return found[()]
 
-    def _charge(self, shape: tuple[int, ...] | None, kind: Any, what: str) -> bool:
-        """Charge the declared size; False where entries of variable length could exceed every bound together."""
+    def holds_references(self, found: h5py.Dataset, path: str) -> bool:
+        """Whether the entries of a dataset refer to other objects."""
+        with _sound(path):
+            return bool(found.id.get_type().get_class() == h5py.h5t.REFERENCE)
+
+    def _charge(self, shape: tuple[int, ...] | None, kind: Any, what: str) -> str:
+        """Charge the declared size; a reason where the library shouldn't be asked for the data."""
         count = math.prod(shape or ())
         if shape:
             limits.volume(shape, what)
         self.budget.take_bytes(count * (kind.get_size() + 8), what)
-        if kind.detect_class(h5py.h5t.VLEN) or (kind.get_class() == h5py.h5t.STRING and kind.is_variable_str()):
-            self.budget.take_elements(count, what)
-            return count * self.size <= limits.TOTAL_BYTES  # several entries may share the same bytes
-        if kind.get_class() not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM, h5py.h5t.COMPOUND):
-            self.budget.take_elements(count, what)  # become Python objects
-        return True
+        group = kind.get_class()
+        variable = group == h5py.h5t.STRING and kind.is_variable_str()
+        if group not in KINDS and not _is_field_names(kind, shape):
+            return "a type of HDF5 data that holds neither numbers nor text"
+        if variable or group not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT):
+            self.budget.take_elements(count, what)  # may become Python objects
+        if (variable or group == h5py.h5t.VLEN) and count * self.size > limits.TOTAL_BYTES:
+            return "text of unbounded length"  # several entries may share the same bytes
+        return ""
 
     def _measure(self, found: h5py.Dataset, settings: Any, path: str) -> None:
         """Compressed chunks must hold what a chunk holds and no more: the library would expand whatever is there."""
@@ -201,6 +213,14 @@ class Store:
                 raise ModelError(f"'{path[:80]}' is compressed in an unusual order; {limits.ADVICE}")
             _, packed = found.id.read_direct_chunk(info.chunk_offset)
             _inflates_to(packed, size, path)
+
+
+def _is_field_names(kind: Any, shape: tuple[int, ...] | None) -> bool:
+    """MATLAB_fields is a row of sequences of single characters; h5py crashes on other sequences of characters."""
+    if kind.get_class() != h5py.h5t.VLEN or shape is None or len(shape) != 1:
+        return False
+    base = kind.get_super()
+    return base.get_class() == h5py.h5t.STRING and base.get_size() == 1 and not base.is_variable_str()
 
 
 def _inflates_to(packed: bytes, size: int, path: str) -> None:

@@ -42,6 +42,8 @@ class Header:
 
 def read(data: bytes) -> Tree:
     """The variables of a MAT v5 file."""
+    if len(data) < HEADER:
+        raise ModelError(f"truncated: its header has {len(data)} of {HEADER} bytes; copy the file again")
     order = "<" if data[126:128] == b"IM" else ">"
     budget = limits.Budget(len(data))
     (offset,) = struct.unpack_from(order + "Q", data, 116)

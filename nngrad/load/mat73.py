@@ -202,7 +202,7 @@ def _records(store: Store, found: h5py.Group, names: list[str], path: str, depth
 
 
 def _is_field_of_array(store: Store, member: Any, path: str) -> bool:
-    return isinstance(member, h5py.Dataset) and member.dtype.kind == "O" and not _class(store, member, path)
+    return isinstance(member, h5py.Dataset) and store.holds_references(member, path) and not _class(store, member, path)
 
 
 def _cells_of_field(store: Store, member: h5py.Dataset, path: str, depth: int) -> np.ndarray:
