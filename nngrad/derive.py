@@ -2,13 +2,15 @@
 
 A Plan is made once for a network and a choice of outputs and inputs: linear layers in a row are multiplied together, whatever
 is the same for every row is computed, and the cheaper direction is chosen by counting multiplications.
+Callers silence NumPy, whose warnings about infinities are expected here (values() does it itself).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 MOST_MERGED = 131_072  # numbers of K that still stay in cache
+Forward = tuple[Callable[[Any], Array], int, tuple[int, ...]]  # rule, what it reads, and what it reads where it joins several
 Pass = dict[int, Array]  # tangents or cotangents by value
 
 
@@ -34,12 +37,22 @@ class Step(NamedTuple):
 
 def values(net: Network, x: Array) -> list[Array]:
     """Every value of the network for the rows x (N, n), samples in columns: value 0 is x', the last is y' (m, N)."""
-    found = [x.T]
     with np.errstate(all="ignore"):
-        for layer, sources in ((node.layer, node.sources) for node in net.layers):
-            arg = tuple(found[s] for s in sources) if isinstance(layer, JOINS) else found[sources[0]]
-            found.append(layer.forward(arg))
+        return evaluate(net.forwards, x)
+
+
+def evaluate(forwards: Sequence[Forward], x: Array) -> list[Array]:
+    """As values(), for callers who have silenced NumPy's warnings."""
+    found = [x.T]
+    for forward, source, sources in forwards:
+        found.append(forward(tuple(found[s] for s in sources) if sources else found[source]))
     return found
+
+
+def forwards(net: Network) -> tuple[Forward, ...]:
+    """The forward rules of a network's layers, ready to be called."""
+    joins = [isinstance(node.layer, JOINS) for node in net.layers]
+    return tuple((n.layer.forward, n.sources[0], n.sources if join else ()) for n, join in zip(net.layers, joins, strict=True))
 
 
 def depends(net: Network) -> bool:
@@ -129,13 +142,17 @@ class Plan:
         reverse = reverse or (merged is not None and merged.whole)
         return cls(of, wrt, n, m, reverse, merged, every, forward, backward)
 
+    @cached_property
+    def every_output(self) -> bool:
+        return self.of == tuple(range(self.outputs))
+
+    @cached_property
+    def every_input(self) -> bool:
+        return self.wrt == tuple(range(self.size))
+
     def jacobian(self, known: Sequence[Array], J: Array) -> None:
         """Writes dy[of]/dx[wrt] of the rows into J (N, m', n')."""
-        with np.errstate(all="ignore"):
-            if self.reverse:
-                self._backward(known, J)
-            else:
-                self._forward(known, J)
+        (self._backward if self.reverse else self._forward)(known, J)
 
     def _forward(self, known: Sequence[Array], J: Array) -> None:
         tangents = self._tangents(known)
@@ -151,15 +168,14 @@ class Plan:
     def hessian(self, known: Sequence[Array], H: Array) -> None:
         """Writes d2y[of]/dx[wrt]dx[wrt] of the rows into H (N, m', n', n'): the sum over layers of their curvature."""
         H[...] = 0.0
-        with np.errstate(all="ignore"):
-            tangents, cotangents = self._tangents(known), dict(self.backward.seeds)
-            for step in self.backward.steps:
-                if not isinstance(step.layer, LINEAR):
-                    T = _read(step, tangents)
-                    part = step.layer.curvature(_read(step, known), known[step.target], cotangents[step.target], T, T)
-                    if part is not None:
-                        H += part
-                _pull(step, known, cotangents)
+        tangents, cotangents = self._tangents(known), dict(self.backward.seeds)
+        for step in self.backward.steps:
+            if not isinstance(step.layer, LINEAR):
+                T = _read(step, tangents)
+                part = step.layer.curvature(_read(step, known), known[step.target], cotangents[step.target], T, T)
+                if part is not None:
+                    H += part
+            _pull(step, known, cotangents)
 
     def _backward(self, known: Sequence[Array], J: Array) -> None:
         cotangents, steps, own = dict(self.backward.seeds), self.backward.steps, set[int]()
@@ -175,52 +191,48 @@ class Plan:
         direct = direct and not any(0 in s.sources for s in steps[:-1])
         for step in steps[:-1] if direct else steps:
             _pull(step, known, cotangents, own)
-        every = len(self.wrt) == self.size and self.wrt == tuple(range(self.size))
         if direct:  # the last product goes straight into J
-            W = steps[-1].layer.W if every else steps[-1].layer.W[:, self.wrt]
+            W = steps[-1].layer.W if self.every_input else steps[-1].layer.W[:, self.wrt]
             G = cotangents[steps[-1].target]
             for i in range(len(self.of)):
                 np.matmul(G[:, i].T, W, out=J[:, i]) if G.shape[2] == len(J) else np.copyto(J[:, i], G[:, i].T @ W)
             return
         back = cotangents.get(0)
-        J[...] = 0.0 if back is None else (back if every else back[list(self.wrt)]).transpose(2, 1, 0)
+        J[...] = 0.0 if back is None else (back if self.every_input else back[list(self.wrt)]).transpose(2, 1, 0)
 
 
 def jvp(plan: Plan, known: Sequence[Array], T: Array) -> Array:
     """Tangents T (n, k, N or 1) of the input carried to the output -> (m, k, N)."""
     tangents = {0: T}
-    with np.errstate(all="ignore"):
-        for step in plan.every:
-            _push(step, known, tangents)
+    for step in plan.every:
+        _push(step, known, tangents)
     return np.broadcast_to(tangents[len(known) - 1], (plan.outputs, T.shape[1], known[0].shape[1]))
 
 
 def vjp(plan: Plan, known: Sequence[Array], G: Array) -> Array:
     """Cotangents G (m, k, N or 1) of the output carried to the input -> (n, k, N)."""
     cotangents = {len(known) - 1: G}
-    with np.errstate(all="ignore"):
-        for step in reversed(plan.every):
-            if step.target in cotangents:
-                _pull(step, known, cotangents)
+    for step in reversed(plan.every):
+        if step.target in cotangents:
+            _pull(step, known, cotangents)
     return np.broadcast_to(cotangents[0], (plan.size, G.shape[1], known[0].shape[1]))
 
 
 def hvp(plan: Plan, known: Sequence[Array], G: Array, V: Array) -> Array:
     """The derivative of the gradient w'J along v, for one w (m, 1, N or 1) and one v (n, 1, N or 1) -> (N, n), without an n x n matrix."""
     H = np.zeros(known[0].T.shape)
-    with np.errstate(all="ignore"):
-        tangents, along = plan._tangents(known), {0: V}
-        for step in plan.every:
-            _push(step, known, along)
-        cotangents = {len(known) - 1: G}
-        for step in reversed(plan.every):
-            if step.target in cotangents:
-                if not isinstance(step.layer, LINEAR):
-                    args = _read(step, known), known[step.target], cotangents[step.target], _read(step, tangents), _read(step, along)
-                    part = step.layer.curvature(*args)
-                    if part is not None:
-                        H += part[:, 0, :, 0]
-                _pull(step, known, cotangents)
+    tangents, along = plan._tangents(known), {0: V}
+    for step in plan.every:
+        _push(step, known, along)
+    cotangents = {len(known) - 1: G}
+    for step in reversed(plan.every):
+        if step.target in cotangents:
+            if not isinstance(step.layer, LINEAR):
+                args = _read(step, known), known[step.target], cotangents[step.target], _read(step, tangents), _read(step, along)
+                part = step.layer.curvature(*args)
+                if part is not None:
+                    H += part[:, 0, :, 0]
+            _pull(step, known, cotangents)
     return H
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.scratch import empty
+from nngrad.scratch import LARGE, empty
 
 Env = dict[str, Any]
 Evaluator = Callable[[Env], tuple[Any, bool]]  # -> (value, whether the value is scratch memory that may be overwritten)
@@ -102,16 +102,34 @@ def _compile(node: ast.expr) -> Evaluator:
 def _apply(ufunc: Callable[..., Any], args: list[ast.expr]) -> Evaluator:
     """A ufunc that writes into the scratch memory of an argument where there is some of the right shape."""
     parts = [_compile(a) for a in args]
+    return _unary(ufunc, *parts) if len(parts) == 1 else _binary(ufunc, *parts)
 
+
+def _unary(ufunc: Callable[..., Any], part: Evaluator) -> Evaluator:
     def run(env: Env) -> tuple[Any, bool]:
-        values = [p(env) for p in parts]
-        operands = [v for v, _ in values]
-        shapes = {v.shape for v in operands if isinstance(v, np.ndarray)}
-        if len(shapes) != 1:  # all numbers, or shapes that broadcast
-            return ufunc(*operands), True
-        for value, scratch in values:
-            if scratch and isinstance(value, np.ndarray):
-                return ufunc(*operands, out=value), True
-        return ufunc(*operands, out=empty(*shapes)), True
+        value, scratch = part(env)
+        if scratch:
+            return ufunc(value, out=value), True
+        return _fresh(ufunc, value, value), True
 
     return run
+
+
+def _binary(ufunc: Callable[..., Any], left: Evaluator, right: Evaluator) -> Evaluator:
+    def run(env: Env) -> tuple[Any, bool]:
+        (a, of_a), (b, of_b) = left(env), right(env)
+        if isinstance(a, float) or isinstance(b, float) or a.shape == b.shape:
+            if of_a and isinstance(a, np.ndarray):
+                return ufunc(a, b, out=a), True
+            if of_b and isinstance(b, np.ndarray):
+                return ufunc(a, b, out=b), True
+            return _fresh(ufunc, b if isinstance(a, float) else a, a, b), True
+        return ufunc(a, b), True
+
+    return run
+
+
+def _fresh(ufunc: Callable[..., Any], like: Any, *operands: Any) -> Any:
+    if isinstance(like, np.ndarray) and like.size >= LARGE:
+        return ufunc(*operands, out=empty(like.shape))
+    return ufunc(*operands)

@@ -145,7 +145,7 @@ class Network:
         y = np.empty((len(rows), self.output_size))
 
         def work(part: slice) -> None:
-            y[part] = derive.values(self, rows[part])[-1].T
+            y[part] = derive.evaluate(self.forwards, rows[part])[-1].T
 
         self._over_blocks(len(rows), work)
         return y[0] if single else y
@@ -161,11 +161,10 @@ class Network:
         rows, single = self._rows(x)
         plan = self.plan(of, wrt)
         y, J = np.empty((len(rows), len(plan.of))), np.empty((len(rows), len(plan.of), len(plan.wrt)))
-        every = len(plan.of) == self.output_size and plan.of == tuple(range(self.output_size))
 
         def work(part: slice) -> None:
-            values = derive.values(self, rows[part])
-            y[part] = (values[-1] if every else values[-1][list(plan.of)]).T
+            values = derive.evaluate(self.forwards, rows[part])
+            y[part] = (values[-1] if plan.every_output else values[-1][list(plan.of)]).T
             plan.jacobian(values, J[part])
 
         self._over_blocks(len(rows), work)
@@ -177,7 +176,7 @@ class Network:
         tangent = self._directions(v, len(rows), self.input_size, "v")
 
         def work(part: slice) -> None:
-            values = derive.values(self, rows[part])
+            values = derive.evaluate(self.forwards, rows[part])
             out[part] = derive.jvp(self.plan(), values, _columns(tangent, part))[:, 0].T
 
         out = np.empty((len(rows), self.output_size))
@@ -190,7 +189,7 @@ class Network:
         weights = self._directions(w, len(rows), self.output_size, "w")
 
         def work(part: slice) -> None:
-            values = derive.values(self, rows[part])
+            values = derive.evaluate(self.forwards, rows[part])
             out[part] = derive.vjp(self.plan(), values, _columns(weights, part))[:, 0].T
 
         out = np.empty((len(rows), self.input_size))
@@ -207,7 +206,7 @@ class Network:
         H = np.empty((len(rows), len(plan.of), len(plan.wrt), len(plan.wrt)))
 
         def work(part: slice) -> None:
-            plan.hessian(derive.values(self, rows[part]), H[part])
+            plan.hessian(derive.evaluate(self.forwards, rows[part]), H[part])
 
         numbers = len(plan.wrt) * max(len(plan.of) * len(plan.wrt), max(self.sizes))
         self._over_blocks(len(rows), work, max(1, min(self.block_rows, 4 * BLOCK_NUMBERS // max(numbers, 1))))
@@ -220,13 +219,15 @@ class Network:
         plan, out = self.plan(), np.empty((len(rows), self.input_size))
 
         def work(part: slice) -> None:
-            out[part] = derive.hvp(plan, derive.values(self, rows[part]), _columns(weights, part), _columns(tangent, part))
+            out[part] = derive.hvp(plan, derive.evaluate(self.forwards, rows[part]), _columns(weights, part), _columns(tangent, part))
 
         self._over_blocks(len(rows), work)
         return out[0] if single else out
 
     def plan(self, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None) -> derive.Plan:
         """How derivatives of the chosen outputs with respect to the chosen inputs are computed; made once and kept."""
+        if of is wrt is None:
+            return self._whole_plan
         chosen = (
             tuple(range(self.output_size)) if of is None else _chosen(of, self.output_size, self.indices_of_outputs, "of"),
             tuple(range(self.input_size)) if wrt is None else _chosen(wrt, self.input_size, self.indices_of_inputs, "wrt"),
@@ -235,6 +236,15 @@ class Network:
         if plan is None:
             plan = self._plans[chosen] = derive.Plan.of_network(self, *chosen)
         return plan
+
+    @cached_property
+    def _whole_plan(self) -> derive.Plan:
+        return derive.Plan.of_network(self, tuple(range(self.output_size)), tuple(range(self.input_size)))
+
+    @cached_property
+    def forwards(self) -> tuple[derive.Forward, ...]:
+        """The forward rules of the layers, ready to be called."""
+        return derive.forwards(self)
 
     @cached_property
     def _plans(self) -> dict[tuple[tuple[int, ...], tuple[int, ...]], derive.Plan]:
@@ -262,7 +272,7 @@ class Network:
 
     def _over_blocks(self, rows: int, work: Callable[[slice], None], size: int | None = None) -> None:
         def in_scratch(part: slice) -> None:
-            with scratch.block():
+            with np.errstate(all="ignore"), scratch.block():
                 work(part)
 
         size = size or self.block_rows

@@ -26,17 +26,16 @@ class _Store(threading.local):
 _store = _Store()
 
 
-@contextmanager
-def block() -> Iterator[None]:
+class block:
     """While it lasts, empty() hands out memory that is used again afterwards; nested use is part of the outer block."""
-    if _store.open:
-        yield
-        return
-    _store.open, _store.chunk, _store.used = True, 0, 0
-    try:
-        yield
-    finally:
-        _store.open = False
+
+    def __enter__(self) -> None:
+        self.outer = _store.open
+        if not self.outer:
+            _store.open, _store.chunk, _store.used = True, 0, 0
+
+    def __exit__(self, *error: object) -> None:
+        _store.open = self.outer
 
 
 @contextmanager
