@@ -12,7 +12,17 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from nngrad.errors import ModelError, UsageError
-from nngrad.load import containers, keras, matlab_layers, matlab_layers_alone, matlab_network, matlab_regression, nngrad_dump, weight_dump
+from nngrad.load import (
+    containers,
+    genfunction,
+    keras,
+    matlab_layers,
+    matlab_layers_alone,
+    matlab_network,
+    matlab_regression,
+    nngrad_dump,
+    weight_dump,
+)
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.tree import MatlabObject, Tree, find
 from nngrad.network import Network
@@ -103,7 +113,7 @@ def _is_settings(e: Any) -> bool:
     return isinstance(e, MatlabObject) or (isinstance(e, dict) and {"xrows", "yrows"} <= e.keys())
 
 
-DIALECTS: tuple[ModuleType, ...] = (matlab_network, matlab_layers, matlab_regression, nngrad_dump, keras)
+DIALECTS: tuple[ModuleType, ...] = (matlab_network, matlab_layers, matlab_regression, nngrad_dump, keras, genfunction)
 LAST_RESORTS: tuple[ModuleType, ...] = (
     matlab_layers_alone,
     weight_dump,
