@@ -1,0 +1,215 @@
+"""A scalar of the outputs, written as text ("y1**2 + 3*y2"), with its gradient and Hessian with respect to the inputs.
+
+The one rule: the text is parsed, never run as code. It may use + - * / **, numbers, the names of outputs (or y1, y2, ... by number)
+and the functions of FUNCTIONS. Value, gradient and Hessian with respect to the outputs are carried through the expression together
+(forward mode); the network's own passes do the rest:
+
+    gradient = (df/dy) J            Hessian = sum_i df/dy_i H_i + J' (d2f/dy dy) J
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nngrad.activations import BY_NAME, Activation
+from nngrad.errors import UsageError
+from nngrad.network import Network
+
+Array = np.ndarray
+MOST_NODES = 1000  # of an expression
+
+
+class Jet(NamedTuple):
+    """Value (N,), gradient (k, N) and Hessian (k, k, N) of a part of the expression; 0.0 where they vanish."""
+
+    v: Array
+    g: Any = 0.0
+    h: Any = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Scalar:
+    """f(y) of a network's outputs: value, gradient and Hessian with respect to the inputs, for rows x (N, n) or one row (n,)."""
+
+    net: Network
+    text: str
+    tree: ast.expr
+    of: tuple[int, ...]  # the outputs that occur
+
+    @classmethod
+    def parse(cls, net: Network, text: str) -> Scalar:
+        """UsageError, naming what is outside the vocabulary, or the unknown name with its nearest match."""
+        tree = _parsed(text)
+        found = [_output(net, node.id, text) for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id not in _called(tree)]
+        if not found:
+            raise UsageError(f"scalar {text!r}: names no output; it may use {', '.join(net.output_names[:8])}")
+        return cls(net, text, tree, tuple(sorted(set(found))))
+
+    def __call__(self, x: Any) -> Array:
+        """f (N,), or a number for one row."""
+        return self._one(x, self._jet(self.net(np.atleast_2d(x))).v)
+
+    def gradient(self, x: Any) -> Array:
+        """df/dx (N, n)."""
+        return self.value_and_gradient(x)[1]
+
+    def value_and_gradient(self, x: Any) -> tuple[Array, Array]:
+        """(f, df/dx): (N,), (N, n)."""
+        rows = np.atleast_2d(x)
+        jet = self._jet(self.net(rows))
+        return self._one(x, jet.v), self._one(x, self.net.vjp(rows, self._weights(jet)))
+
+    def hessian(self, x: Any, wrt: Sequence[Any] | None = None) -> Array:
+        """d2f/dx dx (N, n, n), symmetric."""
+        rows = np.atleast_2d(x)
+        y, J = self.net.value_and_jacobian(rows, self.of, wrt)
+        jet = self._jet(y, tuple(range(len(self.of))))
+        total = np.zeros((len(rows), J.shape[2], J.shape[2]))
+        if np.ndim(jet.g):
+            total += np.einsum("kn,nkij->nij", jet.g, self.net.hessian(rows, self.of, wrt))
+        if np.ndim(jet.h):
+            total += np.einsum("nai,abn,nbj->nij", J, jet.h, J)
+        return self._one(x, 0.5 * (total + total.swapaxes(1, 2)))
+
+    def _weights(self, jet: Jet) -> Array:
+        w = np.zeros((len(jet.v), self.net.output_size))
+        w[:, self.of] = np.transpose(jet.g)
+        return w
+
+    def _jet(self, y: Array, columns: tuple[int, ...] | None = None) -> Jet:
+        """The expression for the outputs y (N, m); gradients are with respect to the outputs `of`."""
+        seeds = np.eye(len(self.of))
+        places = self.of if columns is None else columns
+        env = {i: Jet(y[:, c], np.repeat(seeds[k][:, None], len(y), 1)) for k, (i, c) in enumerate(zip(self.of, places, strict=True))}
+        with np.errstate(all="ignore"):
+            return _evaluate(self.tree, lambda name: env[_output(self.net, name, self.text)], len(y))
+
+    @staticmethod
+    def _one(x: Any, found: Array) -> Array:
+        return found[0] if np.ndim(x) == 1 else found
+
+
+# the grammar
+
+
+def _parsed(text: str) -> ast.expr:
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise UsageError(f"scalar {text!r}: is no expression; write something like y1**2 + 3*y2") from None
+    nodes = list(ast.walk(tree))
+    if len(nodes) > MOST_NODES:
+        raise UsageError(f"scalar: has {len(nodes)} parts, at most {MOST_NODES} are taken; shorten it")
+    for node in nodes:
+        _admit(node, text)
+    return tree
+
+
+def _admit(node: ast.AST, text: str) -> None:
+    if isinstance(node, ast.BitXor):
+        raise UsageError(f"scalar {text!r}: write ** for powers, not ^")
+    if isinstance(node, ast.Call):
+        known = isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS and len(node.args) == 1 and not node.keywords
+    elif isinstance(node, ast.Constant):
+        known = type(node.value) in (int, float) and abs(node.value) < 1e300
+    else:
+        known = isinstance(node, (ast.BinOp, ast.UnaryOp, ast.USub, ast.UAdd, ast.Name, ast.Load, *OPERATORS))
+    if not known:
+        what = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
+        raise UsageError(f"scalar {text!r}: {what} is not understood; it takes + - * / **, numbers, outputs and {', '.join(FUNCTIONS)}")
+
+
+def _called(tree: ast.expr) -> set[str]:
+    """Names that stand for functions: outputs of the same name can be meant by number only."""
+    return {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+
+
+def _output(net: Network, name: str, text: str) -> int:
+    """By name, or y1, y2, ... by number."""
+    if name in net.output_names:
+        return net.output_names.index(name)
+    by_number = re.fullmatch(r"y([1-9]\d{0,8})", name, re.ASCII)
+    if by_number and int(by_number[1]) <= net.output_size:
+        return int(by_number[1]) - 1
+    near = difflib.get_close_matches(name, net.output_names, 1)
+    names = ", ".join(net.output_names[:8]) + (", ..." if net.output_size > 8 else "")
+    raise UsageError(f"scalar {text!r}: no output {name!r}; there are {names}" + (f"; did you mean {near[0]}?" if near else ""))
+
+
+# evaluation
+
+
+def _evaluate(node: ast.expr, output: Any, rows: int) -> Jet:
+    match node:
+        case ast.Constant(value=value):
+            return Jet(np.full(rows, float(value)))  # type: ignore[arg-type]
+        case ast.Name(id=name):
+            found: Jet = output(name)
+            return found
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            a = _evaluate(operand, output, rows)
+            return Jet(-a.v, -a.g, -a.h)
+        case ast.UnaryOp(operand=operand):
+            return _evaluate(operand, output, rows)
+        case ast.BinOp(left=left, op=op, right=right):
+            result: Jet = OPERATORS[type(op)](_evaluate(left, output, rows), _evaluate(right, output, rows))
+            return result
+        case ast.Call(func=ast.Name(id=name), args=[argument]):
+            return _apply(FUNCTIONS[name], _evaluate(argument, output, rows))
+    raise UsageError(f"{ast.unparse(node)} is not understood")
+
+
+def _outer(a: Any, b: Any) -> Any:
+    return a[:, None] * b[None, :] if np.ndim(a) and np.ndim(b) else 0.0
+
+
+def _chain(a: Jet, f: Array, d: Array, d2: Array) -> Jet:
+    return Jet(f, d * a.g, d * a.h + d2 * _outer(a.g, a.g)) if np.ndim(a.g) else Jet(f)
+
+
+def _apply(function: Activation, a: Jet) -> Jet:
+    f = function.value(a.v, {})
+    return _chain(a, f, function.slope(a.v, f, {}), function.second(a.v, f, {}))
+
+
+def _add(a: Jet, b: Jet) -> Jet:
+    return Jet(a.v + b.v, a.g + b.g, a.h + b.h)
+
+
+def _subtract(a: Jet, b: Jet) -> Jet:
+    return Jet(a.v - b.v, a.g - b.g, a.h - b.h)
+
+
+def _multiply(a: Jet, b: Jet) -> Jet:
+    return Jet(a.v * b.v, a.v * b.g + b.v * a.g, a.v * b.h + b.v * a.h + (_outer(a.g, b.g) + _outer(b.g, a.g)))
+
+
+def _divide(a: Jet, b: Jet) -> Jet:
+    inverse = 1.0 / b.v
+    quotient = _multiply(a, _chain(b, inverse, -inverse * inverse, 2.0 * inverse * inverse * inverse))
+    return quotient._replace(v=a.v / b.v)
+
+
+def _power(a: Jet, b: Jet) -> Jet:
+    if np.ndim(b.g):  # a ** b = exp(b log a)
+        return _apply(FUNCTIONS["exp"], _multiply(b, _apply(FUNCTIONS["log"], a)))._replace(v=a.v**b.v)
+    p = float(b.v[0]) if len(b.v) else 1.0  # a number: also right where a is 0 or negative
+    slopes = [factor * a.v**power if factor else np.zeros(a.v.shape) for factor, power in ((p, p - 1.0), (p * (p - 1.0), p - 2.0))]
+    return _chain(a, a.v**p, *slopes)
+
+
+OPERATORS: dict[type, Any] = {ast.Add: _add, ast.Sub: _subtract, ast.Mult: _multiply, ast.Div: _divide, ast.Pow: _power}
+
+FUNCTIONS: dict[str, Activation] = {
+    **{name: BY_NAME[name] for name in ("exp", "sin", "cos", "tanh", "abs", "sigmoid", "softplus", "relu")},
+    "log": Activation("log", f="log(x)", df="1.0/x", d2f="-d*d"),
+    "sqrt": Activation("sqrt", f="sqrt(x)", df="0.5/y", d2f="-0.5*d/x"),
+    "tan": Activation("tan", f="sin(x)/cos(x)", df="1.0 + y*y", d2f="2.0*y*d"),
+}
