@@ -43,6 +43,7 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
 def encoded(net: Network) -> Fields:
     """The network as dicts, lists, text, numbers and float64 arrays: what both containers hold."""
     origin = {f.name: getattr(net.origin, f.name) for f in dataclasses.fields(net.origin)}
+    origin["path"] = os.path.basename(net.origin.path)  # where the file stood is nobody's business
     return {
         "format": FORMAT,
         "version": float(VERSION),
