@@ -55,8 +55,14 @@ def read(path: str | os.PathLike[str]) -> Tree:
                 return reader(data)
         _refuse(data, AFTER)
     except ModelError as error:
-        raise ModelError(f"{path}: {error}") from None
+        raise ModelError(f"{path}: {_one_line(str(error))}") from None
     raise ModelError(f"{path}: its bytes belong to no format that is known; {SUPPORTED}")
+
+
+def _one_line(text: str) -> str:
+    """Names out of a file may hold anything."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(printable.split())
 
 
 def _refuse(data: bytes, formats: tuple[Foreign, ...]) -> None:

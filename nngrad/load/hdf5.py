@@ -7,6 +7,7 @@ of a dataset is charged to the budget, and its compressed chunks measured, befor
 from __future__ import annotations
 
 import math
+import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from nngrad.errors import ModelError
 from nngrad.load import limits
 from nngrad.load.tree import Group, Tree, Undecoded
 
+HEAP = b"GCOL\x01\0\0\0"
 DEFLATE = 1
 FILTERS = frozenset({DEFLATE, 2, 3, 32000})  # deflate, shuffle, fletcher32, lzf: those that every h5py has
 KINDS = frozenset(
@@ -99,6 +101,7 @@ class Store:
         self.budget = budget
         self.size = len(data)
         self.known: dict[int, Any] = {}  # by address in the file
+        _check_heaps(data, budget)
         with _sound(""):
             access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
             access.set_fapl_core(backing_store=False)
@@ -213,6 +216,24 @@ class Store:
                 raise ModelError(f"'{path[:80]}' is compressed in an unusual order; {limits.ADVICE}")
             _, packed = found.id.read_direct_chunk(info.chunk_offset)
             _inflates_to(packed, size, path)
+
+
+def _check_heaps(data: bytes, budget: limits.Budget) -> None:
+    """Texts of variable length lie in global heaps; the HDF5 library runs in circles in a broken one, so each is walked here first."""
+    start = data.find(HEAP)
+    while start >= 0:
+        (size,) = struct.unpack_from("<Q", data, start + 8) if start + 16 <= len(data) else (0,)
+        position, end = start + 16, start + size
+        if size < 16 or end > len(data):
+            raise ModelError(f"the HDF5 structure is corrupt or truncated (global heap at byte {start}); copy the file again")
+        while position + 16 <= end:
+            index, _, _, length = struct.unpack_from("<HHIQ", data, position)
+            step = length if not index else 16 + length + -length % 8  # entry 0 is what is free: the rest
+            if position + step > end or (not index and position + step != end):
+                raise ModelError(f"the HDF5 structure is corrupt (global heap at byte {start}); copy the file again")
+            position += step
+            budget.take_elements(1, "a global heap")
+        start = data.find(HEAP, start + 1)
 
 
 def _is_field_names(kind: Any, shape: tuple[int, ...] | None) -> bool:
