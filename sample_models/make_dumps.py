@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -34,7 +35,7 @@ class Dumps:
     def layers(self, *sizes):
         """W out-by-in and b as a column, for layers of these sizes."""
         r = self.random
-        return [(r.normal(size=(m, n)), r.normal(size=(m, 1))) for n, m in zip(sizes, sizes[1:], strict=False)]
+        return [(r.normal(size=(m, n)), r.normal(size=(m, 1))) for n, m in pairwise(sizes)]
 
     def rows(self, name: str, inputs: int) -> None:
         header = ",".join(f"x{k}" for k in range(1, inputs + 1))

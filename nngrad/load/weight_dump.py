@@ -253,7 +253,7 @@ def _named(fields: dict[str, Any]) -> Iterator[Dump]:
         said, where = None, ()
     for groups in families.values():
         keys = sorted((k for k in groups if groups[k].keys() & {"W", "theta"}), key=_order)
-        if any("b" in groups[k] for k in groups):
+        if keys and any("b" in groups[k] for k in groups):
             yield _numbered(fields, groups, keys, said, where)
         elif len(keys) > 1 and all("theta" in groups[k] for k in keys):
             names = tuple(groups[k]["theta"] for k in keys)

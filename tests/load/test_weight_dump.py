@@ -1,0 +1,413 @@
+"""Dumps of plain weights: every convention against a computation of its own, one sample at a time, with complex steps."""
+
+import json
+from itertools import pairwise
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.io import savemat
+
+import nngrad
+from nngrad.errors import ModelError, UsageError
+from nngrad.load import weight_dump
+from nngrad.load.tree import MatlabObject, Tree
+from tests.makers import SAMPLES
+
+F = {
+    "tanh": np.tanh,
+    "tansig": lambda n: 2 / (1 + np.exp(-2 * n)) - 1,
+    "logsig": lambda n: 1 / (1 + np.exp(-n)),
+    "sigmoid": lambda n: 1 / (1 + np.exp(-n)),
+    "relu": lambda n: np.where(n.real > 0, n, 0),
+    "linear": lambda n: n,
+    "purelin": lambda n: n,
+    "softmax": lambda n: np.exp(n) / np.exp(n).sum(),
+    "leaky_relu(0.2)": lambda n: np.where(n.real > 0, n, 0.2 * n),
+}
+X = np.random.default_rng(1).normal(size=(3, 3))
+STEP = 1e-30
+
+
+def pairs(*sizes, seed=0):
+    r = np.random.default_rng(seed)
+    return [(r.normal(size=(m, n)), r.normal(size=(m, 1))) for n, m in pairwise(sizes)]
+
+
+def by_hand(layers, names, rows):
+    """(y, J), sample by sample."""
+
+    def y(x):
+        for (W, b), name in zip(layers, names, strict=True):
+            x = F[name](W @ x + b.ravel())
+        return x
+
+    J = [np.stack([y(x + 1j * STEP * e).imag / STEP for e in np.eye(len(x))], axis=1) for x in rows]
+    return np.stack([y(x) for x in rows]), np.stack(J)
+
+
+def same(net, layers, names, rows=X):
+    y, J = net.value_and_jacobian(rows)
+    wanted_y, wanted_J = by_hand(layers, names, rows)
+    np.testing.assert_allclose(y, wanted_y, rtol=1e-13, atol=1e-14)
+    np.testing.assert_allclose(J, wanted_J, rtol=1e-12, atol=1e-14)
+
+
+def cell(*items):
+    array = np.empty((1, len(items)), object)
+    array[0, :] = items
+    return array
+
+
+def cells(items):
+    """An Nx1 cell."""
+    array = np.empty((len(items), 1), object)
+    array[:, 0] = items
+    return array
+
+
+TWO = pairs(3, 5, 2)
+(W1, b1), (W2, b2) = TWO
+EMPTY = np.zeros((0, 0))
+LW = np.empty((2, 2), object)
+LW[0, 0] = LW[0, 1] = LW[1, 1] = EMPTY
+LW[1, 0] = W2
+ASKED = ("tanh", "linear")
+NET = {"weight": cell(W1, W2), "bias": cell(b1, b2)}
+
+CONVENTIONS = {
+    "W1,b1": ({"W1": W1, "b1": b1, "W2": W2, "b2": b2}, "W1,b1,W2,b2"),
+    "w1,B1": ({"w1": W1, "B1": b1, "w2": W2, "B2": b2}, "w1,B1,w2,B2"),
+    "W_1,b_1 in any order": ({"b_2": b2, "W_2": W2, "W_1": W1, "b_1": b1}, "W_1,b_1,W_2,b_2"),
+    "from 0": ({"W0": W1, "b0": b1, "W1": W2, "b1": b2}, "W0,b0,W1,b1"),
+    "theta with biases": ({"theta1": W1, "b1": b1, "theta2": W2, "b2": b2}, "theta1,b1,theta2,b2"),
+    "Wout": ({"W1": W1, "b1": b1, "Wout": W2, "bout": b2}, "W1,b1,Wout,bout"),
+    "prefix": ({"net_W1": W1, "net_b1": b1, "net_W2": W2, "net_b2": b2}, "net_W1,net_b1,net_W2,net_b2"),
+    "suffix": ({"fc1_weight": W1, "fc1_bias": b1, "fc2_weight": W2, "fc2_bias": b2}, "fc1_weight,fc1_bias,fc2_weight,fc2_bias"),
+    "genFunction's names": ({"IW1_1": W1, "b1": b1, "LW2_1": W2, "b2": b2}, "IW1_1,b1,LW2_1,b2"),
+    "IW,LW,b cells": ({"IW": cells([W1, EMPTY]), "LW": LW, "b": cells([b1, b2])}, "IW,LW,b"),
+    "IW,LW matrices": ({"IW": W1, "LW": W2, "b1": b1, "b2": b2}, "IW,LW,b1,b2"),
+    "cells W,b": ({"W": cell(W1, W2), "b": cell(b1, b2)}, "W,b"),
+    "cells Weight,Bias": ({"Weight": cell(W1, W2), "Bias": cell(b1, b2)}, "Weight,Bias"),
+    "cells weights,biases in a struct": ({"net": {"weights": cell(W1, W2), "biases": cell(b1, b2)}}, "net"),
+    "in a struct in a cell": ({"runs": cell(1.0, {"best": {"W1": W1, "b1": b1, "W2": W2, "b2": b2}})}, "runs{2}.best"),
+    "a struct for each layer": (
+        {"fc1": {"Weights": W1, "Bias": b1}, "output": {"Weights": W2, "Bias": b2}, "epochs": 7.0},
+        "fc1,output",
+    ),
+    "output stands first": ({"output": {"w": W2, "b": b2}, "hidden": {"w": W1, "b": b1}}, "hidden,output"),
+    "positional": ({"constants": cell(W1, b1, W2, b2)}, "constants"),
+    "params{k}": ({"params": cell({"w": W1.T, "b": b1.T}, {"w": EMPTY, "b": EMPTY}, {"w": W2.T, "b": b2.T})}, "params"),
+    "struct array": (
+        {"layers": np.array([(W1, b1), (W2, b2)], dtype=[("W", object), ("b", object)])},
+        "layers",
+    ),
+    "in-by-out": ({"W1": W1.T, "b1": b1.T, "W2": W2.T, "b2": b2.T}, "W1,b1,W2,b2"),
+    "4-D": ({"W": cell(W1[..., None, None], W2[..., None, None]), "b": cell(b1, b2)}, "W,b"),
+    "float32 and columns of others": ({"W1": W1.astype("f4"), "b1": b1, "W2": W2, "b2": b2, "X": np.ones((100, 3))}, "W1,b1,W2,b2"),
+}
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+def test_a_convention(tmp_path, name):
+    variables, where = CONVENTIONS[name]
+    path = tmp_path / "dump.mat"
+    savemat(path, variables)
+    net = nngrad.load(path, activation=ASKED)
+    assert net.origin.network == where
+    layers = [(W1.astype("f4").astype(float), b1), (W2, b2)] if "float32" in name else TWO
+    same(net, layers, ASKED)
+    with pytest.raises(ModelError, match=r"--activation tanh,linear"):
+        nngrad.load(path)
+
+
+SAID = {
+    "char matrix, padded": {"W": cell(W1, W2), "b": cell(b1, b2), "act_fcns": np.array(["tansig", "relu  "])},
+    "cell of names": {"W": cell(W1, W2), "b": cell(b1, b2), "activations": cell("tansig", "relu")},
+    "struct with activeType": {"network": NET | {"activeType": cell("tansig", "relu")}},
+    "in each layer": {"fc1": {"W": W1, "b": b1, "activation": "tansig"}, "fc2": {"W": W2, "b": b2, "activation": "relu"}},
+    "beside W1,b1": {"W1": W1, "b1": b1, "W2": W2, "b2": b2, "transferFcns": cell("tansig", "relu")},
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_activations_that_the_file_says(tmp_path, name):
+    savemat(tmp_path / "dump.mat", SAID[name])
+    same(nngrad.load(tmp_path / "dump.mat"), TWO, ("tansig", "relu"))
+    told = nngrad.load(tmp_path / "dump.mat", activation=["relu", "softmax"])
+    same(told, TWO, ("relu", "softmax"))
+    assert any("the file says tansig, relu" in note for note in told.origin.notes)
+
+
+def hdf5(path, members, attributes=()):
+    with h5py.File(path, "w") as file:
+        for name, value in members.items():
+            file[name] = value
+        file.attrs.update(dict(attributes))
+
+
+HDF5 = {
+    "datasets": {"W1": W1, "b1": b1.ravel(), "W2": W2, "b2": b2.ravel()},
+    "names with dots": {"fc1.weight": W1, "fc1.bias": b1.ravel(), "fc2.weight": W2, "fc2.bias": b2.ravel()},
+    "groups, in-by-out": {"fc1/kernel": W1.T, "fc1/bias": b1.ravel(), "out/kernel": W2.T, "out/bias": b2.ravel()},
+    "lists": {"W/1": W1, "W/2": W2, "b/1": b1.ravel(), "b/2": b2.ravel()},
+    "written column by column": {"W1": W1.T, "b1": b1.T, "W2": W2.T, "b2": b2.T},
+}
+
+
+@pytest.mark.parametrize("name", HDF5)
+def test_hdf5(tmp_path, name):
+    hdf5(tmp_path / "dump.h5", HDF5[name])
+    same(nngrad.load(tmp_path / "dump.h5", activation=ASKED), TWO, ASKED)
+
+
+def test_hdf5_vectors_and_numbers_and_attributes(tmp_path):
+    (A, a), (B, b) = layers = pairs(1, 4, 1)
+    hdf5(tmp_path / "dump.h5", {"W1": A.ravel(), "b1": a.ravel(), "W2": B.ravel(), "b2": b[0, 0]}, {"activations": ["tanh", "linear"]})
+    same(nngrad.load(tmp_path / "dump.h5"), layers, ("tanh", "linear"), X[:, :1])
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "told"),
+    [
+        ("numbered", ("tanh", "linear"), True),
+        ("cells", ("relu", "relu", "linear"), False),
+        ("struct", ("tansig", "purelin"), False),
+        ("positional", ("tanh", "tanh", "linear"), True),
+        ("in_by_out", ("tanh", "linear"), True),
+    ],
+)
+def test_the_sample_dumps(name, names, told):
+    from scipy.io import loadmat
+
+    stored = loadmat(SAMPLES / f"dump_{name}.mat", simplify_cells=True)
+    flat = {
+        "numbered": lambda v: [(v["W1"], v["b1"]), (v["W2"], v["b2"])],
+        "cells": lambda v: zip(v["W"], v["b"], strict=True),
+        "struct": lambda v: zip(v["network"]["weight"], v["network"]["bias"], strict=True),
+        "positional": lambda v: zip(v["constants"][::2], v["constants"][1::2], strict=True),
+        "in_by_out": lambda v: [(p["w"].T, p["b"]) for p in v["params"] if p["w"].size],
+    }[name](stored)
+    layers = [(np.asarray(W, float).reshape(np.size(b), -1), np.asarray(b, float)) for W, b in flat]
+    rows = np.loadtxt(SAMPLES / f"dump_{name}_x.csv", delimiter=",", skiprows=1)
+    same(nngrad.load(SAMPLES / f"dump_{name}.mat", activation=names if told else None), layers, names, rows)
+
+
+def test_groups_are_ordered_by_their_numbers():
+    net = nngrad.load(SAMPLES / "dump_groups.h5", activation=["relu", "linear"])
+    with h5py.File(SAMPLES / "dump_groups.h5") as file:
+        order = [f"fc{k}" for k in range(1, 11)] + ["output"]
+        layers = [(file[n]["Weights"][()].T, file[n]["Bias"][()]) for n in order]
+    same(net, layers, ["relu"] * 10 + ["linear"])
+
+
+def test_theta_has_the_bias_in_the_first_column(tmp_path):
+    savemat(tmp_path / "dump.mat", {"Theta1": np.hstack([b1, W1]), "Theta2": np.hstack([b2, W2])})
+    same(nngrad.load(tmp_path / "dump.mat", activation=["sigmoid", "sigmoid"]), TWO, ("sigmoid", "sigmoid"))
+    with pytest.raises(ModelError, match=r"all are sigmoid; .*--activation sigmoid,sigmoid"):
+        nngrad.load(tmp_path / "dump.mat")
+
+
+# what is asked
+
+
+def test_the_question_names_layers_sizes_and_the_option(tmp_path):
+    (tmp_path / "w").mkdir()
+    path = tmp_path / "w" / "dump.mat"
+    W, b = zip(*pairs(3, 5, 5, 2), strict=True)
+    savemat(path, {"W": cell(*W), "b": cell(*b)})
+    with pytest.raises(ModelError) as asked:
+        nngrad.load(path)
+    text = str(asked.value)
+    assert "W{1}: 3 -> 5, W{2}: 5 -> 5, W{3}: 5 -> 2" in text
+    assert "\n" not in text
+    option = text.partition("--activation ")[2].partition(",")[0:3]
+    net = nngrad.load(path, activation=["".join(option).split(",")[0], "linear"])
+    same(net, pairs(3, 5, 5, 2), ("tanh", "tanh", "linear"))
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (["tanh"], "1 activations named for 2 layers"),
+        (["tanh", "tanh", "linear"], "3 activations named for 2 layers"),
+        (["tanh", "tahn"], "activation 'tahn' is not supported; supported are tansig"),
+        (["tanh", "leaky_relu(x)"], "'x' is not a number"),
+        (["tanh(3)", "linear"], "tansig takes 0 parameters"),
+    ],
+)
+def test_activations_that_do_not_fit_are_refused(tmp_path, told, words):
+    savemat(tmp_path / "dump.mat", CONVENTIONS["W1,b1"][0])
+    with pytest.raises(ModelError) as refused:
+        nngrad.load(tmp_path / "dump.mat", activation=told)
+    assert words in str(refused.value)
+
+
+def test_a_parameter_of_an_activation(tmp_path):
+    savemat(tmp_path / "dump.mat", CONVENTIONS["W1,b1"][0])
+    same(nngrad.load(tmp_path / "dump.mat", activation=["leaky_relu(0.2)", "softmax"]), TWO, ("leaky_relu(0.2)", "softmax"))
+
+
+def test_more_activations_than_layers_are_taken_literally(tmp_path):
+    savemat(tmp_path / "dump.mat", {"W": cell(W1, W2), "b": cell(b1, b2), "act_fcns": np.array(["tanh", "relu", "tanh"])})
+    net = nngrad.load(tmp_path / "dump.mat")
+    same(net, TWO, ("tanh", "relu"))
+    assert net.origin.notes[0] == "3 activations for 2 layers: the first 2 are taken"
+
+
+def test_fewer_activations_than_layers_are_not_filled_up(tmp_path):
+    savemat(tmp_path / "dump.mat", {"W": cell(W1, W2), "b": cell(b1, b2), "activation": "tanh"})
+    with pytest.raises(ModelError, match="names only tanh for its 2 layers"):
+        nngrad.load(tmp_path / "dump.mat")
+
+
+# which way round
+
+
+def test_square_matrices_are_noted_and_told():
+    path = SAMPLES / "dump_square.mat"
+    from scipy.io import loadmat
+
+    v = loadmat(path)
+    layers = [(v["W1"], v["b1"]), (v["W2"], v["b2"])]
+    net = nngrad.load(path, activation=ASKED)
+    same(net, layers, ASKED)
+    (note,) = net.origin.notes
+    assert "W1, W2 are square" in note
+    assert "taken as out-by-in" in note
+    assert "--weights in-by-out" in note
+    turned = nngrad.load(path, activation=ASKED, weights="in-by-out")
+    same(turned, [(W.T, b) for W, b in layers], ASKED)
+    assert turned.origin.notes == ()
+
+
+def test_one_square_matrix_goes_with_the_others(tmp_path):
+    layers = pairs(3, 4, 4, 2)
+    savemat(tmp_path / "dump.mat", {f"{n}{k}": v for k, (W, b) in enumerate(layers, 1) for n, v in (("W", W.T), ("b", b))})
+    net = nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"])
+    same(net, layers, ("tanh", "tanh", "linear"))
+    assert net.origin.notes == ("W2 is square: taken as in-by-out, as the shapes of the other layers are",)
+
+
+@pytest.mark.parametrize(
+    ("variables", "told", "words"),
+    [
+        ({"W1": W1, "b1": b1, "W2": W1, "b2": b1}, None, ["W1 5x3 with bias 5x1, W2 5x3 with bias 5x1", "do not chain", "neither"]),
+        ({"W1": W1, "b1": b1, "W2": W2.T, "b2": b2}, None, ["W2 5x2", "neither as out-by-in nor as in-by-out"]),
+        ({"W1": W1, "b1": b1, "W2": W2, "b2": b2}, "in-by-out", ["do not chain, as in-by-out"]),
+        ({"W1": W1, "b1": b1, "W2": W2, "b2": b2}, "sideways", ["'sideways'; they are out-by-in or in-by-out"]),
+        ({"W1": np.ones((5, 5, 1, 6)), "b1": np.ones((6, 1)), "W2": np.ones((2, 6)), "b2": b2}, None, ["W1 5x5x1x6", "convolution"]),
+        ({"W1": W1, "b1": b1, "W2": W2}, None, ["W2 has no partner"]),
+        ({"W1": W1, "b1": b1, "b2": b2}, None, ["b2 has no partner"]),
+        ({"W1": W1, "b1": b1, "W3": W2, "b3": b2}, None, ["W1, W3: a layer between them is missing"]),
+        ({"W1": W1, "weights1": W1, "b1": b1}, None, ["weights1 has no partner"]),
+        ({"IW1_1": W1, "b1": b1, "LW2_1": W2, "b2": b2, "LW3_1": W2, "b3": b2}, None, ["has no partner"]),
+        ({"W": cell(W1, W2), "b": cell(b1, b2, b2)}, None, ["2 matrices in W and 3 biases in b"]),
+        ({"W1": W1 * 1j, "b1": b1}, None, ["complex weights"]),
+        ({"W": cell(W1, EMPTY), "b": cell(b1, EMPTY)}, None, ["W{2} is empty (0x0)", "never trained"]),
+        ({"IW": cell(W1), "LW": np.array([[W2, 0]], object)[:, :1], "b": cell(b1, b2)}, None, ["not a plain chain"]),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_its_shapes(tmp_path, variables, told, words):
+    savemat(tmp_path / "dump.mat", variables)
+    with pytest.raises(ModelError) as refused:
+        nngrad.load(tmp_path / "dump.mat", activation=ASKED, weights=told)
+    assert all(word in str(refused.value) for word in words), str(refused.value)
+
+
+# what is no network
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"network1_outputs": cell(np.ones((2, 18)))},
+        {"X": np.ones((100, 3)), "y": np.ones((100, 1))},
+        {"data": cell(np.ones((10, 3)), np.ones((10, 1)))},
+        {"data": cell(np.ones((10, 3)), np.ones((4, 1)), np.ones((5, 3)), np.ones((5, 1)))},
+        {"theta": np.ones((3, 1)), "X": np.ones((5, 3))},
+        {"Theta1": np.ones((3, 4))},
+        {"W1": "text", "b1": "text"},
+        {"b1": b1, "b2": b2},
+        {"weights": np.ones((3, 2))},
+        {},
+    ],
+)
+def test_other_arrays_do_not_become_a_network(tmp_path, variables):
+    savemat(tmp_path / "other.mat", variables)
+    with pytest.raises(ModelError, match="no network found"):
+        nngrad.load(tmp_path / "other.mat", activation=ASKED)
+
+
+def test_weights_of_an_object_are_not_looked_at():
+    tree = Tree("MAT v7", {"a": MatlabObject("something", {"W1": W1, "b1": b1}), "revert": {"W1": W1, "b1": b1}})
+    assert weight_dump.find(tree) == []
+
+
+def test_dlarrays_are_refused_by_name():
+    dl = MatlabObject("dlarray", {"Data": W1})
+    tree = Tree("MAT v7", {"params": {"Embedding": {"W": dl, "b": dl}, "Decoder": {"W": dl, "b": dl}}})
+    ((where, dump),) = weight_dump.find(tree)
+    assert where == "params"
+    with pytest.raises(ModelError, match=r"dlarray parameters of a custom training loop \(Decoder.W, Embedding.W\)"):
+        weight_dump.read(dump)
+
+
+def test_several_dumps_are_chosen_from(tmp_path):
+    savemat(tmp_path / "dump.mat", {"actor_W1": W1, "actor_b1": b1, "critic": {"W1": W2, "b1": b2}, "critic_W1": W2, "critic_b1": b2})
+    with pytest.raises(ModelError, match=r"3 networks found \(actor_W1,actor_b1, critic_W1,critic_b1, critic\)"):
+        nngrad.load(tmp_path / "dump.mat")
+    net = nngrad.load(tmp_path / "dump.mat", "critic", activation=["tanh"])
+    same(net, [(W2, b2)], ("tanh",), X @ np.ones((3, 5)))
+
+
+def test_hints_are_refused_where_the_file_says_it_itself():
+    with pytest.raises(UsageError, match="--activation is not for a MATLAB network object"):
+        nngrad.load(SAMPLES / "fitnet.mat", activation=["tanh"])
+
+
+def test_what_stands_beside_is_mentioned(tmp_path):
+    savemat(tmp_path / "dump.mat", CONVENTIONS["W1,b1"][0] | {"mu": 1.0, "sigma": 2.0})
+    (note,) = nngrad.load(tmp_path / "dump.mat", activation=ASKED).origin.notes
+    assert "not used: mu, sigma" in note
+
+
+def test_fields_of_a_network_object_are_said_to_lack_processing(tmp_path):
+    savemat(tmp_path / "dump.mat", CONVENTIONS["IW,LW matrices"][0])
+    assert "no processing steps" in nngrad.load(tmp_path / "dump.mat", activation=ASKED).origin.notes[0]
+
+
+def test_the_option_of_the_command_line(tmp_path, capsys):
+    from nngrad.cli import run
+
+    savemat(tmp_path / "dump.mat", CONVENTIONS["W1,b1"][0])
+    assert run(["info", str(tmp_path / "dump.mat")]) == 3
+    assert "--activation tanh,linear" in capsys.readouterr().err
+    assert run(["info", str(tmp_path / "dump.mat"), "--activation", "tanh,linear", "--weights", "out-by-in", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["networks"][0]["layers"][0].startswith("layer 1: tanh, 5 units")
+
+
+# anything at all
+
+NAMES = st.sampled_from(["W", "b", "W1", "b1", "W2", "b2", "IW", "LW", "Theta1", "Theta2", "fc1", "act_fcns", "W1_1", "fc_W", "x", "IW2_1"])
+NUMBERS = st.lists(st.integers(0, 3), min_size=0, max_size=4).map(lambda s: np.ones(s))
+LEAVES = st.one_of(NUMBERS, st.text(max_size=3), st.lists(st.text(max_size=3), max_size=2), st.just(1j * np.ones((2, 2))))
+
+
+TREES = st.recursive(
+    LEAVES, lambda inner: st.dictionaries(NAMES, inner, max_size=6) | st.lists(inner, max_size=6).map(cells), max_leaves=20
+)
+
+
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(NAMES, TREES, max_size=6), st.sampled_from([None, "in-by-out"]))
+def test_any_tree_is_a_network_or_an_error(variables, weights):
+    for where, dump in weight_dump.find(Tree("MAT v7", variables)):
+        assert where
+        try:
+            net = weight_dump.read(dump, weight_dump.Hints(("tanh",) * len(dump.layers), weights))
+        except ModelError:
+            continue
+        assert net(np.zeros(net.input_size)).shape == (net.output_size,)
