@@ -77,8 +77,8 @@ def _check(fields: Fields) -> None:
         value = _inside(fields, *path)
         if value is not None and not (isinstance(value, np.ndarray) and not value.size):
             raise ModelError(
-                f".{'.'.join(path)}: categorical predictors are not supported; train on numeric predictors (dummyvar), or differentiate "
-                "with respect to the numeric ones in MATLAB"
+                f".{'.'.join(path)}: categorical predictors are not supported; train on numeric predictors, e.g. dummy variables, "
+                "and save again"
             )
     for name in TRANSFORMS:
         value = fields.get(name)
