@@ -260,10 +260,15 @@ def _refuse_options(layer: Layer, options: dict[str, Any]) -> None:
         if name == "training":
             if value and (layer.kind in TRAINED or layer.model is not None):
                 raise layer.error("is called with training=True: random or batch-dependent also at inference; save it without")
-        elif value is not None and value is not False:
+        elif not _is_nothing(value):
             raise layer.error(
                 f"is called with {keras_config.shown(name)} = {keras_config.shown(value)}; supported are calls with values alone"
             )
+
+
+def _is_nothing(value: Any) -> bool:
+    """What calls say of masks that aren't there."""
+    return value is None or value is False or (isinstance(value, list) and all(v is None for v in value))
 
 
 def _stated_shape(layer: Layer) -> Any:
