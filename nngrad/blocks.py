@@ -7,15 +7,17 @@ for every `threads`. BLAS is held to one thread meanwhile: the blocks are the pa
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
+_here = threading.local()
 WINDOW = 2  # blocks in flight beyond one for each thread: hides the writer's and the reader's hiccups
 
 
@@ -37,14 +39,25 @@ def ordered(jobs: Iterable[Job], work: Callable[[Job], Result], threads: int | N
     """Yield work(job) for every job, in order; `work` runs in threads, `jobs` is drawn from in the calling thread.
 
     The first failure in the order of the jobs is the one that is raised, whether `work` or `jobs` raised it. After a failure, or when the
-    generator is closed, no further job starts and no thread is left.
+    generator is closed, no further job starts and no thread is left. Within `work`, blocks of blocks are worked on one by one.
     """
+    if getattr(_here, "working", False):
+        yield from map(work, jobs)
+        return
     threads = threads or default_threads()
     with _one_blas_thread():
         if threads == 1:
-            yield from map(work, jobs)
+            yield from map(partial(_working, work), jobs)
         else:
-            yield from _pooled(iter(jobs), work, threads)
+            yield from _pooled(iter(jobs), partial(_working, work), threads)
+
+
+def _working(work: Callable[[Job], Result], job: Job) -> Result:
+    _here.working = True
+    try:
+        return work(job)
+    finally:
+        _here.working = False
 
 
 def _pooled(jobs: Iterator[Job], work: Callable[[Job], Result], threads: int) -> Iterator[Result]:

@@ -281,7 +281,7 @@ class Network:
         from nngrad import blocks
 
         parts = (slice(k, min(k + size, rows)) for k in range(0, rows, size))
-        for _ in blocks.ordered(parts, in_scratch):
+        for _ in blocks.ordered(parts, in_scratch, blocks.available_threads()):
             pass
         return None
 

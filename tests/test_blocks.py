@@ -139,3 +139,14 @@ def test_the_default_uses_the_cores_that_the_process_may_use(monkeypatch: pytest
     assert blocks.default_threads() == 1
     monkeypatch.delattr(blocks.os, "sched_getaffinity", raising=False)
     assert blocks.available_threads() == blocks.os.cpu_count()
+
+
+def test_blocks_within_a_block_run_in_its_own_thread():
+    def inner(_):
+        return threading.get_ident()
+
+    def outer(_):
+        return threading.get_ident(), set(blocks.ordered(range(5), inner, threads=3))
+
+    for threads in (1, 3):
+        assert all(inside == {mine} for mine, inside in blocks.ordered(range(4), outer, threads=threads))
