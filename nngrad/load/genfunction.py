@@ -29,6 +29,7 @@ NAME = "function written by MATLAB's genFunction"
 SUPPORTED = "supported are the statements that genFunction writes; write the file anew with genFunction, or save the network itself as .mat"
 HARMLESS = ("error", "warning", "disp", "display", "fprintf", "assert", "tic", "toc", "validateattributes", "narginchk", "nargoutchk")
 MEDDLERS = ("eval", "evalc", "evalin", "assignin", "load", "run", "feval", "builtin", "input")
+BUILT_IN = ("repmat", "bsxfun", "cat", "vertcat", "reshape", "mod", "cell2mat", "cellfun", "zeros", "ones")
 SIGNATURE = re.compile(r"(?m)^[ \t]*function\b[^\n=(]*(?:=\s*)?\b([A-Za-z]\w*)[ \t]*(?:\(|$|%|;)", re.ASCII)
 MOST_LAYERS = 300
 MOST_STATEMENTS = 10_000  # that are followed; a loop is followed twice
@@ -70,6 +71,10 @@ def _main(source: m.Source) -> m.Function:
         raise ModelError(f"{source.at(source.loose[0].line)}: stands outside of a function; {SUPPORTED}")
     if not source.functions:
         raise ModelError(f": MATLAB source without a function; {SUPPORTED}")
+    names = [f.name for f in source.functions]
+    for f in source.functions:
+        if names.count(f.name) > 1 or f.name in BUILT_IN:
+            raise ModelError(f"{source.at(f.line)}: {f.name} is a second function of that name; {SUPPORTED}")
     return source.functions[0]
 
 
@@ -234,7 +239,7 @@ class _Follower:
         for name in names:
             value = self.env.get(name)
             if isinstance(value, Opaque):
-                raise self.refuse(f"the output {name} is not understood: it is no layer of a network", value.line)
+                raise self.refuse(f"this is not understood, and the output {name} depends on it", value.line)
             signal = self.signal(value) if value is not None else None
             if signal is None or signal.kind != "a" or signal.delays != (0,):
                 raise self.refuse(f"the output {name} is no output of a layer")
@@ -302,6 +307,8 @@ class _Follower:
     def put(self, target: Any, value: Any, number: Any) -> None:
         match target:
             case m.Name(name):
+                if name in self.local or name in BUILT_IN:
+                    raise self.refuse(f"{name} is a function")
                 if number is not None:
                     self.keep(self.values, name, number)
                     value = Constant(name)
@@ -343,6 +350,8 @@ class _Follower:
             self.env[f"{name}{{{k}}}"], self.env[name] = value, Outputs()
         elif columns and isinstance(last, Now) and name in self.function.outs:
             self.env[name] = value
+        elif isinstance(self.env.get(name), Inputs) and value is not None and value == self.element(name, args):
+            return  # X{1,ts} = X{1,ts}': samples in rows
         elif isinstance(self.env.get(name, Opaque(0)), Opaque):
             self.env[name] = Opaque(self.line)
         else:
@@ -390,9 +399,10 @@ class _Follower:
         a, b = self.evaluate(left), self.evaluate(right)
         if op == "*":
             return self.weighted(a, "dotprod", b)
+        unclear = [v for v in (a, b) if isinstance(v, Opaque)]
         a, b = self.net(a), self.net(b)
         if a is None or b is None:
-            return Opaque(self.line)
+            return unclear[0] if unclear else Opaque(self.line)
         kind = "+" if op == "+" else "*"
         if any(n.op != kind and len(n.terms) > 1 for n in (a, b)):
             raise self.refuse("sums and products are mixed in the net input of a layer")
@@ -568,7 +578,7 @@ class _Follower:
             return dict(settings), [settings]
         stated = [STATED.match(name) for name in step.settings]
         first = stated[0] if stated else None
-        if any(s is None or s[1] != first[1] for s in stated if first):
+        if any(s is None or first is None or s[1] != first[1] for s in stated):
             raise ModelError(f"{', '.join(step.settings)}: these are not the settings of one {step.function}; {SUPPORTED}")
         prefix = f"{first[1]}_" if first else ""
         own = {k[len(prefix) :]: self.number_of(k) for k in self.values if prefix and k.startswith(prefix)}

@@ -14,6 +14,7 @@ import pytest
 from scipy.io import loadmat, savemat
 
 import nngrad
+from nngrad.errors import ModelError
 from nngrad.load import genfunction, matlab_network
 from nngrad.load.tree import MatlabObject
 
@@ -117,6 +118,153 @@ def test_every_weight_function(function):
     net, other = read(make.source(fields, "f", make.Style(cells=True))), of_object(fields)
     x = np.random.default_rng(0).uniform(0.1, 2, (6, 3))
     same(net, other, x)
+
+
+# ways of writing
+
+
+FIT = make.source(make.sample_fields("fitnet"), "f", make.Style())
+CELLS = make.source(make.sample_fields("fitnet"), "f", make.Style(cells=True))
+LOOP = make.source(make.sample_fields(make.closed_loop), "f", make.Style(cells=True))
+X = np.array([[1500.0, 30.0, 280.0], [4000.0, 80.0, 300.0]])
+
+
+def changed(text, old, new):
+    assert old in text
+    return text.replace(old, new, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("b1 = [", "b1 = [ ...\n  "),
+        ("IW1_1 = [", "IW1_1 = [ % the weights [of layer 1]\n"),
+        (";", ",\n"),
+        ("a1 = tansig_apply(repmat(b1,1,Q) + IW1_1*xp1);", "n1 = IW1_1*xp1 + ...\n  b1\n a1=tansig_apply( n1 ) % 'quote"),
+        ("a1 = tansig_apply(repmat(b1,1,Q) + IW1_1*xp1);", "a1 = tansig_apply(bsxfun(@plus,IW1_1*xp1,b1));"),
+        ("Q = size(x1,2);", "Q = size(x1,2); if Q > 5, disp('many'), end\nunused = x1.^2;"),
+        ("x1_step1.ymin = -1;", "x1_step1.ymin = 1 - 2; x1_step1.name = 'it''s';"),
+        ("% ===== SIMULATION", "%{\nx1 = 3;\n%}\n% ===== SIMULATION"),
+        ("function [y1] = f(x1)", "function y1 = net(x1)"),
+        ("a = 2 ./ (1 + exp(-2*n)) - 1;", "a = tanh(n);"),
+        ("a = 2 ./ (1 + exp(-2*n)) - 1;", "if any(any(isnan(n))), error('NaN'), end\nfor k=1:size(n,2)\n a(:,k) = tanh(n(:,k)); end"),
+        ("y = bsxfun(@minus,x,settings.xoffset);", "y = x - repmat(settings.xoffset, 1, size(x, 2));"),
+    ],
+)
+def test_other_ways_to_write_the_same(old, new):
+    same(read(changed(FIT, old, new)), read(FIT), X)
+
+
+def test_names_of_input_and_output_may_be_changed():
+    text = FIT.replace("x1 = size", "u").replace("(x1)", "(in)").replace("mapminmax_apply(x1,", "mapminmax_apply(in,")
+    text = text.replace("size(x1,2)", "size(in,2)").replace("[y1]", "[out]").replace("y1 = mapm", "out = mapm")
+    same(read(text), read(FIT), X)
+
+
+@pytest.mark.parametrize("settings", ["x1_step1", "x1_step1_gain,x1_step1_xoffset,x1_step1_ymin"])
+def test_old_and_new_settings_without_a_helper(settings):
+    text = FIT if settings == "x1_step1" else make.source(make.sample_fields("fitnet"), "f", OLD)
+    same(read(text[: text.index("% ===== MODULE")]), read(FIT), X)
+
+
+def test_numbers():
+    values = "[1 -2,+3;1e-3 1d2 .5;1.,NaN -Inf ... and\n ; % rows\n 7 8 9]"
+    found = genfunction.m.parse(f"function y = f(x)\nA = {values};\nB = [1 - 2 -3 -x'];\n").functions[0].body
+    expected = [[1, -2, 3], [1e-3, 100, 0.5], [1, np.nan, -np.inf], [7, 8, 9]]
+    assert np.array_equal(found[0].value.value, expected, equal_nan=True)
+    assert len(found[1].value.rows[0]) == 3
+
+
+# refusals
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "words"),
+    [
+        (FIT, "xp1 = mapminmax_apply(x1", "x1 = x1/2;\nxp1 = mapminmax_apply(x1", "line 36: `x1 = x1/2;`"),
+        (FIT, "a2 = repmat(b2,1,Q) + LW2_1*a1;", "a2 = repmat(b2,1,Q) + LW2_1*tanh(a1);", "LW2_1*tanh(a1)"),
+        (FIT, "a2 = repmat(b2,1,Q) + LW2_1*a1;", "a2 = max(0, repmat(b2,1,Q) + LW2_1*a1);", "the output y1 depends on it"),
+        (FIT, "tansig_apply(repmat", "gaussian_apply(repmat", "gaussian_apply is not supported: supported are tansig"),
+        (FIT, "mapminmax_apply(x1,x1_step1)", "whiten_apply(x1,x1_step1)", "whiten is not supported: supported are mapminmax"),
+        (FIT, "LW2_1*a1", "LW2_1*xp1", "LW2_1 belongs to layer 1"),
+        (FIT, "% Sizes", "if nargin > 0, x1 = [1;2;3]; end", "x1 depends on a condition"),
+        (FIT, "% Sizes", "b1(3) = 0;", "a part of b1 is overwritten"),
+        (FIT, "% Sizes", "b1 = zeros(10,1);", "b1: is assigned twice"),
+        (FIT, "% Sizes", "x1_step1.gain = [1;1;1];", "assigned twice"),
+        (FIT, "% Sizes", "eval('b1 = 0');", "`eval('b1 = 0');`: what this does is not understood"),
+        (FIT, "% Sizes", "load weights.mat", "`load weights.mat`"),
+        (FIT, "% Sizes", "while 1, end", "is not supported"),
+        (FIT, "% Sizes", "try, catch, end", "'try' is not supported"),
+        (FIT, "% Sizes", "return", "'return' is not supported"),
+        (FIT, "% Sizes", "mod = 3;", "mod is a function"),
+        (FIT, "function a = tansig_apply", "function a = repmat", "second function of that name"),
+        (FIT, "exp(-2*n)", "exp(-3*n)", "tansig_apply does not compute tansig: it was changed by hand"),
+        (FIT, "settings.gain", "settings.xoffset", "does not compute mapminmax"),
+        (FIT, "a = 2 ./", "a = 2 ./ fft(n) +", "can't be followed (fft, which is not known here)"),
+        (FIT, "a = 2 ./", "while true, n = n; end\na = 2 ./", "more than 200000 steps"),
+        (FIT, "a = 2 ./", "n = zeros(1e9,1e9);\na = 2 ./", "an array of more than"),
+        (FIT, "a = 2 ./", "n = tansig_apply(n);\na = 2 ./", "call each other too deeply"),
+        (FIT, "y1 = mapminmax_reverse(a2", "y1 = mapminmax_reverse(x1", "is applied to something else"),
+        (FIT, "y1 = mapminmax_reverse(a2,y1_step1);", "", "the output y1 is no output of a layer"),
+        (FIT, "function [y1] = f(x1)", "", "stands outside of a function"),
+        (CELLS, "(X{1,ts}", "(X{1,ts-1}", "depends on it"),
+        (CELLS, "Y = cell2mat(Y);", "Y = 2*cell2mat(Y);", "Y depends on a condition"),
+        (CELLS, "Y{1,ts} = ", "Y{2,ts} = ", "the output Y{1}"),
+        (CELLS, "% Layer 1\n    ", "X = {X{1,ts}*2};\n    ", "Xp1 changes from one round"),
+        (LOOP, "mod(adts-[1 2]-1,3)", "mod(adts-[1 3]-1,3)", "delays [1, 3] do not fit a ring of 3"),
+        (LOOP, "mod(adts-[1 2]-1,3)", "mod(adts-[1 2]-1,4)", "do not fit their ring"),
+        (LOOP, "mod(adts-[1 2]-1,3)", "mod(adts-[0 1]-1,3)", "is used before it is computed"),
+        (LOOP, "adts = mod(ts+1,3)+1", "adts = mod(ts,3)+1", "does not fit the initial states"),
+        (LOOP, "tapdelay1 = cat(1,Xd1", "tapdelay1 = cat(1,Ad2", "IW1_1 belongs to input 1"),
+    ],
+)
+def test_refusals_say_line_and_text(text, old, new, words):
+    with pytest.raises(ModelError) as error:
+        read(changed(text, old, new))
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("IW1_1 = [", "IW1_1 = [0 0 0;", ".IW{1,1}: 11x3 values where 10x3"),
+        ("b2 = ", "b2 = 0; %", None),
+        ("x1_step1.ymin = -1;", "", "x1_step1 (mapminmax): .ymin"),
+        ("LW2_1 = ", "V = ", "depends on it"),
+    ],
+)
+def test_numbers_that_do_not_fit(old, new, words):
+    if words is None:
+        assert not np.array_equal(read(changed(FIT, old, new))(X), read(FIT)(X))
+        return
+    with pytest.raises(ModelError) as error:
+        read(changed(FIT, old, new))
+    assert words in str(error.value)
+
+
+def test_a_script_is_refused_and_named(tmp_path):
+    path = tmp_path / "train.m"
+    path.write_text("% trains\nnet = fitnet(10);\nnet = train(net, x, t);\n")
+    with pytest.raises(ModelError, match=r"train.m: .*line 2: `net = fitnet\(10\);`.*genFunction"):
+        nngrad.load(path)
+
+
+def test_origin_says_what_it_was(tmp_path):
+    path = tmp_path / "f.m"
+    path.write_text(FIT)
+    origin = nngrad.load(path).origin
+    assert (origin.classname, origin.name, origin.network) == ("genFunction", "f", "f")
+    assert origin.processing == ("inputs{1}: mapminmax", "outputs{2}: mapminmax")
+
+
+DEEP = ["[" * 20000, "(" * 20000, "x = " + "-" * 20000 + "1", "if 1\n" * 3000, "x = 1" + "+1" * 20000, "x = a" + "'" * 20000]
+
+
+@pytest.mark.parametrize("text", DEEP, ids=lambda t: t[:6])
+def test_deep_text_is_refused(text):
+    with pytest.raises(ModelError):
+        read(f"function y = f(x)\n{text}\ny = x;\n")
 
 
 # the same as Octave
