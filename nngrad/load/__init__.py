@@ -11,6 +11,8 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from nngrad.errors import ModelError, UsageError
 from nngrad.load import (
     containers,
@@ -24,7 +26,7 @@ from nngrad.load import (
     weight_dump,
 )
 from nngrad.load.hints import NO_HINTS, Hints
-from nngrad.load.tree import MatlabObject, Tree, find
+from nngrad.load.tree import MatlabObject, Tree, Undecoded, find
 from nngrad.network import Network
 
 
@@ -77,7 +79,7 @@ def read(path: str, tree: Tree, candidate: Candidate, hints: Hints = NO_HINTS) -
 
 
 def _choose(path: str, tree: Tree, found: list[Candidate], network: str | None) -> Candidate:
-    paths = ", ".join(c.path for c in found)
+    paths = _some([c.path for c in found])
     if network is not None:
         chosen = [c for c in found if c.path == network]
         if not chosen:
@@ -94,9 +96,29 @@ def _choose(path: str, tree: Tree, found: list[Candidate], network: str | None) 
 
 def _contents(tree: Tree) -> str:
     """What a file holds instead of a network."""
-    kinds = [f"{name} ({getattr(value, 'classname', type(value).__name__)})" for name, value in tree.variables.items()]
-    more = f" and {len(kinds) - 8} more" if len(kinds) > 8 else ""
-    return f"the file ({tree.container}) holds {', '.join(kinds[:8]) or 'nothing'}{more}"
+    kinds = [f"{name} ({_described(value)})" for name, value in tree.variables.items()]
+    return f"the file ({tree.container}) holds {_some(kinds) or 'nothing'}"
+
+
+def _described(value: Any) -> str:
+    match value:
+        case MatlabObject(classname=name):
+            return FOREIGN.get(name, f"an object of class {name}")
+        case Undecoded(classname=name, reason=reason):
+            return f"{FOREIGN.get(name, name)}, not decoded: {reason}"
+        case np.ndarray() if value.dtype != object:
+            return f"{'x'.join(map(str, value.shape)) or 'one'} numbers"
+        case np.ndarray():
+            return f"{'x'.join(map(str, value.shape))} cell"
+        case dict():
+            return f"struct with {_some(list(value))}" if value else "empty struct"
+        case str() | list():
+            return "text"
+    return type(value).__name__
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
 
 
 def _settings_beside(tree: Tree) -> tuple[str, ...]:
@@ -113,6 +135,21 @@ def _is_settings(e: Any) -> bool:
     return isinstance(e, MatlabObject) or (isinstance(e, dict) and {"xrows", "yrows"} <= e.keys())
 
 
+LISTED = 8
+FOREIGN = {  # classes that people take for networks, or keep beside them
+    "mamfis": "a Mamdani fuzzy inference system, not a neural network",
+    "sugfis": "a Sugeno fuzzy inference system, not a neural network",
+    "MException": "an error message",
+    "table": "a table of data",
+    "DataFrame": "a table of data",
+    "timetable": "a table of data",
+    "dlarray": "a bare array of parameters, without the network that uses it",
+    "ClassificationSVM": "a support vector machine, not a neural network",
+    "RegressionSVM": "a support vector machine, not a neural network",
+    "RegressionGP": "a Gaussian process, not a neural network",
+    "TreeBagger": "a forest of trees, not a neural network",
+    "idnlarx": "a System Identification model, not a neural network",
+}
 DIALECTS: tuple[ModuleType, ...] = (matlab_network, matlab_layers, matlab_regression, nngrad_dump, keras, genfunction)
 LAST_RESORTS: tuple[ModuleType, ...] = (
     matlab_layers_alone,

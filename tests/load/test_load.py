@@ -1,0 +1,80 @@
+"""load: which network of a file, hints, and what a file without one holds."""
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+import nngrad
+from nngrad.load import candidates
+from nngrad.load.tree import MatlabObject, Tree, Undecoded, find
+from tests.makers import SAMPLES, saved
+
+
+def test_a_file_without_a_network_says_what_it_holds(tmp_path):
+    path = saved(tmp_path, results=np.ones((12, 3)), label="text", log={"when": 1.0, "who": "me"}, parts=np.array([1.0, "a"], object))
+    with pytest.raises(nngrad.ModelError) as error:
+        nngrad.load(path)
+    message = str(error.value)
+    assert "no network found; the file (MAT v5) holds " in message
+    for part in ("results (12x3 numbers)", "label (text)", "log (struct with when, who)", "parts (1x2 cell)"):
+        assert part in message
+    assert "supported: MATLAB network object" in message
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (MatlabObject("mamfis", {}), "Mamdani fuzzy inference system, not a neural network"),
+        (MatlabObject("my.own.Thing", {}), "an object of class my.own.Thing"),
+        (Undecoded("ss", "FileWrapper version 5"), "ss, not decoded: FileWrapper version 5"),
+    ],
+)
+def test_foreign_objects_are_named(value, words):
+    from nngrad.load import _contents
+
+    assert words in _contents(Tree("MAT v7", {"thing": value}))
+
+
+def test_hints_about_what_the_file_says_are_refused():
+    with pytest.raises(nngrad.UsageError, match="--activation is not for a MATLAB network object"):
+        nngrad.load(SAMPLES / "fitnet.mat", activation=["tanh"])
+
+
+def test_settings_beside_the_network_are_mentioned_and_not_applied(tmp_path):
+    from tests.makers import script
+
+    made = script("make_matlab_networks")
+    net, _, _ = made.Samples(tmp_path).fit()
+    alone = nngrad.load(saved(tmp_path, net=net))
+    beside = nngrad.load(saved(tmp_path, net=net, output_ps=made.mapminmax([0.0], [5.0])[1]))
+    assert not alone.origin.notes
+    assert "output_ps: processing settings stored beside the network are not applied" in beside.origin.notes[0]
+    x = np.array([[1000.0, 50.0, 300.0]])
+    assert np.array_equal(alone(x), beside(x))
+
+
+def test_every_path_that_is_listed_can_be_chosen():
+    from nngrad.load import containers
+
+    for path in SAMPLES.glob("*.mat"):
+        for candidate in candidates(containers.read(path)):
+            if "activation" not in getattr(candidate.dialect, "HINTS", ()):
+                assert nngrad.load(path, candidate.path).origin.network == candidate.path
+
+
+def test_find_follows_cells_structs_and_objects_but_not_itself():
+    inner = MatlabObject("network", {})
+    loop: dict = {"net": inner}
+    loop["again"] = loop
+    cell = np.empty((1, 2), object)
+    cell[0, 0], cell[0, 1] = {"a": inner}, 3.0
+    tree = Tree("MAT v7", {"s": loop, "c": cell, "revert": inner, "one": np.array([[inner]], object)})
+    found = find(tree, lambda e: isinstance(e, MatlabObject))
+    assert [path for path, _ in found] == ["s.net", "c{1}.a", "one{1}"]
+
+
+def test_a_path_object_and_a_string_are_the_same(tmp_path):
+    savemat(tmp_path / "x.mat", {"a": 1.0})
+    for path in (tmp_path / "x.mat", str(tmp_path / "x.mat")):
+        with pytest.raises(nngrad.ModelError, match=r"x\.mat: no network found"):
+            nngrad.load(path)
