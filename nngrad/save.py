@@ -89,7 +89,7 @@ def _value(value: Any, name: str, shapes: list[str]) -> Any:
         return [_value(v, f"{name}.{k}", shapes) for k, v in enumerate(value, 1)]
     if dataclasses.is_dataclass(value):
         return _layer(value)
-    raise ModelError(f"{name}: a {type(value).__name__} has no place in the format")
+    raise ModelError(f"{name}: values of type {type(value).__name__} have no place in the format")
 
 
 def _shape(array: np.ndarray, name: str) -> str:

@@ -335,7 +335,7 @@ def _advice(kind: str) -> str:
 def _only(fields: Fields, names: set[str], path: str) -> None:
     unknown = sorted(_names(fields) - names - COMMON)
     if unknown:
-        raise ModelError(f"{path}.{unknown[0]}: not a field of a {_kind(fields, path)}; it takes {', '.join(sorted(names)) or 'none'}")
+        raise ModelError(f"{path}.{unknown[0]}: not a field of kind {_kind(fields, path)}; it takes {', '.join(sorted(names)) or 'none'}")
 
 
 def _dense(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
