@@ -31,6 +31,7 @@ HARMLESS = ("error", "warning", "disp", "display", "fprintf", "assert", "tic", "
 MEDDLERS = ("eval", "evalc", "evalin", "assignin", "load", "run", "feval", "builtin", "input")
 BUILT_IN = ("repmat", "bsxfun", "cat", "vertcat", "reshape", "mod", "cell2mat", "cellfun", "zeros", "ones")
 SIGNATURE = re.compile(r"(?m)^[ \t]*function\b[^\n=(]*(?:=\s*)?\b([A-Za-z]\w*)[ \t]*(?:\(|$|%|;)", re.ASCII)
+MOST_TEXT = 32 * 1024**2
 MOST_LAYERS = 300
 MOST_STATEMENTS = 10_000  # that are followed; a loop is followed twice
 MOST_COMPUTED = 5_000_000  # numbers that are not written out but come from zeros(...), 1:n and the like
@@ -53,6 +54,8 @@ def find(tree: Tree) -> list[tuple[str, Source]]:
 
 def read(candidate: Source, hints: Hints = NO_HINTS) -> Network:
     """The network that the function evaluates; ModelError, with line and text, for what is not understood."""
+    if len(candidate.text) > MOST_TEXT:
+        raise ModelError(f": {len(candidate.text)} characters, at most {MOST_TEXT} are read; save the network itself as .mat")
     source = m.parse(candidate.text)
     try:
         function = _main(source)

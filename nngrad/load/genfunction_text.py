@@ -183,7 +183,10 @@ TOKEN = re.compile(
 )
 NUMBERS = re.compile(r"\[(?:\.\.\.[^\n]*+\n|%[^\n]*+\n|[-+0-9.eEdD \t\f\v,;\n]|[Ii]nf|[Nn]a[Nn])*+\]", re.ASCII)
 NOISE = re.compile(r"\.\.\.[^\n]*\n|%[^\n]*")  # a continuation joins lines, a comment leaves the newline
-ITEM = re.compile(rf"[-+]?(?:{NUMBER}|[Ii]nf|[Nn]a[Nn])\Z", re.ASCII)
+ITEM = rf"[-+]?(?:{NUMBER}|[Ii]nf|[Nn]a[Nn])"
+PLAIN = re.compile(rf"[ \t\f\v;]*+(?:{ITEM}(?:[ \t\f\v]*+,[ \t\f\v]*+(?=[^;])|[ \t\f\v]*+;[ \t\f\v;]*+|[ \t\f\v]++|\Z))*+\Z", re.ASCII)
+ROW = re.compile(r"[^;]+")
+TO_BLANKS = str.maketrans(",;\t\f\vdD", "     ee")
 STRINGS = {"'": re.compile(r"'((?:[^'\n]|'')*+)'"), '"': re.compile(r'"((?:[^"\n]|"")*+)"')}
 BLOCK = re.compile(r"(?m)^[ \t]*%([{}])[ \t]*$")
 
@@ -268,24 +271,15 @@ def _numbers(text: str, at: int) -> tuple[np.ndarray, int] | None:
     found = NUMBERS.match(text, at)
     if not found:
         return None
-    body = NOISE.sub(" ", found.group()[1:-1])
-    rows = [row.replace(",", " ").split() for row in re.split(r"[;\n]", body)]
-    rows = [row for row in rows if row]
-    if (
-        re.search(r",\s*(,|;|$)|(^|;)\s*,", body)
-        or len({len(row) for row in rows}) > 1
-        or not all(ITEM.match(i) for row in rows for i in row)
-    ):
+    body = NOISE.sub(" ", found.group()[1:-1]).replace("\n", ";")
+    if not PLAIN.match(body):
         return None
-    values = np.array([_float_row(row) for row in rows], float) if rows else np.zeros((0, 0))
-    return values, found.end()
-
-
-def _float_row(row: list[str]) -> list[float]:
-    try:
-        return [float(item) for item in row]
-    except ValueError:  # 1d-3
-        return [_float(item) for item in row]
+    columns = {len(row.group().replace(",", " ").split()) for row in ROW.finditer(body)} - {0}
+    if len(columns) > 1:
+        return None
+    if not columns:
+        return np.zeros((0, 0)), found.end()
+    return np.fromstring(body.translate(TO_BLANKS), sep=" ").reshape(-1, *columns), found.end()
 
 
 # statements
