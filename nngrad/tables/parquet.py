@@ -110,7 +110,7 @@ class ParquetWriter:
         schema = dict.fromkeys(self._keep, pl.String()) | dict.fromkeys(self._names, pl.Float64())
         group = max(1, GROUP_NUMBERS // max(1, len(schema)))
         try:
-            register_io_source(self._source, schema=schema).sink_parquet(self._out.path, row_group_size=group)
+            register_io_source(self._source, schema=schema).sink_parquet(self._out.file, row_group_size=group)
         except BaseException as error:
             self._failure = error
 

@@ -82,8 +82,10 @@ GOOD = {
 }
 
 
+@pytest.mark.parametrize("wide", [1, 256])
 @pytest.mark.parametrize("case", GOOD)
-def test_oddities_that_are_read(case: str, write: Write) -> None:
+def test_oddities_that_are_read(case: str, wide: int, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "WIDE", wide)
     text, expected = GOOD[case]
     found = rows(write(text))
     np.testing.assert_array_equal(found, np.array(expected, dtype=float))
@@ -140,8 +142,10 @@ BAD = {
 }
 
 
+@pytest.mark.parametrize("wide", [1, 256])
 @pytest.mark.parametrize("case", BAD)
-def test_refusals_name_file_line_column_and_text(case: str, write: Write) -> None:
+def test_refusals_name_file_line_column_and_text(case: str, wide: int, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "WIDE", wide)
     text, message, *size = BAD[case]
     with pytest.raises(DataError) as error:
         rows(write(text), *size)
@@ -255,6 +259,14 @@ def test_columns_are_matched_by_name_in_any_order_and_surplus_is_noted(write: Wr
     assert block.kept == (["r1", "r2"],)
 
 
+@pytest.mark.parametrize("wide", [0, 9])
+def test_a_header_in_another_order(wide: int, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "WIDE", wide)
+    np.testing.assert_array_equal(rows(write("x3,x1,x2\n3,1,2\n"), columns=["x1", "x2", "x3"]), [[1, 2, 3]])
+    np.testing.assert_array_equal(rows(write("x3,x1,x2\n3 ,1,2\n"), columns=["x1", "x2", "x3"]), [[1, 2, 3]])
+    np.testing.assert_array_equal(rows(write("x3,x1,x2\n3,1,2\n"), columns=["x1", "x2", "x3"], by="order"), [[3, 1, 2]])
+
+
 def test_kept_text_passes_through_verbatim(write: Write) -> None:
     text = 'id,x1,note\n007,1.5,"a, ""b"""\n1.50,2.5,\n NA ,3.5, z \n'
     with tables.reader(write(text), size=1, columns=["x1"], keep=["id", "note"]) as reader, tables.writer("o.csv") as out:
@@ -304,10 +316,15 @@ CELLS = st.one_of(
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(table=st.lists(st.lists(CELLS, min_size=2, max_size=4), min_size=1, max_size=4), end=st.sampled_from(["\n", "\r\n", "\n\n", " \n"]))
-def test_what_the_fast_pass_accepts_the_careful_one_reads_alike(table: list[list[str]], end: str, write: Write) -> None:
+@given(
+    table=st.lists(st.lists(CELLS, min_size=2, max_size=4), min_size=1, max_size=4),
+    end=st.sampled_from(["\n", "\r\n", "\n\n", " \n"]),
+    wide=st.booleans(),
+)
+def test_what_the_fast_pass_accepts_the_careful_one_reads_alike(table: list[list[str]], end: str, wide: bool, write: Write) -> None:
     chunk = Lines((end.join(",".join(row) for row in table) + "\n").encode(), 1)
-    with tables.reader(write("a,b,c\n"), size=3) as reader:
+    with tables.reader(write("a,b,c\n"), size=3) as reader, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delimited, "WIDE", 0 if wide else 9)
         fast = reader._fast(chunk)
         if fast is not None:
             careful = reader._careful(chunk)
