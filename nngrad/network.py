@@ -276,6 +276,9 @@ class Network:
                 work(part)
 
         size = size or self.block_rows
+        if rows * self._widest < scratch.LARGE:
+            with np.errstate(all="ignore"):
+                return work(slice(0, rows))
         if rows <= size:
             return in_scratch(slice(0, rows))
         from nngrad import blocks
@@ -284,6 +287,10 @@ class Network:
         for _ in blocks.ordered(parts, in_scratch, blocks.available_threads()):
             pass
         return None
+
+    @cached_property
+    def _widest(self) -> int:
+        return max(self.sizes) * max(1, min(self.input_size, self.output_size))
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("layers", "inputs", "outputs", "origin")}

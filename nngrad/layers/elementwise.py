@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,15 +27,16 @@ class Elementwise:
         expect(all(np.shape(p) in ((), (n,)) for p in self.params.values()), f"parameters of {self.activation.name} don't take {n} inputs")
         return n
 
+    @cached_property
     def _params(self) -> dict[str, Any]:
         return {name: p[:, None] if np.ndim(p) else p for name, p in self.params.items()}
 
     def forward(self, x: Array) -> Array:
-        return self.activation.value(x, self._params())
+        return self.activation.value(x, self._params)
 
     def slope(self, x: Array, y: Array) -> Array:
         """f'(x), unit by unit (in, N)."""
-        return self.activation.slope(x, y, self._params())
+        return self.activation.slope(x, y, self._params)
 
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
         return scaled(T, self.slope(x, y))
@@ -45,4 +47,4 @@ class Elementwise:
     def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array | None:
         if self.activation.piecewise_linear or self.activation.flat:
             return None
-        return weighted_gram(G * self.activation.second(x, y, self._params())[:, None], S, T)
+        return weighted_gram(G * self.activation.second(x, y, self._params)[:, None], S, T)

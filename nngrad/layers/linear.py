@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,9 +25,13 @@ class Affine:
         return len(self.W)
 
     def forward(self, x: Array) -> Array:
-        y = np.matmul(self.W, x, out=empty((len(self.W), x.shape[1])))
-        y += self.b[:, None]
+        y = np.matmul(self.W, x, empty((len(self.W), x.shape[1])))
+        y += self._bias
         return y
+
+    @cached_property
+    def _bias(self) -> Array:
+        return self.b[:, None]
 
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
         return product(self.W, T)
@@ -51,16 +56,21 @@ class Scale:
         return n
 
     def forward(self, x: Array) -> Array:
-        y = np.subtract(x, self.center[:, None], out=empty(x.shape))
-        y *= self.gain[:, None]
-        y += self.shift[:, None]
+        gain, center, shift = self._columns
+        y = np.subtract(x, center, empty(x.shape))
+        y *= gain
+        y += shift
         return y
 
+    @cached_property
+    def _columns(self) -> tuple[Array, Array, Array]:
+        return self.gain[:, None], self.center[:, None], self.shift[:, None]
+
     def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return scaled(T, self.gain[:, None])
+        return scaled(T, self._columns[0])
 
     def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        return scaled(G, self.gain[:, None])
+        return scaled(G, self._columns[0])
 
     def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
         return None
