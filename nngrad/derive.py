@@ -133,7 +133,7 @@ class Plan:
     @classmethod
     def of_network(cls, net: Network, of: tuple[int, ...], wrt: tuple[int, ...]) -> Plan:
         n, m, last = net.input_size, net.output_size, len(net.layers)
-        with scratch.outside():
+        with scratch.outside(), np.errstate(all="ignore"):  # weights may be infinite
             every = _fused(net)
             forward = _partial_forward(every, np.eye(n)[:, list(wrt), None], len(net.sizes))
             backward = _partial_backward(every, np.eye(m)[:, list(of), None], last, len(net.sizes))

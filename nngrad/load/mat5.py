@@ -25,7 +25,7 @@ STORAGE = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8
 TEXT = {1: "latin-1", 2: "latin-1", 16: "utf-8", 3: "utf-16", 4: "utf-16", 17: "utf-16", 5: "utf-32", 6: "utf-32", 18: "utf-32"}
 NUMERIC = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 CELL, STRUCT, OBJECT, CHAR, SPARSE, FUNCTION, OPAQUE = 1, 2, 3, 4, 5, 16, 17
-NAMES_LIMIT = 100_000
+DEFLATE_RATIO = 1040  # more than zlib can do
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,8 @@ def _inflated(packed: memoryview, position: int, order: str, budget: limits.Budg
         if len(head) < 8:
             raise ModelError(f"corrupt at byte {position}: the compressed variable is empty; copy the file again")
         (count,) = struct.unpack(order + "I", head[4:])
+        if count > DEFLATE_RATIO * len(packed):
+            raise ModelError(f"corrupt: {len(packed)} bytes at byte {position} can't hold the {count} that they state; copy the file again")
         budget.take_bytes(count, f"the variable at byte {position}")
         body = stream.decompress(stream.unconsumed_tail, count + 1)
         if not stream.eof and len(body) <= count:
@@ -220,7 +222,8 @@ class _Reader:
         if real.size != count:
             raise ModelError(f"an array of {head.shape} holds {real.size} numbers; the file is corrupt")
         self.budget.take_bytes(8 * count * (1 + head.complex), "an array")
-        values = real.astype("=" + NUMERIC[head.kind])
+        with np.errstate(invalid="ignore"):  # a signalling NaN of single precision, or one in an array of integers
+            values = real.astype("=" + NUMERIC[head.kind])
         if head.complex:
             imaginary, _ = self.numbers(position, end, "an imaginary part")
             if imaginary.size != count:

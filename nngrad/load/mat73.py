@@ -115,7 +115,8 @@ def _numbers(values: np.ndarray, classname: str) -> Any:
     if values.dtype.kind not in "fiubc":
         return Undecoded(classname or str(values.dtype)[:80], "a type of HDF5 data that MATLAB doesn't write")
     if classname and values.dtype.kind != "c":
-        values = values.astype("=" + NUMERIC[classname])
+        with np.errstate(invalid="ignore"):
+            values = values.astype("=" + NUMERIC[classname])
     return _turned(values)
 
 

@@ -125,7 +125,8 @@ class Subsystem:
             column = [int(n) for n in raw.ravel(order="F")]
             if _is_reference(column):
                 return self._references(column, "object")
-        return raw if raw.dtype.kind == "c" else raw.astype(np.float64, copy=raw.dtype != np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN of single precision
+            return raw if raw.dtype.kind == "c" else raw.astype(np.float64, copy=raw.dtype != np.float64)
 
     def _opaque(self, raw: Opaque) -> Any:
         if raw.system == "function" or raw.classname == "function_handle":

@@ -58,3 +58,24 @@ def test_names_and_ranges():
     assert [p.name for p in nngrad.load(SAMPLES / "rl_agent.mat", "agent.Critic.Model_.Net").inputs] == ["angle", "torque"]
     with pytest.raises(nngrad.NngradError, match=r"2 networks found \(agent.Critic.Model_.Net, agent.Actor.Model_.Net\); choose one"):
         nngrad.load(SAMPLES / "rl_agent.mat")
+
+
+def test_weights_that_are_no_numbers_make_no_warning(tmp_path):
+    """Infinite, NaN, and a signalling NaN, which NumPy warns of when it is cast."""
+    for value in (np.inf, np.nan, np.array([0x7F800001], "u4").view("f4")[0]):
+        W = np.full((2, 3), value, "f4")
+        layers = [OBJECTS.features("x", 3), OBJECTS.dense("a", W, np.zeros(2)), OBJECTS.dense("b", np.zeros((1, 2)), np.zeros(1))]
+        layers[1].fields["Weights"]["Value"] = W
+        path = tmp_path / "made.mat"
+        path.write_bytes(OBJECTS.mat_file({"net": OBJECTS.graph("dlnetwork", layers)}))
+        y, J = nngrad.load(path).value_and_jacobian(np.ones(3))
+        assert np.isnan(y).all()
+        assert np.isnan(J).all()
+
+
+def test_a_nan_in_an_array_of_integers_makes_no_warning(tmp_path):
+    content = OBJECTS.element(OBJECTS.STORAGE["f8"], np.array([np.nan]).tobytes())
+    whole = OBJECTS.array(OBJECTS.CLASSES["i4"], (1, 1), content, "n")
+    path = tmp_path / "made.mat"
+    path.write_bytes(OBJECTS.mat_file({"net": OBJECTS.graph("dlnetwork", [OBJECTS.features("x", 3)])}) + OBJECTS.packed(whole))
+    assert nngrad.load(path)([1.0, 2.0, 3.0]).tolist() == [1.0, 2.0, 3.0]
