@@ -173,6 +173,15 @@ def shapes(keras: Any) -> Any:
     return keras.Model(x, L.Multiply()([L.Add()([v, h]), gate]))
 
 
+def operations(keras: Any, tanh: Callable[[Any], Any], offset: Any) -> Any:
+    """Arithmetic written straight into a Functional model."""
+    x = keras.Input((3,), name="x")
+    h = keras.layers.Dense(2, name="hidden")(x)
+    y = 1.0 - h * 2.0 + h
+    y = tanh(y / 4.0 + offset) - h
+    return keras.Model(x, [-y * h, 3.0 * y - 0.5])
+
+
 def one_step(keras: Any) -> Any:
     """A time axis of free length, on which everything acts step by step."""
     L = keras.layers
@@ -217,6 +226,7 @@ def keras_3(folder: Path) -> None:
     record("keras_activations_h5", activation_zoo(keras, [*ACTIVATIONS_OF_BOTH[:6], "hard_sigmoid"]), 4, "h")
     record("keras_two_ports", two_ports(keras), 5)
     record("keras_shapes", shapes(keras), 6)
+    record("keras_operations", operations(keras, keras.ops.tanh, np.array([0.5, 1.5])), 8)
     record("keras_one_step", one_step(keras), 7, "h")
 
 
@@ -246,6 +256,7 @@ def keras_2(folder: Path) -> None:
     record("keras_tf_activations", activation_zoo(keras, ACTIVATIONS_OF_BOTH), 13)
     record("keras_tf_two_ports", two_ports(keras), 15)
     record("keras_tf_layers", layer_zoo(keras), 12)
+    record("keras_tf_operations", operations(keras, tf.tanh, 0.5), 14, "h")
     L = keras.layers
     old = keras.Sequential([L.Dense(5, "hard_sigmoid", input_shape=(3,)), L.BatchNormalization(), L.ThresholdedReLU(0.25), L.Dense(2)])
     record("keras_2_2_4", old, 16, "h")

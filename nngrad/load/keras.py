@@ -19,12 +19,14 @@ from nngrad.layers import Select, Sum
 from nngrad.load import keras_config, keras_weights
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.keras_config import Call, Layer, Model, Reference
-from nngrad.load.keras_layers import MERGES, MOST_UNITS, ONE, TRAINED, Lowering, Value, expected_weights, refuse_unknown
+from nngrad.load.keras_layers import MERGES, ONE, TRAINED, expected_weights, refuse_unknown, with_constant
+from nngrad.load.keras_lowering import MOST_UNITS, Lowering, Value
 from nngrad.load.tree import Group, Tree
 from nngrad.network import Network, Origin, Port, numbered
 
 NAME = "Keras model"
 MOST_CALLS = 20_000
+PLAIN = Call((), {})
 FREE_AXIS = "an input axis of free length (time steps) is taken as one step"
 WHOLE = "save the whole model: model.save('model.keras'), or in Keras 2 model.save('model.h5')"
 
@@ -167,7 +169,7 @@ class _Reader:
         """The outputs of a model for its inputs."""
         if model.outputs is None or model.inputs is None:
             for layer in model.layers.values():
-                values = self._apply(layer, tuple(values), {})
+                values = self._apply(layer, tuple(values), PLAIN)
             return values
         if len(values) != len(model.inputs):
             raise ModelError(f"layer {path or 'the model'}: reads {len(values)} values, not {len(model.inputs)}")
@@ -205,7 +207,7 @@ class _Reader:
                 continue
             open_calls.discard(key)
             values = tuple(_output(known[k], ref, layer.path) for ref, k in needs)
-            known[key] = self._apply(layer, values, call.options)
+            known[key] = self._apply(layer, values, call)
             stack.pop()
         return _output(known[wanted.layer, wanted.call - first.get(wanted.layer, 0)], wanted, where)
 
@@ -220,13 +222,17 @@ class _Reader:
             raise layer.error("reads nothing (inbound_nodes is empty); the configuration is damaged")
         return layer, call
 
-    def _apply(self, layer: Layer, values: tuple[Value, ...], options: dict[str, Any]) -> list[Value]:
+    def _apply(self, layer: Layer, values: tuple[Value, ...], call: Call) -> list[Value]:
         self.calls += 1
         if self.calls > MOST_CALLS:
             raise ModelError(f"the model has more than {MOST_CALLS} calls of layers")
-        _refuse_options(layer, options)
+        _refuse_options(layer, call.options)
         if layer.model is not None:
             return self._run(layer.model, list(values), layer.path)
+        if call.constant is not None and len(values) == 1:
+            return [with_constant(self.at, layer, values[0], call.constant)]
+        if call.apart and len({len(v.shape) for v in values}) > 1:
+            raise layer.error("an operation on values with different numbers of axes is not supported")
         if layer.kind in MERGES:
             return [MERGES[layer.kind](self.at, layer, values)]
         if len(values) != 1:

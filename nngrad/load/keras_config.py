@@ -16,8 +16,21 @@ from nngrad.errors import ModelError
 
 MOST_DEPTH = 20  # models in models, lists in lists
 MODELS = ("Sequential", "Functional", "Model")
-OPERATIONS = ("Add", "Subtract", "Multiply")  # of keras.ops (a + b in a Functional model): what the layers of the same names do
 OWN_MODULES = ("keras", "tf_keras", "keras_core", "tensorflow", "builtins")
+OF_TENSORFLOW = {  # what tf.keras writes for x + 1 and the like: the operation of Keras 3 that does the same
+    "__operators__.add": "Add",
+    "math.add": "Add",
+    "math.subtract": "Subtract",
+    "math.multiply": "Multiply",
+    "math.truediv": "TrueDivide",
+    "math.divide": "TrueDivide",
+    "math.negative": "Negative",
+    "math.tanh": "Tanh",
+    "math.sigmoid": "Sigmoid",
+    "math.exp": "Exp",
+    "math.softplus": "Softplus",
+    "nn.relu": "Relu",
+}
 ADVICE = "rebuild the model from Keras' own layers and save it with model.save('model.keras')"
 
 
@@ -29,11 +42,20 @@ class Reference(NamedTuple):
     output: int
 
 
+class Constant(NamedTuple):
+    """A number, or nested lists of numbers, that an operation takes as its first or second argument."""
+
+    value: Any
+    is_first: bool
+
+
 class Call(NamedTuple):
-    """One use of a layer: what it reads, and its options."""
+    """One use of a layer: what it reads, and its options. `apart` says that the values are arguments of an operation, not one list."""
 
     sources: tuple[Reference, ...]
     options: dict[str, Any]
+    constant: Constant | None = None
+    apart: bool = False
 
 
 @dataclass(eq=False)
@@ -47,6 +69,7 @@ class Layer:
     calls: tuple[Call, ...] = ()
     model: Model | None = None
     weights: dict[str, np.ndarray] = field(default_factory=dict)
+    is_operation: bool = False  # of keras.ops, where the file tells
 
     def error(self, message: str) -> ModelError:
         return ModelError(f"layer {self.path} ({self.kind}): {message}")
@@ -115,8 +138,10 @@ def _layer(entry: Any, parent: str, keras: int, depth: int) -> Layer:
         layer.model = model(entry, layer.path, keras, depth + 1)
     elif not _is_own(entry):
         raise layer.error(f"a class of one's own, whose code is not in the file and is never run; {ADVICE}")
-    elif _is_operation(entry) and kind not in OPERATIONS:
-        raise layer.error(f"an operation of keras.ops; supported among those are {', '.join(OPERATIONS)}: write the others as layers")
+    if kind == "TFOpLambda" and settings.get("function") in OF_TENSORFLOW:
+        layer.kind, layer.config = OF_TENSORFLOW[settings["function"]], {}
+    module = entry.get("module")
+    layer.is_operation = isinstance(module, str) and "ops" in module.split(".")
     nodes = entry.get("inbound_nodes") or []
     if not isinstance(nodes, list):
         raise layer.error("inbound_nodes is not a list; the configuration is damaged")
@@ -132,11 +157,6 @@ def _is_own(entry: dict[str, Any]) -> bool:
     )
 
 
-def _is_operation(entry: dict[str, Any]) -> bool:
-    module = entry.get("module")
-    return isinstance(module, str) and module.split(".")[-2:-1] == ["ops"]
-
-
 def _built_shape(config: dict[str, Any]) -> Any:
     build = config.get("build_config")
     return build.get("input_shape") if isinstance(build, dict) else None
@@ -148,21 +168,45 @@ def _built_shape(config: dict[str, Any]) -> Any:
 def _call(node: Any, layer: Layer) -> Call:
     where = f"layer {layer.path} ({layer.kind})"
     if isinstance(node, dict):
-        arguments, options = node.get("args"), node.get("kwargs")
-        if not isinstance(arguments, list) or not isinstance(options, dict):
-            raise layer.error("inbound_nodes is damaged: arguments are missing")
-        if not arguments and "inputs" in options:
-            arguments, options = [options["inputs"]], {k: v for k, v in options.items() if k != "inputs"}
-        sources = [ref for value in arguments if isinstance(value, list | dict) for ref in _references(value, where, 0)]
-        rest = {f"argument {k}": v for k, v in enumerate(arguments, 1) if not isinstance(v, list | dict)}
-        return Call(tuple(sources), options | rest)
+        return _call_of_keras_3(node, layer, where)
     if not isinstance(node, list):
         raise layer.error("inbound_nodes is damaged: neither a list nor a record")
+    if node and node[0] == "_CONSTANT_VALUE" and len(node) == 4 and isinstance(node[3], dict):
+        options = dict(node[3])
+        return Call(tuple(_references(options.pop("y", None), where, 0)), options, Constant(node[2], True), True)
     options = {}
     for part in [node] if _is_reference(node) else node:
         if isinstance(part, list) and len(part) > 3 and isinstance(part[3], dict):
             options |= part[3]
-    return Call(tuple(_references(node, where, 0)), options)
+    sources = tuple(_references(node, where, 0))
+    if not _is_reference(node) or "y" not in options:
+        return Call(sources, options)
+    second = options.pop("y")
+    if _is_reference(second):
+        return Call((*sources, *_references(second, where, 0)), options, apart=True)
+    return Call(sources, options, Constant(second, False), True)
+
+
+def _call_of_keras_3(node: dict[str, Any], layer: Layer, where: str) -> Call:
+    arguments, options = node.get("args"), node.get("kwargs")
+    if not isinstance(arguments, list) or not isinstance(options, dict):
+        raise layer.error("inbound_nodes is damaged: arguments are missing")
+    if not arguments and "inputs" in options:
+        arguments, options = [options["inputs"]], {k: v for k, v in options.items() if k != "inputs"}
+    constants = [k for k, value in enumerate(arguments) if _is_constant(value)]
+    sources = [
+        ref for k, v in enumerate(arguments) if k not in constants and isinstance(v, list | dict) for ref in _references(v, where, 0)
+    ]
+    if len(arguments) == 2 and len(constants) == len(sources) == 1:
+        return Call(tuple(sources), options, Constant(arguments[constants[0]], constants[0] == 0), True)
+    rest = {f"argument {k}": v for k, v in enumerate(arguments, 1) if k - 1 in constants or not isinstance(v, list | dict)}
+    return Call(tuple(sources), options | rest, apart=len(arguments) > 1)
+
+
+def _is_constant(value: Any) -> bool:
+    if isinstance(value, dict):
+        return value.get("class_name") in ("__numpy__", "__tensor__")
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _references(value: Any, where: str, depth: int) -> Iterator[Reference]:

@@ -8,153 +8,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from nngrad.activations import BY_NAME
 from nngrad.errors import ModelError
-from nngrad.layers import Affine, Concatenate, Elementwise, Normalize, Product, Scale, Select, Softmax, Sum
-from nngrad.load.keras_config import OWN_MODULES, Layer, shown
-from nngrad.network import Builder
+from nngrad.layers import Affine, Concatenate, Normalize, Product, Select, Softmax, Sum
+from nngrad.load.keras_config import OWN_MODULES, Constant, Layer, shown
+from nngrad.load.keras_lowering import (
+    MOST_UNITS,
+    Array,
+    Lowering,
+    Value,
+    along,
+    array_of,
+    axes,
+    feature_axis,
+    flag,
+    number,
+    numbers,
+    weight,
+    whole,
+)
 
-MOST_UNITS = 1_000_000
 MOST_BLOCKS = 1000  # steps of a time axis
 MOST_SPREAD = 4_000_000  # weights of a dense layer written out for every step
-MOST_NODES = 20_000
 EPSILON = 1e-7  # keras.backend.epsilon()
-
-Array = np.ndarray
-
-
-class Value(NamedTuple):
-    """A value of the network under construction and its shape in Keras."""
-
-    number: int
-    shape: tuple[int, ...]
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
-
-
-@dataclass(eq=False)
-class Lowering:
-    """The network under construction; `keras` is 2 or 3, `masked` whether anything in the model makes masks."""
-
-    keras: int
-    masked: bool = False
-    builder: Builder = field(default_factory=Builder)
-
-    def add(self, layer: Any, sources: tuple[Value, ...], shape: tuple[int, ...]) -> Value:
-        if len(self.builder.nodes) >= MOST_NODES or math.prod(shape) > MOST_UNITS:
-            raise ModelError(f"the model needs more than {MOST_NODES} steps or more than {MOST_UNITS} units; split it into smaller models")
-        return Value(self.builder.add(layer, *(s.number for s in sources)), shape)
-
-    def elementwise(self, x: Value, name: str, **params: Any) -> Value:
-        row = BY_NAME[name]
-        return self.add(Elementwise(row, dict(row.params) | params), (x,), x.shape)
-
-    def scale(self, x: Value, gain: Any = 1.0, center: Any = 0.0, shift: Any = 0.0) -> Value:
-        """(x - center) * gain + shift, each a number or an array of the shape of x."""
-        return self.add(Scale(*(np.broadcast_to(v, x.shape).ravel() for v in (gain, center, shift))), (x,), x.shape)
-
-    def gather(self, x: Value, order: Array, shape: tuple[int, ...]) -> Value:
-        """Columns of x in another order; `order` is a permutation of them."""
-        flat = order.ravel()
-        if np.array_equal(flat, np.arange(x.size)):
-            return Value(x.number, shape)
-        return self.add(Select(flat, x.size), (x,), shape)
-
-    def repeat(self, x: Value, source: Array, layer: Layer) -> Value:
-        """Columns of x, each repeated equally often: source (any shape) says which column of x stands where."""
-        times = source.size // max(x.size, 1)
-        if source.size > MOST_UNITS or times > MOST_NODES:
-            raise layer.error(f"makes {source.size} units of {x.size}")
-        if times == 1:
-            return self.gather(x, source, source.shape)
-        copies = self.add(Concatenate((x.size,) * times), (x,) * times, (times * x.size,))
-        flat = source.ravel()
-        by_column = np.argsort(flat, kind="stable")  # the k-th place of a column takes the k-th copy
-        order = np.empty(flat.size, int)
-        order[by_column] = flat[by_column] + np.tile(np.arange(times), x.size) * x.size
-        return self.gather(copies, order, source.shape)
-
-
-# settings
-
-
-def number(layer: Layer, *names: str, default: float | None = None) -> float:
-    """A setting under any of its names."""
-    for name in names:
-        value = layer.config.get(name)
-        if value is not None:
-            if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-                raise layer.error(f"{name} is {shown(value)}, not a number")
-            return float(value)
-    if default is None:
-        raise layer.error(f"{names[0]} is missing")
-    return default
-
-
-def whole(layer: Layer, value: Any, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise layer.error(f"{name} is {shown(value)}, not a whole number")
-    return value
-
-
-def flag(layer: Layer, name: str, default: bool = True) -> bool:
-    value = layer.config.get(name, default)
-    if not isinstance(value, bool):
-        raise layer.error(f"{name} is {shown(value)}, not true or false")
-    return value
-
-
-def numbers(layer: Layer, name: str) -> Array:
-    """A setting that is a number or nested lists of numbers."""
-    value = layer.config.get(name)
-    if isinstance(value, dict):  # an array, as Keras 3 and Keras 2 write it
-        inner = value.get("config")
-        value = inner.get("value") if isinstance(inner, dict) else value.get("value")
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        array = np.asarray(None)
-    if array.dtype.kind not in "fiu":
-        raise layer.error(f"{name} is {shown(value)}, not numbers")
-    return array.astype(np.float64)
-
-
-def weight(layer: Layer, name: str, shape: tuple[int, ...]) -> Array:
-    stored = layer.weights.get(name)
-    if stored is None:
-        raise layer.error(f"its {name} is missing in the file; save the whole model with model.save('model.keras')")
-    if stored.shape != shape:
-        raise layer.error(f"its {name} has the shape {stored.shape}, not {shape}; the file is damaged")
-    return stored
-
-
-def feature_axis(layer: Layer, axis: Any, x: Value) -> int:
-    """An axis that counts the batch as 0, as an axis of the shape of x."""
-    axis = whole(layer, axis, "axis")
-    found = axis - 1 if axis > 0 else axis + len(x.shape)
-    if axis == 0 or not 0 <= found < len(x.shape):
-        raise layer.error(f"axis {axis} of values with the shape {('batch', *x.shape)} is not one of their feature axes")
-    return found
-
-
-def axes(layer: Layer, x: Value, default: Any = -1) -> list[int]:
-    stored = layer.config.get("axis", default)
-    return sorted({feature_axis(layer, a, x) for a in (stored if isinstance(stored, list) else [stored])})
-
-
-def along(x: Value, kept: list[int], values: Array, layer: Layer, name: str) -> Array:
-    """Values for some axes, broadcast to the shape of x."""
-    shape = tuple(n if k in kept else 1 for k, n in enumerate(x.shape))
-    if values.size not in (1, math.prod(shape)):
-        raise layer.error(f"{name} holds {values.size} numbers for values of the shape {x.shape}")
-    return np.broadcast_to(values.reshape(shape if values.size > 1 else (1,) * len(shape)), x.shape)
 
 
 # activations
@@ -463,6 +342,40 @@ def average(at: Lowering, layer: Layer, values: tuple[Value, ...]) -> Value:
     return at.scale(add(at, layer, values), gain=1.0 / len(values))
 
 
+def divide(at: Lowering, layer: Layer, values: tuple[Value, ...]) -> Value:
+    raise layer.error("divides two values; supported is dividing by a constant")
+
+
+def with_constant(at: Lowering, layer: Layer, x: Value, constant: Constant) -> Value:
+    """An operation with a constant: x + c, c - x, x * c, x / c."""
+    c = array_of(layer, constant.value, "its constant")
+    while c.ndim > len(x.shape) and c.shape[0] == 1:
+        c = c[0]
+    try:
+        c = np.broadcast_to(c, x.shape)
+    except ValueError:
+        raise layer.error(f"a constant of the shape {c.shape} with values of the shape {x.shape}") from None
+    match layer.kind:
+        case "Add":
+            return at.scale(x, shift=c)
+        case "Subtract":
+            return at.scale(x, gain=-1.0, shift=c) if constant.is_first else at.scale(x, center=c)
+        case "Multiply":
+            return at.scale(x, gain=c)
+        case "Divide" | "TrueDivide" if not constant.is_first and np.all(c != 0.0):
+            return at.scale(x, gain=1.0 / c)
+    raise layer.error("is called with a constant; supported are x + c, x - c, c - x, x * c and x / c")
+
+
+def operation(at: Lowering, layer: Layer, values: tuple[Value, ...]) -> Value:
+    """tanh(x) and the like, written into a Functional model."""
+    return activate(at, layer, values[0], AS_OPERATION[layer.kind])
+
+
+def negative(at: Lowering, layer: Layer, values: tuple[Value, ...]) -> Value:
+    return at.scale(values[0], gain=-1.0)
+
+
 def concatenate(at: Lowering, layer: Layer, values: tuple[Value, ...]) -> Value:
     if len(values) == 1:
         return values[0]
@@ -565,7 +478,20 @@ ONE: dict[str, Function] = {  # layers that read one value
         identity,
     ),
 }
-MERGES: dict[str, Function] = {"Add": add, "Subtract": subtract, "Multiply": multiply, "Average": average, "Concatenate": concatenate}
+MERGES: dict[str, Function] = {
+    "Add": add,
+    "Subtract": subtract,
+    "Multiply": multiply,
+    "Average": average,
+    "Concatenate": concatenate,
+    "Divide": divide,
+    "TrueDivide": divide,
+}
+AS_OPERATION = {"Tanh": "tanh", "Sigmoid": "sigmoid", "Relu": "relu", "Exp": "exponential", "Softplus": "softplus", "Silu": "silu"}
+OPERATIONS = frozenset({*AS_OPERATION, "Negative", "Divide", "TrueDivide"})  # of keras.ops, in Functional models; no layers
+ONE["Negative"] = negative
+ONE |= dict.fromkeys(AS_OPERATION, operation)
+SHAPED = frozenset({"Add", "Subtract", "Multiply", "Concatenate", *OPERATIONS})  # the operations of keras.ops that are supported
 TRAINED = frozenset({"Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise", "BatchNormalization", "LayerNormalization"})
 NOT_YET = {  # why a layer is refused, by the beginning or end of its name
     "Lambda": "holds Python code, which is never run; write it with Keras' own layers and save again",
@@ -595,9 +521,12 @@ def expected_weights(layer: Layer) -> tuple[str, ...]:
 
 def refuse_unknown(layer: Layer) -> None:
     """ModelError for a layer that nothing here computes."""
-    if layer.kind in ONE or layer.kind in MERGES:
+    own = layer.kind in OPERATIONS and "trainable" in layer.config  # a layer class of one's own with the name of an operation
+    if (layer.kind in ONE or layer.kind in MERGES) and not own and (not layer.is_operation or layer.kind in SHAPED):
         return
     if layer.kind in NOT_YET:
         raise layer.error(NOT_YET[layer.kind])
-    supported = ", ".join(sorted({*ONE, *MERGES} - {"BatchNormalizationV1", "BatchNormalizationV2", "InputLayer"}))
+    if layer.is_operation:
+        raise layer.error(f"this operation of keras.ops is not supported; supported are {', '.join(sorted(SHAPED))}")
+    supported = ", ".join(sorted({*ONE, *MERGES} - OPERATIONS - {"BatchNormalizationV1", "BatchNormalizationV2", "InputLayer"}))
     raise ModelError(f"layer {layer.path}: {shown(layer.kind)} layers are not supported; supported are {supported}")
