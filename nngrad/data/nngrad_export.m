@@ -137,7 +137,7 @@ end
 
 
 function yes = has(s, name)
-yes = (isstruct(s) && isfield(s, name)) || (~isstruct(s) && any(strcmp(name, properties(s))));
+yes = (isstruct(s) && isfield(s, name)) || (isobject(s) && any(strcmp(name, properties(s))));
 end
 
 
