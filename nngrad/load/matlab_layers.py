@@ -27,6 +27,7 @@ NAME = "MATLAB Deep Learning Toolbox network"
 CLASSES = ("SeriesNetwork", "DAGNetwork", "dlnetwork")
 OWNERS = ("RegressionNeuralNetwork", "ClassificationNeuralNetwork")  # they read a network that they hold themselves
 MOST_LAYERS = 10_000
+MOST_NUMBERS = 100_000_000  # of all weights together, and of all values of sixteen rows: layers may be the same object many times
 SINGLE = "MATLAB itself predicts in single precision: expect agreement with its outputs to about 1e-6, not to the last digit"
 STATE_SPACE = "prvFcnInputScale", "prvFcnInputCenter", "prvOutputScale", "prvOutputCenter"
 
@@ -71,6 +72,7 @@ class _Reader:
 
     element: MatlabObject
     notes_before: tuple[str, ...] = ()
+    made: int = 0  # numbers of the layers so far
 
     # what the object says
 
@@ -230,8 +232,11 @@ class _Reader:
         namespace = part.classname.rpartition(".")[0]
         known = namespace in NAMESPACES and part.kind in TABLE
         if not (known or self._is_loss(part)):
-            supported = ", ".join(sorted(TABLE))
-            raise ModelError(f"{part.path}: layer {part.name!r} of the class {part.classname} is not supported; supported are {supported}")
+            supported = ", ".join(sorted(name.removesuffix("Layer") for name in TABLE))
+            raise ModelError(
+                f"{part.path}: layer {part.name!r} of the class {part.classname} is not supported; supported are {supported}; "
+                "replace the layer, or save the part of the network without it"
+            )
 
     def _is_loss(self, part: Part) -> bool:
         """Whether a layer of somebody else's class is an output layer: these only hold a loss and never change a prediction."""
@@ -251,10 +256,16 @@ class _Reader:
         joins = ("AdditionLayer", "MultiplicationLayer", "ConcatenationLayer", "DepthConcatenationLayer", "FunctionLayer")
         if len(given) > 1 and part.kind not in joins:
             raise part.fail(f"{len(given)} connections into it; it takes one")
+        before = len(self.builder.nodes)
         try:
-            return TABLE[part.kind](part, given)
+            value = TABLE[part.kind](part, given)
         except ValueError as e:
             raise part.fail(str(e)) from None
+        made = [n for node in self.builder.nodes[before:] for n in vars(node.layer).values() if isinstance(n, np.ndarray)]
+        self.made += sum(n.size for n in made) + 16 * value.size * (len(self.builder.nodes) - before)
+        if self.made > MOST_NUMBERS or value.size > MOST_UNITS:
+            raise part.fail(f"the network needs more than {MOST_NUMBERS} numbers, or {MOST_UNITS} units in a layer")
+        return value
 
     # the outputs
 

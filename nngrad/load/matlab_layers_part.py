@@ -17,7 +17,7 @@ from nngrad.errors import ModelError
 from nngrad.load.tree import MatlabObject
 from nngrad.network import Builder
 
-MOST_UNITS = 10_000_000
+MOST_UNITS = 1_000_000
 Shape = tuple[int, ...]
 UNTRAINED = "it was never trained; train it and save the trained network (the result of trainnet, trainNetwork or a custom training loop)"
 

@@ -517,3 +517,13 @@ def test_functions_outside_the_grammar(text, message):
     found = refusal(series(features(3), function(text)))
     assert message in found
     assert re.match(r"file\.mat: net\.Layers\(2\): FunctionLayer 'f': ", found)
+
+
+def test_layers_that_are_the_same_object_many_times_stay_within_bounds():
+    big = function("sf%0@(x)zeros(1000,1000)*x(:)")
+    chain = [features(1000), *[big] * 2000]
+    assert "the network needs more than" in refusal(series(*chain))
+    join = [layer("ConcatenationLayer", f"c{k}", Dim=number(1), NumInputs=number(2)) for k in range(60)]
+    names = ["input", *(j.fields["Name"] for j in join)]
+    pairs = [(a, f"{b}/in{k}") for a, b in pairwise(names) for k in (1, 2)]
+    assert "units in a layer" in refusal(graph([features(2), *join], pairs))
