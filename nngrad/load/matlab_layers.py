@@ -16,6 +16,7 @@ import numpy as np
 
 from nngrad.errors import ModelError
 from nngrad.layers import Select, Sum
+from nngrad.load import matlab_regression
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.matlab_layers_part import MOST_UNITS, UNTRAINED, Part, Shape, Value, by, categories, names, numbers
 from nngrad.load.matlab_layers_table import INPUTS, NAMESPACES, OUTPUTS, TABLE, input_shape
@@ -25,7 +26,7 @@ from nngrad.network import Builder, Network, Origin, Port, numbered
 
 NAME = "MATLAB Deep Learning Toolbox network"
 CLASSES = ("SeriesNetwork", "DAGNetwork", "dlnetwork")
-OWNERS = ("RegressionNeuralNetwork", "ClassificationNeuralNetwork")  # they read a network that they hold themselves
+OWNERS = matlab_regression.CLASSES  # they may hold a network of this kind, which is not theirs without its standardisation
 MOST_LAYERS = 10_000
 MOST_NUMBERS = 100_000_000  # of all weights together, and of all values of sixteen rows: layers may be the same object many times
 SINGLE = "MATLAB itself predicts in single precision: expect agreement with its outputs to about 1e-6, not to the last digit"
@@ -42,7 +43,7 @@ class Found:
 
 def find(tree: Tree) -> list[tuple[str, Found]]:
     """Every trained network; one that is reached on several paths is listed once."""
-    objects = find_in(tree, lambda e: isinstance(e, MatlabObject) and e.classname.rsplit(".", 1)[-1].startswith((*CLASSES, *_OWNERS)))
+    objects = find_in(tree, lambda e: isinstance(e, MatlabObject) and (e.classname in CLASSES or e.classname.rsplit(".", 1)[-1] in OWNERS))
     scaled = find_in(tree, lambda e: isinstance(e, MatlabObject) and e.classname == "idNeuralStateSpace")
     found: dict[int, tuple[str, Found]] = {}
     for path, element in objects:
@@ -50,9 +51,6 @@ def find(tree: Tree) -> list[tuple[str, Found]]:
             outer = [e for p, e in scaled if path.startswith(f"{p}.")]
             found.setdefault(id(element), (path, Found(element, tuple(_scaling(e) for e in outer if _scaling(e)))))
     return list(found.values())
-
-
-_OWNERS = (*OWNERS, *(f"Compact{name}" for name in OWNERS))
 
 
 def read(candidate: Found, hints: Hints = NO_HINTS) -> Network:

@@ -377,6 +377,7 @@ def test_a_network_inside_a_regression_model_is_not_taken_alone():
     owner = MatlabObject("RegressionNeuralNetwork", {"Network": series(features(2)), "Mu": column(1, 2)})
     (found,) = candidates(Tree("MAT v7", {"mdl": owner}))
     assert found.path == "mdl"
+    assert network(MatlabObject("my.dlnetworkHolder", {"inner": series(features(2))})).origin.network == "net.inner"
 
 
 def test_layers_alone_count_only_where_nothing_is_trained():
