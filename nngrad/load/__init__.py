@@ -132,7 +132,7 @@ def _settings_beside(tree: Tree) -> tuple[str, ...]:
 
 
 def _is_settings(e: Any) -> bool:
-    return isinstance(e, MatlabObject) or (isinstance(e, dict) and {"xrows", "yrows"} <= e.keys())
+    return isinstance(e, MatlabObject) or (isinstance(e, dict) and {"xrows", "yrows"} <= e.keys() and "kind" not in e)
 
 
 LISTED = 8

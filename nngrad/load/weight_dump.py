@@ -26,7 +26,7 @@ HINTS = ("activation", "weights")
 OUT_BY_IN, IN_BY_OUT = "out-by-in", "in-by-out"
 MOST_NAMES = 10  # in one path
 
-WEIGHTS = frozenset({"w", "wt", "weight", "weights", "kernel", "kernels", "layerweights", "theta"})
+WEIGHTS = frozenset({"w", "wt", "wts", "weight", "weights", "kernel", "kernels", "layerweights", "theta"})
 BIASES = frozenset({"b", "bias", "biases", "layerbiases"})
 ACTIVATIONS = frozenset(
     {"act", "acts", "actfcn", "actfcns", "activation", "activations", "activationfcn", "activationfcns", "activationfunction"}
@@ -170,13 +170,15 @@ def _cells(fields: dict[str, Any]) -> Dump | None:
 
 def _network_fields(fields: dict[str, Any]) -> Dump | None:
     """IW, LW and b as users copy them out of a `network` object: cells, or matrices with b1, b2, ..."""
-    iw, lw = (next((n for n in fields if n.lower() == name), None) for name in ("iw", "lw"))
-    if not iw or not lw:
+    prefix = next((n[:-2] for n in fields if re.fullmatch(r"(?:\w+_)?iw", n, re.IGNORECASE)), None)
+    iw, lw, b = (next((n for n in fields if n.lower() == f"{prefix}{role}".lower()), None) for role in ("iw", "lw", "b"))
+    if prefix is None or not iw or not lw:
         return None
     weights = [*_entries(iw, fields[iw]), *_entries(lw, fields[lw])]
-    b = _field(fields, BIASES)
     cells = (_listed(fields[b]) or ([fields[b]] if _is_parameter(fields[b]) else None)) if b else None
-    numbered = sorted((n for n in fields if re.fullmatch(r"b_?\d+", n, re.IGNORECASE) and _is_parameter(fields[n])), key=_order)
+    numbered = sorted(
+        (n for n in fields if re.fullmatch(rf"{re.escape(prefix)}b_?\d+", n, re.IGNORECASE) and _is_parameter(fields[n])), key=_order
+    )
     biases = cells or [fields[n] for n in numbered]
     if not weights or not biases:
         return None
@@ -197,7 +199,7 @@ def _entries(name: str, value: Any) -> list[tuple[str, Any, tuple[str, int, int]
     if not isinstance(value, np.ndarray) or value.dtype != object or value.ndim != 2:
         return []
     places = [(i, j) for i in range(value.shape[0]) for j in range(value.shape[1]) if _is_parameter(value[i, j])]
-    return [(f"{name}{{{i + 1},{j + 1}}}", value[i, j], (name.lower(), i, j)) for i, j in places]
+    return [(f"{name}{{{i + 1},{j + 1}}}", value[i, j], (name.lower()[-2:], i, j)) for i, j in places]
 
 
 def _chain_places(count: int) -> list[tuple[str, int, int]]:
@@ -355,7 +357,7 @@ def _oriented(layers: tuple[Layer, ...], hint: str | None) -> tuple[list[tuple[n
         way = f"as {hint}" if hint else f"neither as {OUT_BY_IN} nor as {IN_BY_OUT}"
         raise ModelError(f": {_listing(layers)}: these do not chain, {way}; a convolution or a layer of another kind is not supported here")
     way = next(iter(found))
-    square = [layer.label for layer, (W, _) in zip(layers, found[way], strict=True) if W.shape[0] == W.shape[1] > 1]
+    square = [layer.label for layer in layers if _is_square(layer.W)]
     if hint or not square:
         return found[way], ()
     names = f"{', '.join(square)} {'are' if len(square) > 1 else 'is'} square"
@@ -363,6 +365,11 @@ def _oriented(layers: tuple[Layer, ...], hint: str | None) -> tuple[list[tuple[n
         return found[way], (f"{names}: taken as {way}, as the shapes of the other layers are",)
     note = f"{names}: the shapes do not tell which way round; taken as {way}, as MATLAB stores them (y = W x + b)"
     return found[way], (f"{note}; if they are x W + b, say --weights {IN_BY_OUT}",)
+
+
+def _is_square(W: np.ndarray) -> bool:
+    extents = [n for n in W.shape if n > 1]
+    return len(extents) == 2 and extents[0] == extents[1]
 
 
 def _refuse_odd(layer: Layer) -> None:

@@ -333,3 +333,9 @@ def test_a_struct_array_is_a_list(tmp_path):
     layers[0, 0], layers[0, 1] = ("dense", W), ("tanh", np.zeros((0, 0)))
     savemat(tmp_path / "n.mat", {"n": HEAD | {"layers": layers}})
     np.testing.assert_allclose(nngrad.load(tmp_path / "n.mat")(X / 100), np.tanh(X / 100 @ W.T), rtol=1e-13)
+
+
+def test_settings_of_a_step_are_not_taken_for_settings_beside_the_network(tmp_path):
+    step = {"kind": "mapminmax", "gain": np.ones((2, 1)), "xoffset": np.zeros((2, 1)), "ymin": -1.0, "xrows": 2.0, "yrows": 2.0}
+    savemat(tmp_path / "n.mat", {"n": HEAD | {"layers": cells([step])}})
+    assert nngrad.load(tmp_path / "n.mat").origin.notes == ()

@@ -89,6 +89,7 @@ CONVENTIONS = {
     "genFunction's names": ({"IW1_1": W1, "b1": b1, "LW2_1": W2, "b2": b2}, "IW1_1,b1,LW2_1,b2"),
     "IW,LW,b cells": ({"IW": cells([W1, EMPTY]), "LW": LW, "b": cells([b1, b2])}, "IW,LW,b"),
     "IW,LW matrices": ({"IW": W1, "LW": W2, "b1": b1, "b2": b2}, "IW,LW,b1,b2"),
+    "IW,LW,b with a prefix": ({"net_IW": W1, "net_LW": W2, "net_b": cells([b1, b2])}, "net_IW,net_LW,net_b"),
     "cells W,b": ({"W": cell(W1, W2), "b": cell(b1, b2)}, "W,b"),
     "cells Weight,Bias": ({"Weight": cell(W1, W2), "Bias": cell(b1, b2)}, "Weight,Bias"),
     "cells weights,biases in a struct": ({"net": {"weights": cell(W1, W2), "biases": cell(b1, b2)}}, "net"),
@@ -151,6 +152,7 @@ def hdf5(path, members, attributes=()):
 HDF5 = {
     "datasets": {"W1": W1, "b1": b1.ravel(), "W2": W2, "b2": b2.ravel()},
     "names with dots": {"fc1.weight": W1, "fc1.bias": b1.ravel(), "fc2.weight": W2, "fc2.bias": b2.ravel()},
+    "names of a state": {"net.0.weight": W1, "net.0.bias": b1.ravel(), "net.2.weight": W2, "net.2.bias": b2.ravel()},
     "groups, in-by-out": {"fc1/kernel": W1.T, "fc1/bias": b1.ravel(), "out/kernel": W2.T, "out/bias": b2.ravel()},
     "lists": {"W/1": W1, "W/2": W2, "b/1": b1.ravel(), "b/2": b2.ravel()},
     "written column by column": {"W1": W1.T, "b1": b1.T, "W2": W2.T, "b2": b2.T},
@@ -208,6 +210,14 @@ def test_theta_has_the_bias_in_the_first_column(tmp_path):
     same(nngrad.load(tmp_path / "dump.mat", activation=["sigmoid", "sigmoid"]), TWO, ("sigmoid", "sigmoid"))
     with pytest.raises(ModelError, match=r"all are sigmoid; .*--activation sigmoid,sigmoid"):
         nngrad.load(tmp_path / "dump.mat")
+
+
+def test_theta_is_not_called_square_for_what_is_left_of_it(tmp_path):
+    layers = pairs(3, 3, 3)
+    savemat(tmp_path / "dump.mat", {f"Theta{k}": np.hstack([b, W]) for k, (W, b) in enumerate(layers, 1)})
+    net = nngrad.load(tmp_path / "dump.mat", activation=["sigmoid", "sigmoid"])
+    same(net, layers, ("sigmoid", "sigmoid"))
+    assert net.origin.notes == ()
 
 
 # what is asked
