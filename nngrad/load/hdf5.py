@@ -7,7 +7,6 @@ of a dataset is charged to the budget, and its compressed chunks measured, befor
 from __future__ import annotations
 
 import math
-import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +17,9 @@ import numpy as np
 
 from nngrad.errors import ModelError
 from nngrad.load import limits
+from nngrad.load.hdf5_heap import Heaps, broken
 from nngrad.load.tree import Group, Tree, Undecoded
 
-HEAP = b"GCOL\x01\0\0\0"
 DEFLATE = 1
 FILTERS = frozenset({DEFLATE, 2, 3, 32000})  # deflate, shuffle, fletcher32, lzf: those that every h5py has
 KINDS = frozenset(
@@ -91,7 +90,7 @@ def _sound(path: str) -> Iterator[None]:
         yield
     except FAILURES as error:
         reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"the HDF5 structure is corrupt at '{path[:80] or '/'}' ({reason}); copy the file again") from None
+        raise broken(f"at '{path[:80] or '/'}': {reason}") from None
 
 
 class Store:
@@ -101,7 +100,7 @@ class Store:
         self.budget = budget
         self.size = len(data)
         self.known: dict[int, Any] = {}  # by address in the file
-        _check_heaps(data, budget)
+        self.heaps = Heaps(data, budget)
         with _sound(""):
             access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
             access.set_fapl_core(backing_store=False)
@@ -160,6 +159,8 @@ class Store:
             reason = self._charge(entry.shape, entry.get_type(), f"the attribute '{name}' of '{path[:80]}'")
             if reason:
                 return Undecoded("HDF5 attribute", reason)
+            if _is_variable(entry.get_type()):
+                self.heaps.check_attribute(name)
             return decoded_attribute(found.attrs[name])
 
     def values(self, found: h5py.Dataset, path: str) -> Any:
@@ -176,6 +177,8 @@ class Store:
                 return Undecoded("HDF5 dataset", reason)
             if settings.get_layout() == h5py.h5d.CHUNKED:
                 self._measure(found, settings, path)
+            if _is_variable(found.id.get_type()) and not self._texts_are_sound(found, settings, path):
+                return Undecoded("HDF5 dataset", "text of variable length that isn't stored in one piece")
             return found[()]
 
     def holds_references(self, found: h5py.Dataset, path: str) -> bool:
@@ -190,14 +193,28 @@ class Store:
             limits.volume(shape, what)
         self.budget.take_bytes(count * (kind.get_size() + 8), what)
         group = kind.get_class()
-        variable = group == h5py.h5t.STRING and kind.is_variable_str()
         if group not in KINDS and not _is_field_names(kind, shape):
             return "a type of HDF5 data that holds neither numbers nor text"
-        if variable or group not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT):
+        if group not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT):
             self.budget.take_elements(count, what)  # may become Python objects
-        if (variable or group == h5py.h5t.VLEN) and count * self.size > limits.TOTAL_BYTES:
+        if _is_variable(kind) and count * self.size > limits.TOTAL_BYTES:
             return "text of unbounded length"  # several entries may share the same bytes
         return ""
+
+    def _texts_are_sound(self, found: h5py.Dataset, settings: Any, path: str) -> bool:
+        """Check where each text lies; False for storage in which that can't be seen."""
+        size = 16 * math.prod(found.shape)
+        if settings.get_layout() == h5py.h5d.CONTIGUOUS:
+            offset = found.id.get_offset()
+            if offset is not None:
+                self.heaps.check(self.heaps.data[offset : offset + size], f"'{path[:80]}'")
+            return True
+        if settings.get_layout() != h5py.h5d.CHUNKED or settings.get_nfilters():
+            return False
+        for k in range(found.id.get_num_chunks()):
+            info = found.id.get_chunk_info(k)
+            self.heaps.check(found.id.read_direct_chunk(info.chunk_offset)[1], f"'{path[:80]}'")
+        return True
 
     def _measure(self, found: h5py.Dataset, settings: Any, path: str) -> None:
         """Compressed chunks must hold what a chunk holds and no more: the library would expand whatever is there."""
@@ -218,22 +235,8 @@ class Store:
             _inflates_to(packed, size, path)
 
 
-def _check_heaps(data: bytes, budget: limits.Budget) -> None:
-    """Texts of variable length lie in global heaps; the HDF5 library runs in circles in a broken one, so each is walked here first."""
-    start = data.find(HEAP)
-    while start >= 0:
-        (size,) = struct.unpack_from("<Q", data, start + 8) if start + 16 <= len(data) else (0,)
-        position, end = start + 16, start + size
-        if size < 16 or end > len(data):
-            raise ModelError(f"the HDF5 structure is corrupt or truncated (global heap at byte {start}); copy the file again")
-        while position + 16 <= end:
-            index, _, _, length = struct.unpack_from("<HHIQ", data, position)
-            step = length if not index else 16 + length + -length % 8  # entry 0 is what is free: the rest
-            if position + step > end or (not index and position + step != end):
-                raise ModelError(f"the HDF5 structure is corrupt (global heap at byte {start}); copy the file again")
-            position += step
-            budget.take_elements(1, "a global heap")
-        start = data.find(HEAP, start + 1)
+def _is_variable(kind: Any) -> bool:
+    return bool(kind.get_class() == h5py.h5t.VLEN or (kind.get_class() == h5py.h5t.STRING and kind.is_variable_str()))
 
 
 def _is_field_names(kind: Any, shape: tuple[int, ...] | None) -> bool:
@@ -249,9 +252,9 @@ def _inflates_to(packed: bytes, size: int, path: str) -> None:
     try:
         length = len(stream.decompress(packed, size + 1))
     except zlib.error as error:
-        raise ModelError(f"the HDF5 structure is corrupt at '{path[:80]}' ({error}); copy the file again") from None
+        raise broken(f"'{path[:80]}': {error}") from None
     if length != size or not stream.eof:
-        raise ModelError(f"the HDF5 structure is corrupt at '{path[:80]}' (a chunk of {size} bytes holds other); copy the file again")
+        raise broken(f"a chunk of '{path[:80]}' doesn't hold {size} bytes")
 
 
 def decoded_attribute(value: Any) -> Any:
