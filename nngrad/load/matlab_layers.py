@@ -288,7 +288,7 @@ class _Reader:
         if self.parts[0].sequence:
             self.notes.append("a network of sequences without memory: each row of x is one time step")
         self._warn_of_nan()
-        return Network(tuple(self.builder.nodes), tuple(self._input_ports()), tuple(self._output_ports(chosen)), self._origin())
+        return Network(tuple(self.builder.nodes), tuple(self._input_ports()), tuple(self._output_ports(chosen)), self._origin(values))
 
     def _warn_of_nan(self) -> None:
         arrays = [v for part in self.parts for name in part.fields if (v := numbers(part.fields[name])) is not None]
@@ -328,14 +328,14 @@ class _Reader:
             return None
         return next((c for name in ("Classes", "Categories", "ClassNames") if (c := categories(fields.get(name)))), None)
 
-    def _origin(self) -> Origin:
+    def _origin(self, values: dict[int, Value]) -> Origin:
         version = numbers(self.element.fields.get("Version"))
         return Origin(
             classname=self.element.classname,
             version=f"{version.flat[0]:g}" if version is not None and version.size else "",
             notes=tuple(dict.fromkeys(self.notes)),
             processing=tuple(self._processing()),
-            layers=tuple(self._layer_lines()),
+            layers=tuple(self._layer_lines(values)),
         )
 
     def _processing(self) -> Iterable[str]:
@@ -345,10 +345,11 @@ class _Reader:
             kind = stored.get("Type") if isinstance(stored, dict) else stored if isinstance(stored, str) else "none"
             yield f"{part.name}: {kind}"
 
-    def _layer_lines(self) -> Iterable[str]:
+    def _layer_lines(self, values: dict[int, Value]) -> Iterable[str]:
         for k, part in enumerate(self.parts):
             sources = ", ".join(self.parts[s].name or f"layer {s + 1}" for s in self.sources[k])
-            yield f"{part.name or f'layer {k + 1}'}: {part.kind.removesuffix('Layer')}{f', from {sources}' if sources else ''}"
+            kind, units = part.kind.removesuffix("Layer"), by(values[k].shape)
+            yield f"{part.name or f'layer {k + 1}'}: {kind}, {units} units{f', from {sources}' if sources else ''}"
 
 
 __all__ = ["CLASSES", "NAME", "UNTRAINED", "find", "read"]

@@ -309,6 +309,8 @@ def test_skip_connections_several_inputs_and_outputs():
     net = network(graph(layers, pairs, outputs=["sum", "t/out"]))
     check(net, lambda x: np.concatenate(parts(x)[::-1]))
     assert [p.name for p in net.inputs] == ["state", "action"]
+    assert net.origin.layers[3] == "b: FullyConnected, 2 units, from both"
+    assert net.origin.layers[1] == "both: Concatenation, 5 units, from state, action"
     assert [(p.name, p.columns) for p in net.outputs] == [("sum", ("y1", "y2")), ("t", ("y3", "y4"))]
     check(network(graph(layers, pairs, "DAGNetwork")), lambda x: parts(x)[1])
 
