@@ -73,7 +73,17 @@ def read(element: Fields, hints: Hints = NO_HINTS) -> Network:
     if sum(p.size for p in outputs) != size:
         raise ModelError(f".outputs: {sum(p.size for p in outputs)} columns are named, the last layer has {size} outputs")
     notes = (*_units(element, "inputs"), *_units(element, "outputs"))
-    return Network(tuple(builder.nodes), inputs, outputs, _origin(_get(element, "origin"), layers, notes))
+    origin = _origin(_get(element, "origin"), layers, notes)
+    return _tried(Network(tuple(builder.nodes), inputs, outputs, origin))
+
+
+def _tried(net: Network) -> Network:
+    """The network, unless arrays of a layer disagree with each other, which only shows when it is evaluated."""
+    try:
+        net(np.zeros((1, net.input_size)))
+    except (ValueError, IndexError, TypeError, AttributeError) as e:
+        raise ModelError(f".layers: can't be evaluated: {' '.join(str(e).split())}; the arrays of a layer disagree") from None
+    return net
 
 
 def _built(layers: list[Fields], width: int) -> tuple[Builder, int]:

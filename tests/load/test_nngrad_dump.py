@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from scipy.io import savemat
 
 import nngrad
-from nngrad.activations import ACTIVATIONS
+from nngrad.activations import ACTIVATIONS, BY_NAME
 from nngrad.errors import ModelError
+from nngrad.layers import Compet, Distance, Elementwise, FillMissing, NormProd, Place, Softmax
 from nngrad.load import nngrad_dump
 from nngrad.load.tree import Group, Tree
+from nngrad.network import Network
 from nngrad.save import encoded
 from tests.makers import SAMPLES
 
@@ -278,6 +280,12 @@ def test_a_kind_of_its_own_is_checked(name):
     assert words in str(refused.value)
 
 
+def test_arrays_that_disagree_are_found_by_trying():
+    fields = {"kind": "FillMissing", "source": [0, 1], "flag": [0, 0, 0], "filled": [0, 0], "fill": [0, 0], "inputs": 2.0}
+    with pytest.raises(ModelError, match=r"\.layers: can't be evaluated: .*; the arrays of a layer disagree"):
+        net_of(fields | {"shapes": "source 2 int, flag 3 bool, filled 2 bool, fill 2"}, **TWO)
+
+
 # anything at all
 
 
@@ -294,7 +302,23 @@ def tree_of(value, group):
     return value if isinstance(value, str) else np.asarray(value, float) if group else np.atleast_2d(np.asarray(value, float)).T
 
 
-NETS = [encoded(nngrad.load(SAMPLES / f"{name}.mat")) for name in ("narx", "rbf", "constant_rows", "two_inputs")]
+def mixture():
+    """One of every kind whose size can be known here."""
+    r = np.random.default_rng(0)
+    flags = np.array([[0, 1, 0], [1, 0, 0]], bool)
+    layers = [
+        FillMissing(np.array([0, 0, 1]), flags[0], flags[1], np.array([0.5, 0.0, 0.0]), 2),
+        Distance(r.normal(size=(4, 3)), manhattan=True),
+        Softmax(),
+        NormProd(r.normal(size=(3, 4))),
+        Elementwise(BY_NAME["elu"], {"alpha": r.normal(size=3)}),
+        Compet(),
+        Place(np.array([2, 0, 1]), np.zeros(4)),
+    ]
+    return Network.chain(layers, input_size=2)
+
+
+NETS = [encoded(mixture())] + [encoded(nngrad.load(SAMPLES / f"{name}.mat")) for name in ("narx", "rbf", "constant_rows", "two_inputs")]
 JUNK = st.sampled_from(
     ["", "tanh", "Affine", [], ["a", "b"], {}, np.zeros(0), np.array([1e300]), np.array([np.nan]), np.ones((2, 3)), 7.0, -1.0]
 )
