@@ -55,7 +55,8 @@ def find(tree: Tree) -> list[tuple[str, Found]]:
 
 def read(candidate: Found, hints: Hints = NO_HINTS) -> Network:
     """The network of an object; ModelError, with the layer's path, where anything in it is not understood."""
-    return _Reader(candidate.element, candidate.notes).network()
+    with np.errstate(all="ignore"):  # what is stored may be infinite or no number
+        return _Reader(candidate.element, candidate.notes).network()
 
 
 def _scaling(model: MatlabObject) -> str:
@@ -136,13 +137,15 @@ class _Reader:
 
     def _places(self, k: int, found: dict[str, int]) -> list[str]:
         """The names of a layer's inputs in order: its own list where it has one, otherwise in, in1, in2, ..."""
-        own = names(self.parts[k].fields.get("nnet.layer.Layer.PrivateInputs"))
-        count = numbers(self.parts[k].fields.get("NumInputs"))
-        expected = own or ([f"in{n + 1}" for n in range(int(count.flat[0]))] if count is not None and count.size == 1 else None)
-        if expected is None:
+        own, count = names(self.parts[k].fields.get("nnet.layer.Layer.PrivateInputs")), self.parts[k].fields.get("NumInputs")
+        if own:
+            expected = own
+        elif count is not None:
+            expected = [f"in{n + 1}" for n in range(self.parts[k].whole("NumInputs"))]
+        else:
             expected = sorted(found, key=lambda name: (len(name), name))
         if found and sorted(expected) != sorted(found):
-            raise self.parts[k].fail(f"inputs {', '.join(expected[:8])}; connected are {', '.join(found)}")
+            raise self.parts[k].fail(f"its inputs are {', '.join(expected[:8])}; connected are {', '.join(list(found)[:8])}")
         return expected if found else []
 
     def _pairs(self, connections: Any) -> list[tuple[str, str]]:

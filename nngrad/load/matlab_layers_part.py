@@ -18,6 +18,7 @@ from nngrad.load.tree import MatlabObject
 from nngrad.network import Builder
 
 MOST_UNITS = 1_000_000
+MOST_COUNT = 100_000  # of inputs of a layer, of groups
 Shape = tuple[int, ...]
 UNTRAINED = "it was never trained; train it and save the trained network (the result of trainnet, trainNetwork or a custom training loop)"
 
@@ -61,6 +62,13 @@ class Part:
         if default is None or name in self.fields:
             raise self.fail(f"{name} is not one number")
         return default
+
+    def whole(self, name: str) -> int:
+        """A number that counts something: 1, 2, ..."""
+        value = self.number(name)
+        if not (1 <= value <= MOST_COUNT and value % 1 == 0):
+            raise self.fail(f"{name} is {value:g}, not a whole number from 1 to {MOST_COUNT}")
+        return int(value)
 
     def text(self, name: str, default: str) -> str:
         value = self.fields.get(name, default)

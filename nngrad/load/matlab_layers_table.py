@@ -191,7 +191,7 @@ def layer_normalization(part: Part, values: Sequence[Value]) -> Value:
 def group_normalization(part: Part, values: Sequence[Value]) -> Value:
     channels = values[0].shape[-1]
     stored = part.fields.get("NumGroups")
-    groups = {"all-channels": 1, "channel-wise": channels}.get(stored, 0) if isinstance(stored, str) else int(part.number("NumGroups"))
+    groups = {"all-channels": 1, "channel-wise": channels}.get(stored, 0) if isinstance(stored, str) else part.whole("NumGroups")
     if groups < 1 or channels % groups:
         raise part.fail(f"NumGroups {stored if isinstance(stored, str) else groups} doesn't divide {channels} channels")
     if part.sequence:
@@ -219,7 +219,7 @@ def joined(layer: type, part: Part, values: Sequence[Value]) -> Value:
 
 def concatenation(part: Part, values: Sequence[Value], dimension: int | None = None) -> Value:
     """Side by side along a dimension, where that is side by side in memory too."""
-    axis = int(part.number("Dim") if dimension is None else dimension) - 1
+    axis = (part.whole("Dim") if dimension is None else dimension) - 1
     shapes = {v.shape[:axis] + v.shape[axis + 1 :] for v in values}
     first = values[0].shape
     if len({len(v.shape) for v in values}) > 1 or not 0 <= axis < len(first) or len(shapes) > 1 or math.prod(first[axis + 1 :]) > 1:

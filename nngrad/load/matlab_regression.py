@@ -36,7 +36,11 @@ def find(tree: Tree) -> list[tuple[str, MatlabObject]]:
 
 def read(candidate: MatlabObject, hints: Hints = NO_HINTS) -> Network:
     """The network of a model; ModelError, with the property's path, where anything in it is not understood."""
-    fields = candidate.fields
+    with np.errstate(all="ignore"):  # what is stored may be infinite or no number
+        return _network(candidate, candidate.fields)
+
+
+def _network(candidate: MatlabObject, fields: Fields) -> Network:
     _check(fields)
     weights = _weights(fields)
     inputs = weights[0].W.shape[1]

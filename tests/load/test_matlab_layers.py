@@ -433,7 +433,10 @@ REFUSED = [
     ),
     (graph([features(2), layer("TanhLayer", "t")], [("input", "u")]), ".LayerGraph.Connections: there is no layer 'u'"),
     (graph([features(2), layer("TanhLayer", "t")], [("input/second", "t")]), "output 'second' is not supported"),
-    (graph([features(2), layer("AdditionLayer", "s", NumInputs=number(2))], [("input", "s/in1")]), "inputs in1, in2; connected are in1"),
+    (
+        graph([features(2), layer("AdditionLayer", "s", NumInputs=number(2))], [("input", "s/in1")]),
+        "its inputs are in1, in2; connected are in1",
+    ),
     (graph([features(2), layer("TanhLayer", "a"), layer("TanhLayer", "b")], [("a", "b"), ("b", "a")]), "is part of a circle"),
     (
         graph([features(2), features(3, "j"), layer("AdditionLayer", "s", NumInputs=number(2))], [("input", "s/in1"), ("j", "s/in2")]),
@@ -530,3 +533,17 @@ def test_layers_that_are_the_same_object_many_times_stay_within_bounds():
     names = ["input", *(j.fields["Name"] for j in join)]
     pairs = [(a, f"{b}/in{k}") for a, b in pairwise(names) for k in (1, 2)]
     assert "units in a layer" in refusal(graph([features(2), *join], pairs))
+
+
+@pytest.mark.parametrize("count", [np.inf, -1, 1.5, np.nan, 1e9])
+def test_counts_that_count_nothing(count):
+    for name, kind in (("NumInputs", "AdditionLayer"), ("Dim", "ConcatenationLayer"), ("NumGroups", "GroupNormalizationLayer")):
+        element = layer(kind, "odd", **(stats(4) | {"NumInputs": number(2), name: number(count)}))
+        joined = graph([features(4), element], [("input", "odd/in1"), ("input", "odd/in2")])
+        assert f"{name} is" in refusal(joined if name != "NumGroups" else series(features(4), element))
+
+
+def test_numbers_that_are_infinite_make_no_warning():
+    bn = layer("BatchNormalizationLayer", TrainedMean=column(np.inf), TrainedVariance=column(np.inf), **stats(1))
+    odd = {"Type": "rescale", "Min": number(-np.inf), "Max": number(np.inf), "TargetMin": number(np.nan), "TargetMax": number(1)}
+    assert np.isnan(network(series(features(1, Normalization=odd), bn))([1.0])).all()
