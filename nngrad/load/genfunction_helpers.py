@@ -402,6 +402,16 @@ def _find(x: Value) -> np.ndarray:
     return found[None] if a.shape[0] == 1 else found[:, None]
 
 
+def _sparse(*args: Value) -> np.ndarray:
+    """sparse(x), or sparse(i, j, v, rows, columns): full, as everything here."""
+    if len(args) == 1:
+        return array(args[0])
+    i, j, v, rows, columns = (array(a) for a in args)
+    out = np.zeros(bounded((int(number(rows)), int(number(columns)))))
+    np.add.at(out, (i.ravel().astype(int) - 1, j.ravel().astype(int) - 1), v.ravel() if v.size > 1 else float(v.ravel()[0]))
+    return out
+
+
 def _isa(x: Value, kind: Value) -> np.ndarray:
     return logical(isinstance(x, np.ndarray) and kind in ("double", "float", "numeric") and x.dtype != bool)
 
@@ -474,6 +484,9 @@ BUILT_IN: dict[str, Callable[..., Value]] = {
     "horzcat": lambda *p: joined(1, list(p)),
     "vertcat": lambda *p: joined(0, list(p)),
     "find": _find,
+    "sparse": _sparse,
+    "nnz": lambda x: scalar(float(np.count_nonzero(array(x)))),
+    "cumsum": lambda x, dim=None: np.cumsum(array(x).astype(float), axis=min(1, _axis(array(x), dim))),
     "mod": lambda a, b: _rounded_down(array(a).astype(float), array(b).astype(float)),
     "transpose": lambda a: array(a).T,
     "ctranspose": lambda a: array(a).T,

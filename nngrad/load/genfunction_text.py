@@ -158,6 +158,7 @@ class Source:
     def at(self, line: int) -> str:
         """The line as messages quote it: its number and its text, shortened."""
         text = " ".join(self.lines[line - 1][:400].split()) if 0 < line <= len(self.lines) else ""
+        text = "".join(c if c.isprintable() else "?" for c in text)
         return f"line {line}: `{text if len(text) <= 90 else text[:87] + '...'}`"
 
 
@@ -169,6 +170,11 @@ class Token(NamedTuple):
     value: Any
     line: int
     spaced: bool  # white space stands before it
+
+    @property
+    def shown(self) -> str:
+        """How a message names it."""
+        return "a number" if self.kind == "number" else repr(self.value) if self.value else "the end"
 
 
 BLOCKS = ("if", "for", "while", "switch", "try", "parfor", "spmd", "function")
@@ -314,7 +320,7 @@ class _Parser:
 
     def expect(self, op: str) -> None:
         if not self.is_op(op):
-            raise _Unreadable(f"{op!r} is missing before {self.now.value!r}")
+            raise _Unreadable(f"{op!r} is missing before {self.now.shown}")
         self.take()
 
     def skip_blank(self) -> None:
@@ -324,7 +330,7 @@ class _Parser:
     def finish(self) -> None:
         """The end of a statement."""
         if not (self.is_op("\n", ";", ",") or self.now.kind == "end" or self.is_word("end")):
-            raise _Unreadable(f"{self.now.value!r} stands where the statement should end")
+            raise _Unreadable(f"{self.now.shown} stands where the statement should end")
 
     def skip_statement(self) -> None:
         """On to the end of a line outside of brackets that was not understood."""
@@ -386,7 +392,7 @@ class _Parser:
 
     def identifier(self) -> str:
         if self.now.kind != "name" or self.now.value in WORDS:
-            raise _Unreadable(f"a name is missing before {self.now.value!r}")
+            raise _Unreadable(f"a name is missing before {self.now.shown}")
         return str(self.take().value)
 
     def block(self) -> tuple[Any, ...]:
@@ -424,7 +430,7 @@ class _Parser:
         if self.is_word("switch", "try", "parfor", "spmd"):
             return self.other_block(line)
         if self.now.kind == "name" and self.now.value in WORDS:
-            raise _Unreadable(f"{self.now.value!r} is not supported")
+            raise _Unreadable(f"{self.now.shown} is not supported")
         statement = self.assignment(line)
         self.finish()
         return statement
@@ -608,7 +614,7 @@ class _Parser:
                 self.take()
                 self.skip_lines()
             elif not self.is_op(right):
-                raise _Unreadable(f"{right!r} is missing before {self.now.value!r}")
+                raise _Unreadable(f"{right!r} is missing before {self.now.shown}")
         self.brackets.pop()
         self.take()
         return tuple(out)
@@ -644,7 +650,7 @@ class _Parser:
         if self.is_op("@"):
             self.take()
             return Handle(self.identifier())
-        raise _Unreadable(f"{token.value!r} is not understood here" if token.kind != "end" else "the text ends here")
+        raise _Unreadable(f"{token.shown} is not understood here" if token.kind != "end" else "the text ends here")
 
     def matrix(self) -> Matrix:
         left = self.take().value

@@ -155,6 +155,40 @@ def test_other_ways_to_write_the_same(old, new):
     same(read(changed(FIT, old, new)), read(FIT), X)
 
 
+HELPERS = {  # other ways in which a helper may be written
+    "compet": "function a = compet_apply(n)\n[m,i] = max(n);\na = full(sparse(i,1:size(n,2),1,size(n,1),size(n,2)));",
+    "softmax": "function a = softmax_apply(n)\ne = exp(n - repmat(max(n),size(n,1),1)); a = e ./ repmat(sum(e),size(e,1),1);",
+    "logsig": "function a = logsig_apply(n)\na = zeros(size(n));\nfor k = 1:numel(n), a(k) = 1/(1+exp(-n(k))); end",
+    "satlins": "function a = satlins_apply(n,~)\na = n; a(n > 1) = 1; a(n < -1) = -1;",
+    "tansig": "function a = tansig_apply(n)\na = inner(2*n);\nfunction y = inner(x)\ny = 2*(1./(1+exp(-x))) - 1;",
+    "poslin": "function a = poslin_apply(n)\nif nargin < 1 || isempty(n), a = []; return, end\na = n .* (n > 0);",
+    "hardlim": "function a = hardlim_apply(n)\nk = 0; a = 0*n;\nwhile k < numel(n)\n k = k+1; if n(k) < 0, continue, end\n a(k) = 1;\nend",
+}
+WRONG = {
+    "compet": "function a = compet_apply(n)\n[m,i] = min(n);\na = full(sparse(i,1:size(n,2),1,size(n,1),size(n,2)));",
+    "hardlim": "function a = hardlim_apply(n)\na = double(n > 0);",
+    "logsig": "function a = logsig_apply(n)\na = 1./(1+exp(-n)) + 1e-6;",
+    "poslin": "function a = poslin_apply(n)\na = max(0.01*n,n);",
+}
+
+
+def with_helper(name, body):
+    text = make.source(one_layer(transfer=name), "f", make.Style(ends=False))
+    return text[: text.index(f"function a = {name}_apply")] + body + "\n"
+
+
+@pytest.mark.parametrize("name", HELPERS)
+def test_helpers_are_known_by_what_they_compute(name):
+    x = np.random.default_rng(0).uniform(-2, 2, (6, 3))
+    same(read(with_helper(name, HELPERS[name])), of_object(one_layer(transfer=name)), x)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_helpers_are_refused(name):
+    with pytest.raises(ModelError, match=f"{name}_apply does not compute {name}: it was changed by hand"):
+        read(with_helper(name, WRONG[name]))
+
+
 def test_names_of_input_and_output_may_be_changed():
     text = FIT.replace("x1 = size", "u").replace("(x1)", "(in)").replace("mapminmax_apply(x1,", "mapminmax_apply(in,")
     text = text.replace("size(x1,2)", "size(in,2)").replace("[y1]", "[out]").replace("y1 = mapm", "out = mapm")
