@@ -12,11 +12,12 @@ from nngrad.errors import DataError, ModelError, NngradError, UsageError
 if TYPE_CHECKING:
     from nngrad.load import load
     from nngrad.network import Network
+    from nngrad.save import save
 
-__all__ = ["DataError", "ModelError", "Network", "NngradError", "UsageError", "load"]
+__all__ = ["DataError", "ModelError", "Network", "NngradError", "UsageError", "load", "save"]
 __version__ = "0.1.0"
 
-HOMES = {"Network": "nngrad.network", "load": "nngrad.load"}
+HOMES = {"Network": "nngrad.network", "load": "nngrad.load", "save": "nngrad.save"}
 
 
 class _Package(ModuleType):
@@ -30,7 +31,7 @@ class _Package(ModuleType):
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name != "load" or not isinstance(value, ModuleType):  # an import of the folder load/ doesn't hide the function load
+        if name not in HOMES or not isinstance(value, ModuleType):  # importing the module of the same name doesn't hide load or save
             super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:

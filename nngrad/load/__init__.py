@@ -51,6 +51,8 @@ def load(
     file, path, what was found, what is supported and what to do, for whatever is not understood; UsageError for a path that is not
     there, and for hints about what the file itself says.
     """
+    if isinstance(activation, str):
+        raise UsageError(f"activation={activation!r}: give a list with one name for each layer, or [hidden, output]")
     tree = containers.read(path)
     found = candidates(tree)
     chosen = _choose(os.fspath(path), tree, found, network)
