@@ -8,13 +8,14 @@ SAMPLE := sample_models/fitnet
 PIP     = -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench samples readme clean
+.PHONY: help demo test check bench fuzz samples readme clean
 
 help:
 	@echo 'make demo     run the main job on a small sample network'
 	@echo 'make test     run all tests'
 	@echo 'make check    lint, formatting, types'
 	@echo 'make bench    measure, in an environment of its own'
+	@echo 'make fuzz     try hostile files for ten minutes (make fuzz SECONDS=60)'
 	@echo 'make samples  make the sample models anew'
 	@echo 'make readme   fill in the outputs that README.md shows'
 	@echo 'make clean    remove everything that make made'
@@ -35,6 +36,9 @@ check: $(VENV)/.ready
 
 bench: $(BENCH)/.ready
 	$(BENCH)/bin/python tests/benchmarks
+
+fuzz: $(VENV)/.ready
+	$(VENV)/bin/python -m tests.fuzz --seconds $(or $(SECONDS),600)
 
 samples: $(VENV)/.ready
 	for script in sample_models/make_*.py; do $(VENV)/bin/python $$script || exit 1; done
