@@ -197,6 +197,8 @@ class _Reader:
                 stack.pop()
                 continue
             layer, call = self._call(model, *key, where)
+            for ref in call.sources:
+                _layer(model, ref, f"layer {layer.path}")
             needs = [(ref, (ref.layer, ref.call - first.get(ref.layer, 0))) for ref in call.sources]
             missing = [k for _, k in needs if k not in known]
             if missing:

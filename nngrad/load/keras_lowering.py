@@ -85,7 +85,7 @@ def number(layer: Layer, *names: str, default: float | None = None) -> float:
     for name in names:
         value = layer.config.get(name)
         if value is not None:
-            if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+            if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < 1e300:
                 raise layer.error(f"{name} is {shown(value)}, not a number")
             return float(value)
     if default is None:
