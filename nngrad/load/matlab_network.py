@@ -57,6 +57,7 @@ ELEMENTWISE = [
 TRANSFER = (*ELEMENTWISE, "radbasn", "softmax", "compet")
 WEIGHT = ("dotprod", "dist", "negdist", "mandist", "normprod", "scalprod")
 NET_INPUT = ("netsum", "netprod")
+FIELDS = frozenset("inputConnect layerConnect biasConnect outputConnect inputs layers outputs inputWeights layerWeights IW LW b".split())
 UNVERIFIED = (
     "elliotsig",
     "elliot2sig",
@@ -68,7 +69,14 @@ MOST_WEIGHTS = 50_000_000
 
 
 def find(tree: Tree) -> list[tuple[str, MatlabObject]]:
-    return find_in(tree, lambda e: isinstance(e, MatlabObject) and e.classname == "network")
+    """Objects of the class, and structs that hold all of one: what MATLAB's struct(net) makes."""
+    return [(path, e if isinstance(e, MatlabObject) else MatlabObject("network", e)) for path, e in find_in(tree, _is_network)]
+
+
+def _is_network(e: Any) -> bool:
+    if isinstance(e, MatlabObject):
+        return e.classname == "network"
+    return isinstance(e, dict) and e.keys() >= FIELDS
 
 
 def read(candidate: MatlabObject, hints: Hints = NO_HINTS) -> Network:
@@ -97,7 +105,7 @@ class _Reader:
     @cached_property
     def version(self) -> str:
         version = self.fields.get("version", "")
-        text = version if isinstance(version, str) else ""
+        text = version if isinstance(version, str) else f"{number(self.fields, 'version'):g}"
         if text not in VERSIONS:
             raise ModelError(
                 f".version: network version {text!r}; supported are versions {', '.join(VERSIONS[1:])} and the one without a number"

@@ -322,6 +322,16 @@ def test_what_is_not_understood_is_refused_by_name(tmp_path, path, value, messag
     assert "\n" not in str(error.value)
 
 
+def test_a_struct_made_of_the_object_is_read_alike(tmp_path):
+    """struct(net) loses the class, and its version may come as a number."""
+    net, _, _ = made.Samples(tmp_path).fit()
+    x = np.array([[1000.0, 50.0, 300.0]])
+    expected = nngrad.load(saved(tmp_path, net=net)).jacobian(x)
+    struct = np.asarray(net)
+    struct[0, 0]["version"] = 8.0
+    assert np.array_equal(nngrad.load(saved(tmp_path, s=struct)).jacobian(x), expected)
+
+
 def test_zero_delay_cycles_are_refused(tmp_path):
     r = np.random.default_rng(8)
     layers = [
