@@ -164,10 +164,14 @@ def _matrix(cursor: Cursor, depth: int) -> np.ndarray:
 
 def _range(cursor: Cursor, depth: int) -> np.ndarray:
     cursor.key("base, limit, increment", "base, limit, increment, reverse")
-    base, limit, step = (float(v.real) for v in cursor.numbers(len(cursor.data[cursor.position :].partition(b"\n")[0].split()[:3])))
-    if not step or not all(math.isfinite(v) for v in (base, limit, step)):
-        raise ModelError(f"corrupt before byte {cursor.position}: a range from {base} to {limit} by {step}")
-    count = max(0, math.floor((limit - base) / step * (1 + 1e-15) + 1e-10) + 1)
+    width = len(cursor.data[cursor.position :].partition(b"\n")[0].split())
+    if not 3 <= width <= 4:
+        raise ModelError(f"corrupt at byte {cursor.position}: a range of {width} numbers; copy the file again")
+    base, limit, step = (float(v.real) for v in cursor.numbers(width)[:3])
+    steps = (limit - base) / step if step else math.nan
+    if not abs(steps) < limits.TEXT_BYTES:
+        raise ModelError(f"corrupt before byte {cursor.position}: a range from {base} to {limit} by {step}; copy the file again")
+    count = max(0, math.floor(steps * (1 + 1e-15) + 1e-10) + 1)
     cursor.budget.take_bytes(8 * count, "a range")
     return (base + step * np.arange(count)).reshape(1, -1)
 
