@@ -57,7 +57,22 @@ ELEMENTWISE = [
 TRANSFER = (*ELEMENTWISE, "radbasn", "softmax", "compet")
 WEIGHT = ("dotprod", "dist", "negdist", "mandist", "normprod", "scalprod")
 NET_INPUT = ("netsum", "netprod")
-FIELDS = frozenset("inputConnect layerConnect biasConnect outputConnect inputs layers outputs inputWeights layerWeights IW LW b".split())
+FIELDS = frozenset(
+    [
+        "inputConnect",
+        "layerConnect",
+        "biasConnect",
+        "outputConnect",
+        "inputs",
+        "layers",
+        "outputs",
+        "inputWeights",
+        "layerWeights",
+        "IW",
+        "LW",
+        "b",
+    ]
+)
 UNVERIFIED = (
     "elliotsig",
     "elliot2sig",

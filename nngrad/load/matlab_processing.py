@@ -116,6 +116,7 @@ def _kept(settings: Settings, rows: int, keep: tuple[str, ...], remove: tuple[st
     if kept is None and removed is None:
         raise ModelError(f": neither .{keep[0]} nor .{remove[0]} is stored")
     if kept is None:
+        assert removed is not None
         kept = np.setdiff1d(np.arange(rows), removed)
     removed = np.setdiff1d(np.arange(rows), kept) if removed is None else removed
     if sorted([*kept, *removed]) != list(range(rows)):
