@@ -318,7 +318,7 @@ class DelimitedWriter:
             return text
         import gzip
 
-        return gzip.compress(text, compresslevel=4, mtime=0)  # members one after another are one .gz file
+        return gzip.compress(text, compresslevel=1, mtime=0)  # members in a row are one file; numbers hardly get smaller above 1
 
     def write(self, piece: Any) -> None:
         self._out.file.write(piece)

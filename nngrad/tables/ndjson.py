@@ -150,7 +150,7 @@ class NdjsonWriter:
             return text
         import gzip
 
-        return gzip.compress(text, compresslevel=4, mtime=0)
+        return gzip.compress(text, compresslevel=1, mtime=0)
 
     def _frame(self, table: np.ndarray, kept: Kept) -> Any:
         import polars as pl
