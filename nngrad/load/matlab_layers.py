@@ -78,6 +78,8 @@ class _Reader:
     @cached_property
     def holder(self) -> tuple[str, dict[str, Any]]:
         """The path and the fields where Layers and Connections stand."""
+        if "Learnables" in self.element.fields:  # no version seen so far; the layers may then hold the initial weights
+            raise ModelError(".Learnables: weights apart from the layers are not supported; load and save the network with a newer MATLAB")
         graph = self.element.fields.get("LayerGraph")
         if isinstance(graph, MatlabObject):
             return ".LayerGraph", graph.fields

@@ -398,6 +398,7 @@ def test_layers_alone_with_their_weights_are_read():
 # refusals
 
 REFUSED = [
+    (MatlabObject("dlnetwork", graph([features(2)]).fields | {"Learnables": number(1)}), "net.Learnables: weights apart from the layers"),
     (
         series(features(2), layer("LSTMLayer", "lstm")),
         "net.Layers(2): layer 'lstm' of the class nnet.cnn.layer.LSTMLayer is not supported; supported are",
