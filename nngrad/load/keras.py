@@ -151,7 +151,8 @@ class _Reader:
             stated = [None, inner.weights["kernel"].shape[0]]
         if stated is None:
             raise ModelError("the model does not say how many inputs it takes; call it once, or give it an Input layer, before saving")
-        return [(first.name, self._shape(stated, first))]
+        name = first.name if first.kind == "InputLayer" else f"{first.name}_input"  # as Keras names it
+        return [(name, self._shape(stated, first))]
 
     def _shape(self, stated: Any, layer: Layer) -> tuple[int, ...]:
         """A shape without its batch axis."""

@@ -437,6 +437,7 @@ ACTIVATIONS_OF_KERAS_2: dict[str, Row] = {  # what differs there
     "sparse_sigmoid": None,
 }
 
+RANDOM = ("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout", "GaussianNoise")
 Function = Callable[[Lowering, Layer, tuple[Value, ...]], Value]
 AS_ACTIVATION: dict[str, Function] = {  # layers without weights that stand in for an activation
     "Activation": activation_layer,
@@ -466,14 +467,8 @@ ONE: dict[str, Function] = {  # layers that read one value
         (
             "InputLayer",
             "Identity",
-            "Dropout",
-            "SpatialDropout1D",
-            "SpatialDropout2D",
-            "SpatialDropout3D",
-            "AlphaDropout",
-            "GaussianDropout",
-            "GaussianNoise",
             "ActivityRegularization",
+            *RANDOM,
         ),
         identity,
     ),
@@ -492,7 +487,7 @@ OPERATIONS = frozenset({*AS_OPERATION, "Negative", "Divide", "TrueDivide"})  # o
 ONE["Negative"] = negative
 ONE |= dict.fromkeys(AS_OPERATION, operation)
 SHAPED = frozenset({"Add", "Subtract", "Multiply", "Concatenate", *OPERATIONS})  # the operations of keras.ops that are supported
-TRAINED = frozenset({"Dropout", "AlphaDropout", "GaussianDropout", "GaussianNoise", "BatchNormalization", "LayerNormalization"})
+TRAINED = frozenset({*RANDOM, "BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2"})  # those that training=True changes
 NOT_YET = {  # why a layer is refused, by the beginning or end of its name
     "Lambda": "holds Python code, which is never run; write it with Keras' own layers and save again",
     "TFOpLambda": "a TensorFlow operation; write it with Keras' own layers (Add, Rescaling, Activation) and save again",

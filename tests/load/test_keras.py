@@ -171,7 +171,9 @@ def test_a_model_without_input_layer_takes_its_shape_where_it_is(tmp_path):
     outside = sequential(plain) | {"build_config": {"input_shape": [None, 3]}}
     listed = {"class_name": "Sequential", "config": [plain]}  # Keras before 2.2.3
     for model in (sequential(plain), sequential(stated), built, outside, listed):
-        np.testing.assert_allclose(nngrad.load(h5(tmp_path / "m.h5", model, {"d": DENSE}, "2.2.4"))(X), by_hand(), rtol=1e-15)
+        net = nngrad.load(h5(tmp_path / "m.h5", model, {"d": DENSE}, "2.2.4"))
+        np.testing.assert_allclose(net(X), by_hand(), rtol=1e-15)
+        assert [p.name for p in net.inputs] == ["d_input"]
 
 
 def test_long_weight_names_are_split_over_attributes(tmp_path):
