@@ -118,7 +118,8 @@ def _admit(node: ast.AST, text: str) -> None:
     if isinstance(node, ast.Call):
         known = isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS and len(node.args) == 1 and not node.keywords
     elif isinstance(node, ast.Constant):
-        known = type(node.value) in (int, float) and abs(node.value) < 1e300
+        value = node.value
+        known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
     else:
         known = isinstance(node, (ast.BinOp, ast.UnaryOp, ast.USub, ast.UAdd, ast.Name, ast.Load, *OPERATORS))
     if not known:

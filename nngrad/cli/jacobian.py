@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from nngrad.cli.options import Asked, Listed, Told, model_options, table_options
+from nngrad.cli.options import Asked, Told, derivative_options, model_options, scale_options, table_options
 from nngrad.errors import UsageError
 
 
 @click.command(short_help="Write the exact Jacobians dy/dx of a network.")
 @table_options
-@click.option("--of", type=Listed(), metavar="NAMES", help="Outputs y to differentiate: names, or numbers from 1, with commas.")
-@click.option("--wrt", type=Listed(), metavar="NAMES", help="Inputs x to differentiate with respect to: likewise.")
+@derivative_options
+@scale_options
 @click.option("--with-outputs", is_flag=True, help="Write the outputs y before their derivatives.")
 @click.option(
     "--layout",
@@ -22,7 +22,7 @@ from nngrad.errors import UsageError
     help="A line a row, or a line a number: row, output, input, value.",
 )
 @model_options
-def jacobian(model: str, told: Told, asked: Asked, of: Any, wrt: Any, with_outputs: bool, layout: str) -> Any:
+def jacobian(model: str, told: Told, asked: Asked, of: Any, wrt: Any, scale: str, sigma: Any, with_outputs: bool, layout: str) -> Any:
     """\b
     Example: nngrad jacobian sample_models/fitnet.mat -i sample_models/fitnet_x.csv
 
@@ -38,6 +38,7 @@ def jacobian(model: str, told: Told, asked: Asked, of: Any, wrt: Any, with_outpu
     """
     from nngrad import load
     from nngrad.cli import results
+    from nngrad.cli.derivatives import scale_of
     from nngrad.cli.output import note, write_results
 
     if with_outputs and layout == "long":
@@ -45,5 +46,5 @@ def jacobian(model: str, told: Told, asked: Asked, of: Any, wrt: Any, with_outpu
     net = load(model, **told)
     if net.flat:
         note(f"{model}: its outputs are piecewise constant, so the Jacobian is zero wherever it exists", asked.quiet)
-    wanted = results.jacobian(net, of, wrt, with_outputs, layout == "long")
+    wanted = results.jacobian(net, of, wrt, with_outputs, layout == "long", scale_of(net, asked, scale, sigma))
     return write_results(net, asked, wanted, net.output_size * net.input_size)

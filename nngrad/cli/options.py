@@ -10,6 +10,7 @@ import click
 
 Told = dict[str, Any]  # what load() takes beside the file: network, activation, weights
 LINES = ("csv", "tsv", "ndjson", "parquet")  # formats of lines, with text in them
+SCALES = ("raw", "range", "sigma", "elasticity")
 ARRAYS = ("npy", "npz", "mat", "h5")  # formats of arrays of numbers
 
 
@@ -27,6 +28,7 @@ class Asked:
     samples: str | None
     by: str | None
     threads: int | None
+    flags: bool
     quiet: bool
 
 
@@ -62,6 +64,20 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with(TABLE_OPTIONS, collected, command)
 
 
+def derivative_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--of and --wrt: what is differentiated with respect to what."""
+    for decorate in reversed(DERIVATIVE_OPTIONS):
+        command = decorate(command)
+    return command
+
+
+def scale_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--scale and --sigma."""
+    for decorate in reversed(SCALE_OPTIONS):
+        command = decorate(command)
+    return command
+
+
 def _with(options: tuple[Callable[[Any], Any], ...], collected: Any, command: Callable[..., Any]) -> Callable[..., Any]:
     """`collected` in place of the command, with the command's help and options, and these before them."""
     collected.__doc__ = command.__doc__
@@ -95,4 +111,28 @@ TABLE_OPTIONS = (
     click.option("--samples", type=click.Choice(("rows", "columns")), help="Where the samples of a matrix stand (mat, h5, npy, npz)."),
     click.option("--by", type=click.Choice(("name", "order")), help="Match the input's columns by name or by order; else found out."),
     click.option("--threads", type=click.IntRange(1), metavar="N", help="Cores to use; the output is the same for any number."),
+    click.option(
+        "--flags", is_flag=True, help="Say of every row what to doubt: kinks, outside training, saturated, not finite; npy: FILE.flags.csv."
+    ),
+)
+
+DERIVATIVE_OPTIONS = (
+    click.option("--of", type=Listed(), metavar="NAMES", help="Outputs y to differentiate: names, or numbers from 1, with commas."),
+    click.option("--wrt", type=Listed(), metavar="NAMES", help="Inputs x to differentiate with respect to: likewise."),
+)
+
+SCALE_OPTIONS = (
+    click.option(
+        "--scale",
+        type=click.Choice(SCALES),
+        default="raw",
+        help="raw: dy/dx. range: (upper - lower) dy/dx, with x's range in training. sigma: standard deviation of x times dy/dx. "
+        "elasticity: x/y dy/dx.",
+    ),
+    click.option(
+        "--sigma",
+        type=Listed(),
+        metavar="NUMBERS",
+        help="Standard deviations for --scale sigma, one an input; else measured from all rows of the inputs in a first pass (N - 1).",
+    ),
 )

@@ -4,9 +4,10 @@ nothing about the output depends on the number of threads.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -19,6 +20,7 @@ from nngrad.cli.places import format_of, pairs
 from nngrad.cli.progress import Progress
 from nngrad.cli.results import Array, Kept, LongResult, Result, Wanted
 from nngrad.errors import DataError, UsageError
+from nngrad.flags import Flags, flags_of
 from nngrad.network import Network
 
 Pieces = Iterator[tuple[Any, int]]  # formatted results in order, with the number of rows in each
@@ -52,22 +54,37 @@ def write_results(net: Network, asked: Asked, wanted: Wanted, width: int) -> int
 
 
 def _convert(net: Network, source: str, target: str, asked: Asked, wanted: Wanted, most: int) -> None:
-    with _reader(net, source, asked, most) as rows:
+    with open_rows(net, source, asked, most) as rows:
         for text in rows.notes:
             note(text, asked.quiet)
         what = wanted(rows.names)
         if what.lines_only and (fmt := format_of(target, asked.format)) in ARRAYS:
             raise UsageError(
-                f"{target}: {fmt} stores J alone, as (rows, outputs, inputs); {what.lines_only} needs one of {', '.join(LINES)}"
+                f"{target}: {fmt} stores {what.name[-1]} alone, as numbers of one shape; {what.lines_only} needs one of {', '.join(LINES)}"
             )
-        writer = tables.writer(target, asked.format, digits=asked.digits, name=what.name)
-        with writer as out, Progress(asked.quiet, target == "-") as progress:
-            for piece, count in _pieces(net, rows, out, what, asked.threads):
+        flags = flags_of(net, rows.names) if asked.flags else None
+        with _writer(target, asked, what, flags) as out, Progress(asked.quiet, target == "-") as progress:
+            for piece, count in _pieces(net, rows, out, what, flags, asked.threads):
                 out.write(piece)
                 progress.advance(count, rows.progress)
 
 
-def _reader(net: Network, source: str, asked: Asked, most: int) -> tables.Reader:
+def _writer(target: str, asked: Asked, what: Result | LongResult, flags: Flags | None) -> tables.Writer:
+    def main() -> tables.Writer:
+        return tables.writer(target, asked.format, digits=asked.digits, name=what.name)
+
+    if flags is None or format_of(target, asked.format) in LINES:
+        return main()
+    if tables.place(target).is_stream:
+        raise UsageError(
+            f"--flags: {format_of(target, asked.format)} holds numbers only; name a file with -o, and FILE.flags.csv is written too"
+        )
+    side = f"{tables.place(target).path}.flags.csv"
+    return WithFlags(main(), tables.writer(side), flags.names)
+
+
+def open_rows(net: Network, source: str, asked: Asked, most: int | None = None) -> tables.Reader:
+    """The rows of one input, as they were asked for."""
     if os.path.isdir(source):
         raise DataError(f"{source}: is a folder; name the files in it with a pattern in quotes: -i '{os.path.join(source, '*.csv')}'")
     return tables.reader(
@@ -83,33 +100,60 @@ def _reader(net: Network, source: str, asked: Asked, most: int) -> tables.Reader
     )
 
 
-def _pieces(net: Network, rows: tables.Reader, out: tables.Writer, what: Result | LongResult, threads: int | None) -> Pieces:
-    return _wide(net, rows, out, what, threads) if isinstance(what, Result) else _long(net, rows, out, what, threads)
+def _pieces(
+    net: Network, rows: tables.Reader, out: tables.Writer, what: Result | LongResult, flags: Flags | None, threads: int | None
+) -> Pieces:
+    if isinstance(what, LongResult):
+        return _long(net, rows, out, what, flags, threads)
+    return _wide(net, rows, out, what, flags, threads) if what.beside is None else _paired(net, rows, out, what, flags, threads)
 
 
-def _wide(net: Network, rows: tables.Reader, out: tables.Writer, what: Result, threads: int | None) -> Pieces:
+def _wide(net: Network, rows: tables.Reader, out: tables.Writer, what: Result, flags: Flags | None, threads: int | None) -> Pieces:
     """A line or an entry for each row."""
 
     def work(chunk: Any) -> tuple[Any, int]:
         block = rows.parse(chunk)
-        return out.format(_by_blocks(what.numbers, block.x, net.block_rows), block.kept), len(block.x)
+        return out.format(_by_blocks(what.numbers, net.block_rows, block.x), _kept(block, flags)), len(block.x)
 
-    out.begin(what.columns, what.shape, keep=rows.keep, rows=rows.count)
+    out.begin(what.columns, what.shape, keep=_keep(rows, flags), rows=rows.count)
     yield from blocks.ordered(rows.chunks(), work, threads)
 
 
-def _long(net: Network, rows: tables.Reader, out: tables.Writer, what: LongResult, threads: int | None) -> Pieces:
+def _paired(net: Network, rows: tables.Reader, out: tables.Writer, what: Result, flags: Flags | None, threads: int | None) -> Pieces:
+    """As _wide, with the rows of a second table, in two rounds: how many of them belong to a block is known once it is parsed."""
+    assert what.beside is not None
+
+    def work(pair: tuple[tables.Block, Array]) -> tuple[Any, int]:
+        block, beside = pair
+        return out.format(_by_blocks(what.numbers, net.block_rows, block.x, beside), _kept(block, flags)), len(block.x)
+
+    with what.beside() as feed:
+        out.begin(what.columns, what.shape, keep=_keep(rows, flags), rows=rows.count)
+        parsed = blocks.ordered(rows.chunks(), rows.parse, threads)
+        yield from blocks.ordered(((block, feed.take(len(block.x))) for block in parsed), work, threads)
+        feed.finish()
+
+
+def _long(net: Network, rows: tables.Reader, out: tables.Writer, what: LongResult, flags: Flags | None, threads: int | None) -> Pieces:
     """A line for each number, in two rounds: the number of a block's first row is known once the rows before it are counted."""
 
     def work(chunk: Any) -> tuple[Array, Kept]:
         block = rows.parse(chunk)
-        return _by_blocks(what.numbers, block.x, net.block_rows), block.kept
+        return _by_blocks(what.numbers, net.block_rows, block.x), _kept(block, flags)
 
     def spread(numbered: tuple[int, Array, Kept]) -> tuple[Any, int]:
         return out.format(*what.lines(*numbered)), len(numbered[1])
 
-    out.begin(("value",), None, keep=("row", *rows.keep, "output", "input"))
+    out.begin(("value",), None, keep=("row", *_keep(rows, flags), "output", "input"))
     yield from blocks.ordered(_numbered(blocks.ordered(rows.chunks(), work, threads)), spread, threads)
+
+
+def _keep(rows: tables.Reader, flags: Flags | None) -> tuple[str, ...]:
+    return (*rows.keep, *flags.names) if flags else rows.keep
+
+
+def _kept(block: tables.Block, flags: Flags | None) -> Kept:
+    return (*block.kept, *flags(block.x)) if flags else block.kept
 
 
 def _numbered(results: Iterator[tuple[Array, Kept]]) -> Iterator[tuple[int, Array, Kept]]:
@@ -119,8 +163,38 @@ def _numbered(results: Iterator[tuple[Array, Kept]]) -> Iterator[tuple[int, Arra
         first += len(values)
 
 
-def _by_blocks(numbers: Callable[[Array], Array], x: Array, size: int) -> Array:
+def _by_blocks(numbers: Callable[..., Array], size: int, *tables: Array) -> Array:
     """Block by block of the network's own size, so that the results are those of the library, to the last bit."""
-    if len(x) <= size:
-        return numbers(x)
-    return np.concatenate([numbers(x[k : k + size]) for k in range(0, len(x), size)])
+    rows = len(tables[0])
+    if rows <= size:
+        return numbers(*tables)
+    return np.concatenate([numbers(*(table[k : k + size] for table in tables)) for k in range(0, rows, size)])
+
+
+class WithFlags:
+    """A table of numbers, and its flags in a table of text beside it: both appear, or neither."""
+
+    def __init__(self, main: tables.Writer, side: tables.Writer, flags: tuple[str, ...]) -> None:
+        self._main, self._side, self._flags = main, side, flags
+
+    def begin(
+        self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
+    ) -> None:
+        self._main.begin(columns, shape, keep=[name for name in keep if name not in self._flags], rows=rows)
+        self._side.begin((), (), keep=self._flags, rows=rows)
+
+    def format(self, values: Array, kept: Kept = ()) -> Any:
+        return self._main.format(values), self._side.format(np.empty((len(values), 0)), kept[-len(self._flags) :])
+
+    def write(self, piece: Any) -> None:
+        self._main.write(piece[0])
+        self._side.write(piece[1])
+
+    def __enter__(self) -> WithFlags:
+        self._stack = contextlib.ExitStack()
+        self._stack.enter_context(self._main)
+        self._stack.enter_context(self._side)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)

@@ -5,27 +5,31 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from nngrad.errors import UsageError
 from nngrad.network import Network
+from nngrad.scales import Scale
 
 Array = np.ndarray
 Text = list[str | None]
 Kept = tuple[Text, ...]
 Names = tuple[str, ...]
+Beside = Callable[[], Any]  # opens a second table whose rows go along with the input's (derivatives.Feed)
 
 
 @dataclass(frozen=True)
 class Result:
-    """Names of the columns, the shape of one row's numbers, and the numbers themselves for a block of rows."""
+    """Names of the columns, the shape of one row's numbers, and the numbers themselves for a block of rows (and of those `beside`)."""
 
     name: str
     columns: Names
     shape: tuple[int, ...]
-    numbers: Callable[[Array], Array]
+    numbers: Callable[..., Array]
     lines_only: str = ""  # the option that makes it fit formats of lines alone
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True)
@@ -57,21 +61,23 @@ def outputs(net: Network, of: Names | None) -> Wanted:
     return lambda _: Result("y", columns, (len(chosen),), net if of is None else lambda x: net(x)[:, chosen])
 
 
-def jacobian(net: Network, of: Names | None, wrt: Names | None, with_outputs: bool, long: bool) -> Wanted:
-    """J of the outputs `of` with respect to the inputs `wrt`; names of both the model and the table are understood."""
+def jacobian(net: Network, of: Names | None, wrt: Names | None, with_outputs: bool, long: bool, scale: Scale | None = None) -> Wanted:
+    """J of the outputs `of` with respect to the inputs `wrt`, scaled; names of both the model and the table are understood."""
     rows = _chosen_outputs(net, of)
     of_names = tuple(net.output_names[i] for i in rows)
 
     def result(table: Names | None) -> Result | LongResult:
-        columns = _chosen_inputs(net, table, wrt)
+        columns = chosen_inputs(net, table, wrt)
         wrt_names = tuple((table or net.input_names)[j] for j in columns)
-        names = tuple(f"d{y}/d{x}" for y in of_names for x in wrt_names)
+        names = tuple(f"d{y}/d{x}" if scale is None else scale.column(y, x) for y in of_names for x in wrt_names)
 
         def derivatives(x: Array) -> Array:
-            return net.jacobian(x, rows, columns)
+            y, J = net.value_and_jacobian(x, rows, columns)
+            return J if scale is None else scale(x, y, J, columns)
 
         def both(x: Array) -> Array:
             y, J = net.value_and_jacobian(x, rows, columns)
+            J = J if scale is None else scale(x, y, J, columns)
             return np.concatenate([y, J.reshape(len(J), -1)], axis=1)
 
         if long:
@@ -87,7 +93,7 @@ def _chosen_outputs(net: Network, names: Names | None) -> tuple[int, ...]:
     return tuple(range(net.output_size)) if names is None else net.indices_of_outputs(names)
 
 
-def _chosen_inputs(net: Network, table: Names | None, names: Names | None) -> tuple[int, ...]:
+def chosen_inputs(net: Network, table: Names | None, names: Names | None) -> tuple[int, ...]:
     """By the names of the model, by those of the table, or by number."""
     if names is None:
         return tuple(range(net.input_size))

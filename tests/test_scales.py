@@ -1,0 +1,48 @@
+"""Scales: products as they are defined, and standard deviations in one pass."""
+
+import numpy as np
+import pytest
+
+from nngrad import scales
+from nngrad.errors import DataError, UsageError
+from nngrad.network import Network, Port
+from tests.test_network import deep
+
+NET = deep(3, 2)
+X = np.random.default_rng(5).normal(size=(6, 3))
+
+
+def test_each_scale_is_its_definition():
+    y, J = NET.value_and_jacobian(X, wrt=[2, 0])
+    np.testing.assert_array_equal(scales.sigma(NET, [2.0, 3.0, 4.0])(X, y, J, [2, 0]), J * [4.0, 2.0])
+    ranged = Network(NET.layers, (Port("x", NET.input_names, np.zeros(3), np.array([1.0, 2.0, 5.0])),), NET.outputs)
+    np.testing.assert_array_equal(scales.training_range(ranged)(X, y, J, [2, 0]), J * [5.0, 1.0])
+    for i in range(2):
+        for k, j in enumerate([2, 0]):
+            np.testing.assert_allclose(scales.elasticity()(X, y, J, [2, 0])[:, i, k], X[:, j] / y[:, i] * J[:, i, k], rtol=1e-14)
+
+
+def test_elasticity_at_zero_is_not_finite_and_says_nothing():
+    y, J = np.zeros((6, 2)), np.ones((6, 2, 3))
+    assert not np.isfinite(scales.elasticity()(X, y, J, [0, 1, 2])).any()
+
+
+def test_deviations_in_blocks_are_those_of_the_whole():
+    x = np.random.default_rng(1).normal(size=(1000, 3)) * [1, 1e-3, 5] + [1e6, 0, -3]
+    parts = [x[:1], x[1:1], x[1:400], x[400:]]
+    np.testing.assert_allclose(scales.deviations(parts, "abc"), x.std(axis=0, ddof=1), rtol=1e-9)
+
+
+def test_what_has_no_deviation_is_refused():
+    with pytest.raises(DataError, match="1 rows have no standard deviation"):
+        scales.deviations([X[:1]], "abc")
+    with pytest.raises(DataError, match="b holds missing or infinite values"):
+        scales.deviations([np.array([[1.0, np.nan], [2.0, 3.0]])], "ab")
+    with pytest.raises(UsageError, match="not negative"):
+        scales.sigma(NET, [1.0, -1.0, 1.0])
+
+
+def test_an_unknown_range_is_refused_by_name():
+    part = Network(NET.layers, (Port("a", ("p", "q"), np.zeros(2), np.ones(2)), Port("b", ("r",))), NET.outputs)
+    with pytest.raises(UsageError, match=r"stores no training range of r; .*--sigma"):
+        scales.training_range(part)
