@@ -2,14 +2,12 @@
 
     python sample_models/make_matlab_objects.py [FOLDER]
 
-MATLAB keeps such objects in a store of their own inside the file ("FileWrapper__"); nothing public writes it, so the first half of
-this script does: Python values to the bytes of a MAT v7 file. The second half makes the networks. The weights are our own: random
+MATLAB keeps such objects in a store of their own inside the file ("FileWrapper__"); nothing public writes it, so the first part of
+this script does, with the bytes of tests/matlab_bytes.py. The second part makes the networks. The weights are our own: random
 hidden layers, output layers fitted by least squares to a formula. Every network comes with the same network as a plain function.
 """
 
-import struct
 import sys
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.matlab_bytes import MARK, Bytes, store, tables
+
 HEADER = "MATLAB 5.0 MAT-file, Platform: nngrad, Created on: Thu Feb 29 12:00:00 2024"
-CELL, STRUCT, CHAR, FUNCTION, OPAQUE = 1, 2, 4, 16, 17
-CLASSES = {"f8": 6, "f4": 7, "u1": 9, "i4": 12, "u4": 13, "u8": 15}
-STORAGE = {"f8": 9, "f4": 7, "u1": 2, "i4": 5, "u4": 6, "u8": 13}
-MARK = 0xDD000000
+BYTES = Bytes()
 
 # what can be written
 
@@ -60,51 +58,24 @@ class Reference:
     classname: str = ""
 
 
-# bytes of arrays
-
-
-def element(code: int, data: bytes) -> bytes:
-    """A data element: small ones share 8 bytes with their tag."""
-    if 0 < len(data) <= 4:
-        return struct.pack("<HH", code, len(data)) + data.ljust(4, b"\0")
-    return struct.pack("<II", code, len(data)) + data + b"\0" * (-len(data) % 8)
-
-
-def array(kind: int, shape: tuple[int, ...], content: bytes, name: str = "") -> bytes:
-    head = element(6, struct.pack("<II", kind, 0)) + element(5, struct.pack(f"<{len(shape)}i", *shape)) + element(1, name.encode())
-    return element(14, head + content)
-
-
-def numeric(value: Any, name: str = "") -> bytes:
-    a = np.asarray(value)
-    a = a.reshape((1, 1)) if a.ndim == 0 else a.reshape((-1, 1)) if a.ndim == 1 else a
-    code = a.dtype.str[1:]
-    return array(CLASSES[code], a.shape, element(STORAGE[code], a.astype("<" + code).tobytes(order="F")), name)
-
-
-def opaque(classname: str, content: bytes, name: str = "") -> bytes:
-    head = element(6, struct.pack("<II", OPAQUE, 0)) + element(1, name.encode()) + element(1, b"MCOS") + element(1, classname.encode())
-    return element(14, head + content)
+# bytes
 
 
 def encoded(value: Any, name: str = "", inside: bool = False) -> bytes:
     """An array of whatever kind; objects must be References by now: plain columns inside the store, opaque arrays outside."""
     if isinstance(value, Reference):
-        words = np.array(value.words, "u4")
-        return numeric(words, name) if inside else opaque(value.classname, numeric(words), name)
+        column = BYTES.array(np.array(value.words, "u4")[:, None], name if inside else "")
+        return column if inside else BYTES.opaque(value.classname, column, name)
     if isinstance(value, str):
-        shape = (1, len(value)) if value else (0, 0)
-        return array(CHAR, shape, element(16, value.encode()), name)
+        return BYTES.text(value, name) if value else BYTES.matrix(4, (0, 0), name, BYTES.element(1, b""))
     if isinstance(value, dict):
-        width = max([len(key) + 1 for key in value], default=1)
-        names = b"".join(key.encode().ljust(width, b"\0") for key in value)
-        content = element(5, struct.pack("<i", width)) + element(1, names) + b"".join(encoded(v, "", inside) for v in value.values())
-        return array(STRUCT, (1, 1), content, name)
+        return BYTES.struct({key: encoded(v, "", inside) for key, v in value.items()}, name)
     if isinstance(value, list):
         value = cells(*value)
     if isinstance(value, np.ndarray) and value.dtype == object:
-        return array(CELL, value.shape, b"".join(encoded(v, "", inside) for v in value.ravel(order="F")), name)
-    return numeric(value if isinstance(value, np.ndarray) else float(value), name)
+        return BYTES.cell([encoded(v, "", inside) for v in value.ravel(order="F")], name, value.shape)
+    a = np.asarray(value if isinstance(value, np.ndarray) else float(value))
+    return BYTES.array(a.reshape((1, 1)) if a.ndim == 0 else a[:, None] if a.ndim == 1 else a, name)
 
 
 def cells(*values: Any, column: bool = False) -> np.ndarray:
@@ -117,29 +88,24 @@ def cells(*values: Any, column: bool = False) -> np.ndarray:
 
 
 class Store:
-    """Collects objects by number; `bytes` gives the subsystem element of the file."""
+    """Collects objects by number; `column` gives the cells of the file's store."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
         self.classes: list[str] = []
-        self.values: list[Any] = []
-        self.saved: list[list[int]] = [[]]
-        self.ordinary: list[list[int]] = [[]]
-        self.objects: list[tuple[int, int, int]] = []
+        self.values: list[bytes] = []
+        self.objects: list[tuple[int, bool, list[tuple[int, int, int]]]] = []
         self.numbers: dict[int, int] = {}
-        self.kept: list[Any] = []  # ids stay unique while what they belong to is alive
+        self.kept: list[Object] = []  # ids stay unique while what they belong to is alive
 
     def name(self, text: str) -> int:
-        if text not in self.names:
+        if text and text not in self.names:
             self.names.append(text)
-        return self.names.index(text) + 1
+        return self.names.index(text) + 1 if text else 0
 
     def classnumber(self, name: str) -> int:
         if name not in self.classes:
             self.classes.append(name)
-            for part in name.rpartition("."):
-                if part not in ("", "."):
-                    self.name(part)
         return self.classes.index(name) + 1
 
     def put(self, value: Any) -> Any:
@@ -168,77 +134,29 @@ class Store:
         return cells(np.array([[MARK]], "u4"), whole, column=True)
 
     def number(self, made: Object) -> int:
-        if id(made) in self.numbers:
-            return self.numbers[id(made)]
-        self.objects.append((0, 0, 0))
-        number = self.numbers[id(made)] = len(self.objects)
-        self.kept.append(made)
-        fields = {"any": made.fields} if made.saved else made.fields
-        triples: list[int] = []
-        for key, value in fields.items():
-            stored = self.put(value)
-            triples += [self.name(key), 1, len(self.values)]
-            self.values.append(stored)
-        table = self.saved if made.saved else self.ordinary
-        table.append(triples)
-        places = (len(table) - 1, 0) if made.saved else (0, len(table) - 1)
-        self.objects[number - 1] = (self.classnumber(made.classname), *places)
-        return number
+        if id(made) not in self.numbers:
+            self.kept.append(made)
+            self.objects.append((0, False, []))
+            number = self.numbers[id(made)] = len(self.objects)
+            fields = {"any": made.fields} if made.saved else made.fields
+            self.objects[number - 1] = (self.classnumber(made.classname), made.saved, [self.property(n, v) for n, v in fields.items()])
+        return self.numbers[id(made)]
 
-    def tables(self) -> bytes:
-        """Cell 0: a header, the names, and five regions of 32-bit words."""
-        classes = [[0, 0, 0, 0]]
-        for name in self.classes:
-            namespace, _, short = name.rpartition(".")
-            classes.append([self.name(namespace) if namespace else 0, self.name(short), 0, 0])
-        objects = [[0] * 6] + [[c, 0, 0, s, o, k] for k, (c, s, o) in enumerate(self.objects, 1)]
-        dynamic = [0, 0] * (len(self.objects) + 1)
-        regions = [flat(classes), property_lists(self.saved), flat(objects), property_lists(self.ordinary), dynamic]
-        names = b"".join(n.encode() + b"\0" for n in self.names)
-        names += b"\0" * (-len(names) % 8)
-        offsets = [40 + len(names)]
-        for region in regions:
-            offsets.append(offsets[-1] + 4 * len(region))
-        offsets += [offsets[-1]] * (8 - len(offsets))
-        words = flat(regions)
-        return struct.pack("<10I", 4, len(self.names), *offsets) + names + struct.pack(f"<{len(words)}I", *words)
+    def property(self, name: str, value: Any) -> tuple[int, int, int]:
+        content = encoded(self.put(value), inside=True)
+        self.values.append(content)
+        return self.name(name), 1, len(self.values) - 1
 
-    def bytes(self) -> bytes:
-        defaults = cells(*[{} for _ in range(len(self.classes) + 1)], column=True)
-        aliases = cells(*[np.zeros((0, 0)) for _ in range(len(self.classes) + 1)], column=True)
-        tables = np.frombuffer(self.tables(), "u1").reshape(-1, 1)
-        column = cells(tables, np.zeros((0, 0)), *self.values, np.zeros((len(self.classes) + 1, 1), "i4"), aliases, defaults, column=True)
-        wrapper = opaque("FileWrapper__", encoded(column, inside=True))
-        head = element(5, struct.pack("<i", 5)) + element(1, b"MCOS\0") + wrapper
-        stream = b"\0\1IM\0\0\0\0" + array(STRUCT, (1, 1), head)
-        return numeric(np.frombuffer(stream, "u1").reshape(1, -1))
-
-
-def flat(rows: list[list[int]]) -> list[int]:
-    return [word for row in rows for word in row]
-
-
-def property_lists(lists: list[list[int]]) -> list[int]:
-    """A count and its triples, padded to an even number of words, one list after the other."""
-    words: list[int] = []
-    for triples in lists:
-        words += [len(triples) // 3, *triples]
-        words += [0] * (len(words) % 2)
-    return words
+    def column(self) -> bytes:
+        classes = [(self.name(space), self.name(short)) for space, _, short in (c.rpartition(".") for c in self.classes)]
+        return store(BYTES, tables(self.names, classes, self.objects), self.values, [BYTES.struct({})] * len(classes))
 
 
 def mat_file(variables: dict[str, Any]) -> bytes:
     """A MAT v7 file, the same bytes at every run."""
-    store = Store()
-    parts = [packed(encoded(store.put(value), name)) for name, value in variables.items()]
-    offset = 128 + sum(len(p) for p in parts)
-    head = HEADER.ljust(116).encode() + struct.pack("<Q", offset) + b"\0\1IM"
-    return head + b"".join(parts) + packed(store.bytes())
-
-
-def packed(content: bytes) -> bytes:
-    data = zlib.compress(content, 9)
-    return struct.pack("<II", 15, len(data)) + data
+    objects = Store()
+    parts = [encoded(objects.put(value), name) for name, value in variables.items()]
+    return HEADER.ljust(116).encode() + BYTES.file(*parts, store=objects.column(), compressed=True)[116:]
 
 
 # layers

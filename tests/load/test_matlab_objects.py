@@ -6,8 +6,10 @@ import pytest
 import nngrad
 from nngrad.load import candidates, containers
 from tests.makers import SAMPLES, script
+from tests.matlab_bytes import CLASSES, Bytes
 
 OBJECTS = script("make_matlab_objects")
+BYTES = Bytes()
 NAMES = [make.__name__ for make in OBJECTS.SAMPLES]
 CASES = [(make.__name__, path) for make in OBJECTS.SAMPLES for path in OBJECTS.made(make).formulas]
 
@@ -74,8 +76,7 @@ def test_weights_that_are_no_numbers_make_no_warning(tmp_path):
 
 
 def test_a_nan_in_an_array_of_integers_makes_no_warning(tmp_path):
-    content = OBJECTS.element(OBJECTS.STORAGE["f8"], np.array([np.nan]).tobytes())
-    whole = OBJECTS.array(OBJECTS.CLASSES["i4"], (1, 1), content, "n")
+    odd = BYTES.matrix(CLASSES["i4"], (1, 1), "n", BYTES.data([np.nan], "f8"))
     path = tmp_path / "made.mat"
-    path.write_bytes(OBJECTS.mat_file({"net": OBJECTS.graph("dlnetwork", [OBJECTS.features("x", 3)])}) + OBJECTS.packed(whole))
+    path.write_bytes(OBJECTS.mat_file({"net": OBJECTS.graph("dlnetwork", [OBJECTS.features("x", 3)])}) + odd)
     assert nngrad.load(path)([1.0, 2.0, 3.0]).tolist() == [1.0, 2.0, 3.0]
