@@ -33,7 +33,7 @@ BUILT_IN = ("repmat", "bsxfun", "cat", "vertcat", "reshape", "mod", "cell2mat", 
 SIGNATURE = re.compile(r"(?m)^[ \t]*function\b[^\n=(]*(?:=\s*)?\b([A-Za-z]\w*)[ \t]*(?:\(|$|%|;)", re.ASCII)
 MOST_TEXT = 32 * 1024**2
 MOST_LAYERS = 300
-MOST_STATEMENTS = 10_000  # that are followed; a loop is followed twice
+MOST_STATEMENTS = 5_000  # that are followed; a loop is followed twice
 MOST_COMPUTED = 5_000_000  # numbers that are not written out but come from zeros(...), 1:n and the like
 
 

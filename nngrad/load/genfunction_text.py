@@ -14,7 +14,7 @@ import numpy as np
 
 from nngrad.errors import ModelError
 
-MOST_TOKENS = 500_000  # numbers inside brackets don't count
+MOST_TOKENS = 200_000  # numbers inside brackets don't count
 MOST_NESTED = 40
 MOST_CHAINED = 200  # operators or indices one after the other
 

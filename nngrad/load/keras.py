@@ -55,9 +55,9 @@ def read(candidate: dict[str, Any], hints: Hints = NO_HINTS) -> Network:
     if isinstance(candidate, Group):
         if "model_config" not in candidate.attributes:
             raise ModelError(f"the file holds weights without a model, so that activations and connections are unknown; {WHOLE}")
-        version, config = candidate.attributes.get("keras_version"), _json(candidate.attributes["model_config"])
-        group = candidate.get("model_weights")
-        version = version or (group.attributes.get("keras_version") if isinstance(group, Group) else None)
+        config = _json(candidate.attributes["model_config"])
+        places = [g.attributes for g in (candidate, candidate.get("model_weights")) if isinstance(g, Group)]
+        version = next((v for a in places if isinstance(v := a.get("keras_version"), str) and v), None)
     else:
         metadata = candidate.get("metadata")
         version, config = metadata.get("keras_version") if isinstance(metadata, dict) else None, candidate["config"]

@@ -389,18 +389,21 @@ BY_KIND: dict[str, tuple[Callable[..., bytes], ...]] = {
 
 def mutated(r: Random, seeds: list[Seed]) -> tuple[str, bytes]:
     """(what it is, bytes) of the next input."""
+    # changes inside a format come first: libraries that make them must not meet broken bytes in this process
     kinds = sorted({s.kind for s in seeds})
     kind = kinds[int(r.integers(len(kinds)))]
     of_kind = [s for s in seeds if s.kind == kind]
     seed = of_kind[int(r.integers(len(of_kind)))]
-    data, names = seed.data, []
-    if r.random() < 0.03:
-        other = seeds[int(r.integers(len(seeds)))]
-        a, b = int(r.integers(len(data) + 1)), int(r.integers(len(other.data) + 1))
-        data, names = data[:a] + other.data[b:], [f"splice {other.name}"]
-    for _ in range(int(r.integers(1, 3))):
-        own = BY_KIND[kind] if r.random() < 0.8 else BYTES
+    data, names = seed.data, list[str]()
+    for k in range(int(r.integers(1, 4))):
+        own = BY_KIND[kind] if k == 0 and r.random() < 0.8 else BYTES if kind not in ("octave", "source") else (*BY_KIND[kind], *BYTES)
+        if k and r.random() < 0.7:
+            break
         change = own[int(r.integers(len(own)))]
         data = change(r, data)
         names.append(change.__name__)
+    if r.random() < 0.03:
+        other = seeds[int(r.integers(len(seeds)))]
+        a, b = int(r.integers(len(data) + 1)), int(r.integers(len(other.data) + 1))
+        data, names = data[:a] + other.data[b:], [*names, f"splice {other.name}"]
     return f"{seed.name}: {', '.join(names)}", data

@@ -1,0 +1,42 @@
+"""What fuzzing has found, kept small: each of these once ended in something else than a network or a refusal in one line."""
+
+import io
+
+import h5py
+import numpy as np
+import pytest
+
+import nngrad
+from nngrad.errors import ModelError
+from tests.fuzz.seeds import SAMPLES, mat73
+
+
+def test_empty_v73_array_whose_bytes_nobody_can_count(tmp_path):
+    file = io.BytesIO(mat73())
+    with h5py.File(file, "r+") as h5:
+        h5["info/none"][:] = [2**60, 0]  # few enough entries for a shape, too many for float64
+    path = tmp_path / "hostile.mat"
+    path.write_bytes(file.getvalue())
+    with pytest.raises(ModelError, match="impossible dimensions"):
+        nngrad.load(path)
+
+
+@pytest.mark.parametrize("version", [np.zeros(0), np.array([1.5, np.nan]), np.int64(-1), b"\xff"])
+def test_keras_version_that_is_no_text(tmp_path, version):
+    path = tmp_path / "hostile.h5"
+    path.write_bytes((SAMPLES / "keras_regression.h5").read_bytes())
+    with h5py.File(path, "r+") as h5:
+        for group in (h5, h5["model_weights"]):
+            group.attrs["keras_version"] = version
+    with pytest.raises(ModelError, match="keras_version: .*supported are Keras 2 and 3"):
+        nngrad.load(path)
+
+
+@pytest.mark.parametrize("text", ["b3 [0.5;0.25];", "b3 = 2.5[0.5;0.25];", "b3 = \x1b[31m;"])
+def test_source_is_quoted_in_one_printable_line(tmp_path, text):
+    path = tmp_path / "hostile.m"
+    path.write_text(f"function y = f(x)\n{text}\ny = b3;\n")
+    with pytest.raises(ModelError) as error:
+        nngrad.load(path)
+    assert "line 2" in str(error.value)
+    assert str(error.value).isprintable()
