@@ -28,7 +28,7 @@ def test_keras_version_that_is_no_text(tmp_path, version):
     with h5py.File(path, "r+") as h5:
         for group in (h5, h5["model_weights"]):
             group.attrs["keras_version"] = version
-    with pytest.raises(ModelError, match="keras_version: .*supported are Keras 2 and 3"):
+    with pytest.raises(ModelError, match=r"keras_version: .*supported are Keras 2 and 3"):
         nngrad.load(path)
 
 
