@@ -210,6 +210,9 @@ class _Follower:
     def refuse(self, why: str, line: int | None = None) -> ModelError:
         return ModelError(f"{self.source.at(self.line if line is None else line)}: {why}; {SUPPORTED}")
 
+    def fixed(self, value: Constant) -> ModelError:
+        return self.refuse(f"{value.name} is fixed in the text: make it an argument of the function, as genFunction does")
+
     @property
     def local(self) -> set[str]:
         return {f.name for f in self.source.functions[1:]}
@@ -419,6 +422,8 @@ class _Follower:
     def weighted(self, W: Any, function: str, value: Any) -> Any:
         signal = self.signal(value)
         named = WEIGHTS.match(W.name) if isinstance(W, Constant) else None
+        if named and isinstance(value, Constant):
+            raise self.fixed(value)
         if named is None or signal is None:
             return value if isinstance(value, Opaque) else Opaque(self.line)
         kind, source = ("x", "input") if named[1] == "IW" else ("a", "layer")
@@ -548,6 +553,8 @@ class _Follower:
 
     def step(self, plain: str, ending: str, value: Any, args: tuple[Any, ...]) -> Any:
         signal = self.signal(value)
+        if isinstance(value, Constant):
+            raise self.fixed(value)
         if signal is None:
             return value if isinstance(value, Opaque) else Opaque(self.line)
         if plain not in STEPS:

@@ -222,6 +222,8 @@ def test_numbers():
         (FIT, "mapminmax_apply(x1,x1_step1)", "whiten_apply(x1,x1_step1)", "whiten is not supported: supported are mapminmax"),
         (FIT, "LW2_1*a1", "LW2_1*xp1", "LW2_1 belongs to layer 1"),
         (FIT, "% Sizes", "if nargin > 0, x1 = [1;2;3]; end", "x1 depends on a condition"),
+        (FIT, "% Sizes", "x1 = [1000;50;290];", "x1 is fixed in the text: make it an argument"),
+        (FIT, "+ IW1_1*xp1", "+ IW1_1*b2", "b2 is fixed in the text"),
         (FIT, "% Sizes", "b1(3) = 0;", "a part of b1 is overwritten"),
         (FIT, "% Sizes", "b1 = zeros(10,1);", "b1: is assigned twice"),
         (FIT, "% Sizes", "x1_step1.gain = [1;1;1];", "assigned twice"),
