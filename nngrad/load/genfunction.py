@@ -541,7 +541,7 @@ class _Follower:
         if not args or (ending == "" and name in self.local):
             return Opaque(self.line)
         first = self.evaluate(args[0])
-        if ending == "reverse" or (ending == "apply" and isinstance(first, Signal) and first.kind == "x"):
+        if ending == "reverse" or (ending == "apply" and (plain in STEPS or (isinstance(first, Signal) and first.kind == "x"))):
             return self.step(plain, ending, first, args[1:])
         if plain in matlab_network.WEIGHT and len(args) == 2:
             return self.weighted(first, self.known("weight", plain, name), self.evaluate(args[1]))
