@@ -208,7 +208,7 @@ def test_every_truncation_is_found(compressed):
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        (LITTLE.matrix(6, (2**30, 2**30), "W", LITTLE.data([1.0], "f8")), "holds 1 numbers"),
+        (LITTLE.matrix(6, (2**28, 2**28), "W", LITTLE.data([1.0], "f8")), "holds 1 numbers"),
         (LITTLE.matrix(6, (-1, 2), "W", LITTLE.data([1.0], "f8")), "impossible dimensions"),
         (LITTLE.matrix(6, (2,), "W", LITTLE.data([1.0], "f8")), "dimensions"),
         (LITTLE.matrix(6, (0, *[2**31 - 1] * 4), "W", LITTLE.data([], "f8")), "impossible dimensions"),

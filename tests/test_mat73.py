@@ -208,7 +208,7 @@ def test_soft_and_external_links_are_not_followed(tmp_path):
 
 def test_declared_sizes_are_checked_before_memory_is_asked_for():
     def build(m):
-        m.file.create_dataset("huge", (2**40, 2**20), "f8", chunks=(1024, 1024), compression="gzip")
+        m.file.create_dataset("huge", (2**30, 2**20), "f8", chunks=(1024, 1024), compression="gzip")
 
     with pytest.raises(ModelError, match="would expand"):
         variables(build)

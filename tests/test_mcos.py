@@ -165,6 +165,20 @@ def test_one_object_referred_to_a_million_times_ends():
         read([LITTLE.object("Node", numbers, "n", (len(numbers), 1))], [(CLASS_NODE, False, [])])
 
 
+def test_a_value_that_many_objects_share_is_cast_once():
+    values = [LITTLE.array(np.ones((1000, 1000), np.uint8))]  # 8 MB as float64, 16 GB if every object had its own
+    objects = [(CLASS_NODE, False, [(WEIGHT, 1, 0)])] * 2000
+    nodes = read([LITTLE.object("Node", range(1, 2001), "n", (2000, 1))], objects, values)["n"]
+    assert nodes[0, 0].fields["Weight"].dtype == np.float64
+    assert nodes[0, 0].fields["Weight"] is nodes[1999, 0].fields["Weight"]
+
+
+@pytest.mark.parametrize("raw", [[1], [1, 2], [1, 2, 1, 1], [1, 2, 1, 1, 500], [1, 99, 1, 1, 0], [1, 2, 2**40, 2**40, 1]])
+def test_a_string_that_ends_too_early_is_undecoded(raw):
+    value = LITTLE.array(np.array([raw], np.uint64))
+    assert isinstance(read([LITTLE.object("string", [1], "s")], [(CLASS_STRING, True, [(ANY, 1, 0)])], [value])["s"], Undecoded)
+
+
 def test_random_damage_to_the_tables_ends_in_a_tree_or_a_model_error():
     rng = np.random.default_rng(2)
     objects = [(CLASS_NODE, False, [(NEXT, 1, 0), (WEIGHT, 1, 1)]), (CLASS_LSTM, True, [(ANY, 1, 2)])]

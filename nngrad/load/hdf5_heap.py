@@ -30,6 +30,7 @@ class Heaps:
 
     def __init__(self, data: bytes, budget: limits.Budget) -> None:
         self.data = data
+        self.budget = budget
         self.base = max(data.find(SIGNATURE), 0)  # addresses count from here
         self.sizes: dict[int, dict[int, int]] = {}
         self.checked: set[str] = set()
@@ -68,6 +69,7 @@ class Heaps:
         key = name.encode("utf-8", "surrogateescape") + b"\0"
         start = self.data.find(key)
         while start >= 0:
+            self.budget.take_elements(1, f"the attribute '{name[:80]}'")
             raw = self._attribute(start, len(key))
             if raw is not None:
                 self.check(raw, f"the attribute '{name}'")

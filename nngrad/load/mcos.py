@@ -82,6 +82,7 @@ class Subsystem:
         self.budget = budget
         self.made: dict[int, Any] = {}
         self.done: dict[int, tuple[Any, Any]] = {}  # by id of the raw element, which is kept alive
+        self.strings: dict[int, Any] = {}  # by id of the cell
         self.defaults: dict[int, dict[str, Any]] = {}
         self.queue: deque[tuple[int, MatlabObject, Properties]] = deque()
 
@@ -93,8 +94,8 @@ class Subsystem:
 
     def finish(self, raw: Any, inside: bool = False) -> Any:
         """The finished form of a raw element; inside the store, plain uint32 columns are references too."""
-        if isinstance(raw, np.ndarray) and raw.dtype != object:
-            return self._numbers(raw, inside)
+        if isinstance(raw, np.ndarray) and raw.dtype in (np.float64, np.complex128):
+            return raw
         if isinstance(raw, Opaque):
             return self._opaque(raw)
         if not isinstance(raw, np.ndarray | dict | MatlabObject):
@@ -105,7 +106,9 @@ class Subsystem:
         return self.done[id(raw)][1]
 
     def _container(self, raw: Any, inside: bool) -> Any:
-        """Containers are finished in place."""
+        """Containers are finished in place; numbers that several elements share are cast once."""
+        if isinstance(raw, np.ndarray) and raw.dtype != object:
+            return self._numbers(raw, inside)
         if isinstance(raw, np.ndarray):
             if inside and _is_handle(raw):
                 return function_handle(raw.flat[1], self)
@@ -126,7 +129,7 @@ class Subsystem:
             if _is_reference(column):
                 return self._references(column, "object")
         with np.errstate(invalid="ignore"):  # a signalling NaN of single precision
-            return raw if raw.dtype.kind == "c" else raw.astype(np.float64, copy=raw.dtype != np.float64)
+            return raw.astype(np.complex128 if raw.dtype.kind == "c" else np.float64)
 
     def _opaque(self, raw: Opaque) -> Any:
         if raw.system == "function" or raw.classname == "function_handle":
@@ -222,10 +225,9 @@ class Subsystem:
         raw = self.cells[FIRST_VALUE + properties[0][2]] if properties and properties[0][1] == 1 else None
         if not isinstance(raw, np.ndarray) or raw.dtype != np.uint64:
             return Undecoded("string", "its text isn't where strings have it")
-        try:
-            return string_array(raw.ravel(order="F"), self.budget)
-        except (IndexError, OverflowError):
-            raise ModelError("a string that ends too early") from None
+        if id(raw) not in self.strings:
+            self.strings[id(raw)] = string_array(raw.ravel(order="F"), self.budget)
+        return self.strings[id(raw)]
 
     def _enumeration(self, fields: dict[str, Any]) -> Any:
         """Members of an enumeration, as str."""
@@ -273,7 +275,9 @@ def function_handle(content: Any, subsystem: Subsystem | None = None) -> Any:
 
 def string_array(words: np.ndarray, budget: limits.Budget) -> Any:
     """MATLAB strings out of their uint64 form; a missing string is "" """
-    dimensions = int(words[1])
+    dimensions = int(words[1]) if words.size > 1 else limits.DIMENSIONS
+    if dimensions >= limits.DIMENSIONS or words.size < 2 + dimensions:
+        raise ModelError(f"a string array of {words.size} words")
     shape = tuple(int(n) for n in words[2 : 2 + dimensions])
     count = limits.volume(shape, "a string array")
     start = 2 + dimensions + count

@@ -71,7 +71,7 @@ class Cursor:
         while len(found) < count and self.left:
             if self.data[self.position : self.position + 1] == b"#":
                 break
-            found += self.line().split()
+            found += self.line().split(None, count - len(found))  # what is too much stays one token
         if len(found) != count:
             raise ModelError(
                 f"corrupt or truncated before byte {self.position}: {len(found)} numbers instead of {count}; copy the file again"
