@@ -1,0 +1,82 @@
+"""`nngrad check`: are the derivatives of this model right? By a route that shares no derivative rule with the others."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from nngrad.cli.options import Told, model_options
+
+
+@click.command(short_help="Check the derivatives by an independent route.")
+@click.option("-i", "--input", "source", metavar="FILE", help="Rows to check at; else points in the training ranges, or normal ones.")
+@click.option("--points", type=click.IntRange(1, 100_000), default=10, metavar="N", help="Points to check at where there is no input.")
+@click.option("--seed", type=click.IntRange(0), default=1, metavar="N", help="Which points.")
+@click.option("--hessian", is_flag=True, help="Check second derivatives too.")
+@click.option("--method", type=click.Choice(("complex step", "differences")), help="The route; else the complex step where it is possible.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON: {model, points, passed, checks: [...]}.")
+@model_options
+def check(
+    model: str, told: Told, source: str | None, points: int, seed: int, hessian: bool, method: str | None, as_json: bool, quiet: bool
+) -> int:
+    """\b
+    Example: nngrad check sample_models/fitnet.mat --hessian
+
+    Differentiate MODEL by a route of its own and compare: the complex step through a second evaluator (its imaginary part is the
+    derivative, to the last digits), or where a layer is unknown to that, extrapolated differences of the outputs. Checked are the
+    Jacobian J, a product J v, a product w' J, and with --hessian the Hessian H (by differences of the first derivatives).
+
+    For every output it shows the worst difference, relative to the largest derivative of that row, with inputs measured in their
+    training range (or spread), and where it is. Entries that differ because a kink lies within the step are counted, not blamed.
+    Exit code 0: all agree; 1: something differs.
+    """
+    from nngrad import load
+    from nngrad.check import check as checked
+    from nngrad.check import sample
+    from nngrad.cli import whole
+    from nngrad.cli.output import note
+
+    net = load(model, **told)
+    if source is None:
+        x = sample(net, points, seed)
+    else:
+        x, notes = whole.read(source, size=net.input_size, columns=net.input_names)
+        for text in notes:
+            note(text, quiet)
+    found = checked(net, x, method, hessian)
+    passed = all(c.passed for c in found)
+    if as_json:
+        import json
+
+        facts = {"model": model, "points": len(x), "passed": passed, "checks": [{**asdict(c), "passed": c.passed} for c in found]}
+        click.echo(json.dumps(_plain(facts), indent=2, allow_nan=False))
+    else:
+        where = source or f"{len(x)} points, seed {seed}"
+        click.echo("\n".join(_lines(model, where, found, passed)))
+    return 0 if passed else 1
+
+
+def _lines(model: str, where: str, found: Any, passed: bool) -> Any:
+    yield f"{model}: {'the derivatives agree' if passed else 'THE DERIVATIVES DIFFER'} ({where})"
+    for c in found:
+        yield ""
+        route = "the complex step" if c.method == "complex step" else "extrapolated differences"
+        yield f"{c.what} against {route}, tolerance {c.tolerance:.0e}"
+        width = max(len(w.output) for w in c.outputs)
+        for w in c.outputs:
+            place = f"row {w.row}, {' and '.join(w.inputs)}" if w.absolute > 0.0 else "everywhere equal"
+            verdict = "ok   " if w.relative <= c.tolerance else "WRONG"
+            kinks = f"; {w.at_kinks} of {w.at_kinks + w.compared} not compared: at a kink" if w.at_kinks else ""
+            wrong = "" if w.relative <= c.tolerance else f": {w.ours:.6g}, should be {w.theirs:.6g}"
+            yield f"  {verdict} {w.output:{width}}  absolute {w.absolute:.1e}  relative {w.relative:.1e}  {place}{wrong}{kinks}"
+
+
+def _plain(facts: Any) -> Any:
+    """What JSON can hold: numbers that are not finite as null."""
+    if isinstance(facts, dict):
+        return {name: _plain(value) for name, value in facts.items()}
+    if isinstance(facts, list | tuple):
+        return [_plain(value) for value in facts]
+    return None if isinstance(facts, float) and not abs(facts) < float("inf") else facts

@@ -1,0 +1,56 @@
+"""nngrad check: verdicts in words, in JSON and in exit codes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from nngrad.network import Network
+
+NAMES = ("cascade", "constant_rows", "fitnet", "hard_limit", "narx", "nested", "old_version", "patternnet", "rbf", "two_inputs")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_sample_model_passes(nngrad, samples, name):
+    done = nngrad("check", samples / f"{name}.mat", "--hessian")
+    assert (done.code, done.err) == (0, "")
+    assert done.lines[0].endswith("the derivatives agree (10 points, seed 1)")
+    given = nngrad("check", samples / f"{name}.mat", "-i", samples / f"{name}_x.csv", "--method", "differences")
+    assert (given.code, given.err) == (0, "")
+    assert "extrapolated differences" in given.out
+
+
+def test_a_difference_is_exit_1_and_says_where(nngrad, patternnet, monkeypatch):
+    right = Network.jacobian
+    monkeypatch.setattr(Network, "jacobian", lambda self, x, of=None, wrt=None: right(self, x, of, wrt) * [1, 1, 1.5, 1])
+    done = nngrad("check", patternnet[0])
+    assert (done.code, done.err) == (1, "")
+    assert "THE DERIVATIVES DIFFER" in done.lines[0]
+    wrong = [line for line in done.lines if "WRONG" in line]
+    assert len(wrong) == 3
+    assert all("x3" in line and "should be" in line for line in wrong)
+
+
+def test_json(nngrad, fitnet):
+    done = nngrad("check", fitnet[0], "-i", fitnet[1], "--json", "--hessian")
+    facts = json.loads(done.out)
+    assert done.code == 0
+    assert (facts["passed"], facts["model"]) == (True, str(fitnet[0]))
+    assert facts["points"] == len(np.genfromtxt(fitnet[1], delimiter=",", skip_header=1))
+    assert [c["what"] for c in facts["checks"]] == ["J", "J v", "w' J", "H"]
+    assert set(facts["checks"][0]["outputs"][0]) == {
+        "output",
+        "absolute",
+        "relative",
+        "row",
+        "inputs",
+        "ours",
+        "theirs",
+        "compared",
+        "at_kinks",
+    }
+
+
+def test_other_points(nngrad, fitnet):
+    assert "3 points, seed 7" in nngrad("check", fitnet[0], "--points", "3", "--seed", "7").lines[0]
+    assert nngrad("check", fitnet[0], "-i", "nothing.csv").code == 4
