@@ -65,6 +65,14 @@ def _scaling(model: MatlabObject) -> str:
     return text.format(", ".join(used)) if used else ""
 
 
+def _nothing(info: Any) -> bool:
+    """Whether a store of quantization settings is empty: absent, or a struct around a containers.Map without keys."""
+    if isinstance(info, dict) and isinstance(info.get("data"), MatlabObject):
+        info = info["data"].fields.get("serialization")
+        info = info.get("keys") if isinstance(info, dict) else info
+    return info is None or (isinstance(info, np.ndarray | str) and not np.size(info))
+
+
 @dataclass(eq=False)
 class _Reader:
     """One network object on its way to a Network."""
@@ -80,6 +88,10 @@ class _Reader:
         """The path and the fields where Layers and Connections stand."""
         if "Learnables" in self.element.fields:  # no version seen so far; the layers may then hold the initial weights
             raise ModelError(".Learnables: weights apart from the layers are not supported; load and save the network with a newer MATLAB")
+        if not _nothing(self.element.fields.get("SerializedQuantizationInfo")):
+            raise ModelError(
+                ".SerializedQuantizationInfo: quantized networks are not supported; save the network as it was before quantize()"
+            )
         graph = self.element.fields.get("LayerGraph")
         if isinstance(graph, MatlabObject):
             return ".LayerGraph", graph.fields

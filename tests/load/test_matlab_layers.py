@@ -47,6 +47,12 @@ def image(*size, name="image", **fields):
     return layer("ImageInputLayer", name, InputSize=np.array([size], float), **fields)
 
 
+def quantization(*layers):
+    """The store of quantization settings, as a struct around a containers.Map: without keys in networks that are not quantized."""
+    keys = {"keys": cells(*layers), "values": cells(*layers)}
+    return {"version": number(1), "data": MatlabObject("containers.Map", {"serialization": keys})}
+
+
 def dense(W, b, name="fc"):
     W = np.asarray(W, float)
     size = number(np.size(b))
@@ -400,6 +406,10 @@ def test_layers_alone_with_their_weights_are_read():
 REFUSED = [
     (MatlabObject("dlnetwork", graph([features(2)]).fields | {"Learnables": number(1)}), "net.Learnables: weights apart from the layers"),
     (
+        MatlabObject("dlnetwork", graph([features(2)]).fields | {"SerializedQuantizationInfo": quantization("fc")}),
+        "net.SerializedQuantizationInfo: quantized networks are not supported",
+    ),
+    (
         series(features(2), layer("LSTMLayer", "lstm")),
         "net.Layers(2): layer 'lstm' of the class nnet.cnn.layer.LSTMLayer is not supported; supported are",
     ),
@@ -548,3 +558,13 @@ def test_numbers_that_are_infinite_make_no_warning():
     bn = layer("BatchNormalizationLayer", TrainedMean=column(np.inf), TrainedVariance=column(np.inf), **stats(1))
     odd = {"Type": "rescale", "Min": number(-np.inf), "Max": number(np.inf), "TargetMin": number(np.nan), "TargetMax": number(1)}
     assert np.isnan(network(series(features(1, Normalization=odd), bn))([1.0])).all()
+
+
+def test_an_empty_store_of_quantization_settings_is_no_quantization():
+    r = np.random.default_rng(1)
+    plain = graph([features(2), dense(r.normal(size=(1, 2)), [0.5])])
+    stored = MatlabObject("dlnetwork", plain.fields | {"SerializedQuantizationInfo": quantization()})
+    x = r.normal(size=(3, 2))
+    trees = [Tree("MAT v7", {"net": net}) for net in (MatlabObject("dlnetwork", plain.fields), stored)]
+    a, b = (read("f.mat", tree, candidates(tree)[0])(x) for tree in trees)
+    assert np.array_equal(a, b)
