@@ -11,20 +11,30 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from nngrad import scratch
 from nngrad.layers import JOINS, LINEAR, Affine, Compet, Distance, Elementwise, NormProd, SquaredDistance
 
-if TYPE_CHECKING:
-    from nngrad.network import Network
-
 Array = np.ndarray
 MOST_MERGED = 131_072  # numbers of K that still stay in cache
 Forward = tuple[Callable[[Any], Array], int, tuple[int, ...]]  # rule, what it reads, and what it reads where it joins several
 Pass = dict[int, Array]  # tangents or cotangents by value
+
+
+class Graph(Protocol):
+    """What the passes need of a network: layers with the values they read, and how many numbers a row of each value has."""
+
+    @property
+    def layers(self) -> Sequence[Any]: ...
+
+    @property
+    def sizes(self) -> Sequence[int]: ...
+
+    @property
+    def forwards(self) -> Sequence[Forward]: ...
 
 
 class Step(NamedTuple):
@@ -35,7 +45,7 @@ class Step(NamedTuple):
     target: int
 
 
-def values(net: Network, x: Array) -> list[Array]:
+def values(net: Graph, x: Array) -> list[Array]:
     """Every value of the network for the rows x (N, n), samples in columns: value 0 is x', the last is y' (m, N)."""
     with np.errstate(all="ignore"):
         return evaluate(net.forwards, x)
@@ -49,13 +59,13 @@ def evaluate(forwards: Sequence[Forward], x: Array) -> list[Array]:
     return found
 
 
-def forwards(net: Network) -> tuple[Forward, ...]:
+def forwards(net: Graph) -> tuple[Forward, ...]:
     """The forward rules of a network's layers, ready to be called."""
     joins = [isinstance(node.layer, JOINS) for node in net.layers]
     return tuple((n.layer.forward, n.sources[0], n.sources if join else ()) for n, join in zip(net.layers, joins, strict=True))
 
 
-def depends(net: Network) -> bool:
+def depends(net: Graph) -> bool:
     """Whether any output has a slope: False where hard limits, competition or constants cut every path."""
     alive = {0}
     for k, node in enumerate(net.layers, 1):
@@ -131,8 +141,8 @@ class Plan:
     backward: Half
 
     @classmethod
-    def of_network(cls, net: Network, of: tuple[int, ...], wrt: tuple[int, ...]) -> Plan:
-        n, m, last = net.input_size, net.output_size, len(net.layers)
+    def of_network(cls, net: Graph, of: tuple[int, ...], wrt: tuple[int, ...]) -> Plan:
+        n, m, last = net.sizes[0], net.sizes[-1], len(net.layers)
         with scratch.outside(), np.errstate(all="ignore"):  # weights may be infinite
             every = _fused(net)
             forward = _partial_forward(every, np.eye(n)[:, list(wrt), None], len(net.sizes))
@@ -239,7 +249,7 @@ def hvp(plan: Plan, known: Sequence[Array], G: Array, V: Array) -> Array:
 # making a plan
 
 
-def _fused(net: Network) -> tuple[Step, ...]:
+def _fused(net: Graph) -> tuple[Step, ...]:
     """The steps of a network, with runs of linear layers multiplied together where that is no more work."""
     readers = Counter(s for node in net.layers for s in node.sources)
     steps: list[Step] = []
@@ -255,7 +265,7 @@ def _fused(net: Network) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _worth(a: Any, b: Any, net: Network, sources: tuple[int, ...], target: int) -> bool:
+def _worth(a: Any, b: Any, net: Graph, sources: tuple[int, ...], target: int) -> bool:
     if not all(isinstance(layer, LINEAR) and not isinstance(layer, JOINS) for layer in (a, b)):
         return False
     if not any(isinstance(layer, Affine) for layer in (a, b)):
@@ -316,7 +326,7 @@ def _merged(half: Half, wrt: tuple[int, ...]) -> Merged | None:
     return Merged(first, np.ascontiguousarray(K.reshape(len(W), -1)), second.sources[0], whole)
 
 
-def _cost(steps: tuple[Step, ...], k: int, net: Network) -> int:
+def _cost(steps: tuple[Step, ...], k: int, net: Graph) -> int:
     """Multiplications a row of k tangents or cotangents through the steps."""
     total = 0
     for layer, sources, target in steps:
