@@ -1,20 +1,26 @@
-"""The global heaps of an HDF5 file, where texts of variable length lie, checked before the HDF5 library follows anything into them.
+"""The heaps of an HDF5 file, where texts of variable length and the names of a group's members lie, checked before the HDF5 library
+follows anything into them.
 
 Its one rule: the library allocates whatever length is stated and runs in circles in a broken heap, so the heaps are walked here
 first, and every text that is about to be read must state no more bytes than its heap holds.
-Layout: The HDF Group, "HDF5 File Format Specification", III.E (global heap) and IV.A.2.m (attribute message).
+Layout: The HDF Group, "HDF5 File Format Specification", II.A (superblock), III.D (local heap), III.E (global heap) and IV.A.2.m
+(attribute message).
 """
 
 from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterator
 
 from nngrad.errors import ModelError
 from nngrad.load import limits
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HEAP = b"GCOL\x01\0\0\0"
+LOCAL_HEAP = b"HEAP\0\0\0\0"
+FREE_END = 1  # ends the list of what is free in a local heap
+WIDTHS = {0: 13, 1: 13, 2: 9, 3: 9}  # where a superblock of each version says how wide its addresses and lengths are
 VLEN = 9
 DESCRIPTOR = struct.Struct("<IQI")  # length, address of the heap, number in it
 UNDEFINED = 2**64 - 1
@@ -34,10 +40,37 @@ class Heaps:
         self.base = max(data.find(SIGNATURE), 0)  # addresses count from here
         self.sizes: dict[int, dict[int, int]] = {}
         self.checked: set[str] = set()
-        start = data.find(HEAP)
-        while start >= 0:
+        self._check_widths()
+        for start in self._all(HEAP):
             self.sizes[start - self.base] = self._entries(start, budget)
-            start = data.find(HEAP, start + 1)
+        for start in self._all(LOCAL_HEAP):
+            self._check_free(start)
+
+    def _all(self, signature: bytes) -> Iterator[int]:
+        start = self.data.find(signature)
+        while start >= 0:
+            yield start
+            start = self.data.find(signature, start + 1)
+
+    def _check_widths(self) -> None:
+        """Everything here reads addresses and lengths of 8 bytes, the only ones that MATLAB and h5py write."""
+        head = self.data[self.base : self.base + 16].ljust(16, b"\0")
+        place = WIDTHS.get(head[8])
+        if place is not None and head[place : place + 2] != b"\x08\x08":
+            raise broken(f"addresses of {head[place]} and lengths of {head[place + 1]} bytes, where 8 are supported")
+
+    def _check_free(self, start: int) -> None:
+        """The list of free places in a local heap must end: the library allocates at every step of it."""
+        if start + 32 > len(self.data):
+            return
+        size, place, address = struct.unpack_from("<QQQ", self.data, start + 8)
+        steps = 0
+        while place != FREE_END and place + 16 <= size and self.base + address + place + 16 <= len(self.data):
+            self.budget.take_elements(1, "a local heap")
+            steps += 1
+            if steps > len(self.data) // 16:
+                raise broken(f"local heap at byte {start}")
+            (place,) = struct.unpack_from("<Q", self.data, self.base + address + place)
 
     def _entries(self, start: int, budget: limits.Budget) -> dict[int, int]:
         (size,) = struct.unpack_from("<Q", self.data, start + 8) if start + 16 <= len(self.data) else (0,)

@@ -1,6 +1,7 @@
 """What fuzzing has found, kept small: each of these once ended in something else than a network or a refusal in one line."""
 
 import io
+import struct
 
 import h5py
 import numpy as np
@@ -18,6 +19,32 @@ def test_empty_v73_array_whose_bytes_nobody_can_count(tmp_path):
     path = tmp_path / "hostile.mat"
     path.write_bytes(file.getvalue())
     with pytest.raises(ModelError, match="impossible dimensions"):
+        nngrad.load(path)
+
+
+def test_free_list_of_a_local_heap_that_runs_in_circles(tmp_path):
+    """The HDF5 library allocates until the memory is gone."""
+    data = bytearray(mat73())
+    start = data.rindex(b"HEAP\0\0\0\0")  # of the group `info`
+    size, head, address = struct.unpack_from("<QQQ", data, start + 8)
+    place = 512 + address + head
+    assert head + 16 <= size
+    assert struct.unpack_from("<Q", data, place) == (1,)
+    struct.pack_into("<Q", data, place, head)
+    path = tmp_path / "hostile.mat"
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match="local heap at byte"):
+        nngrad.load(path)
+
+
+@pytest.mark.parametrize("at", [13, 14])
+def test_hdf5_with_narrow_addresses(tmp_path, at):
+    data = bytearray(mat73())
+    assert data[512 + at] == 8
+    data[512 + at] = 4
+    path = tmp_path / "hostile.mat"
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match="where 8 are supported"):
         nngrad.load(path)
 
 
