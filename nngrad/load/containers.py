@@ -82,7 +82,7 @@ def _bytes(path: Path) -> bytes:
         if status.st_size > limits.FILE_BYTES:
             raise ModelError(f"{path}: has {status.st_size} bytes, at most {limits.FILE_BYTES} are read; {limits.ADVICE}")
         with path.open("rb") as file:
-            return file.read(limits.FILE_BYTES)
+            return file.read(status.st_size)  # no more: read(n) reserves n bytes at once
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file; check the name") from None
     except (OSError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 
 import h5py
 import numpy as np
@@ -67,3 +68,13 @@ def test_source_is_quoted_in_one_printable_line(tmp_path, text):
         nngrad.load(path)
     assert "line 2" in str(error.value)
     assert str(error.value).isprintable()
+
+
+def test_opening_a_small_file_takes_little_memory():
+    """Reading up to the largest size allowed reserved all of it first."""
+    tracemalloc.start()
+    try:
+        nngrad.load(SAMPLES / "hard_limit.mat")
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
