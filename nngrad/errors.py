@@ -2,7 +2,10 @@
 
 
 class NngradError(Exception):
-    """Base of every error that nngrad raises on purpose."""
+    """Base of every error that nngrad raises on purpose. Its message is one line, whatever the names in a file are made of."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(" ".join(message.splitlines()))
 
 
 class ModelError(NngradError):

@@ -7,6 +7,7 @@ import tracemalloc
 import h5py
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 import nngrad
 from nngrad.errors import ModelError
@@ -68,6 +69,15 @@ def test_source_is_quoted_in_one_printable_line(tmp_path, text):
         nngrad.load(path)
     assert "line 2" in str(error.value)
     assert str(error.value).isprintable()
+
+
+def test_names_with_line_breaks_stay_in_one_line(tmp_path):
+    path = tmp_path / "hostile.mat"
+    savemat(path, {"network": {"w_ight": 1.0}})
+    path.write_bytes(path.read_bytes().replace(b"w_ight", b"w\night"))
+    with pytest.raises(ModelError, match="w ight") as error:
+        nngrad.load(path)
+    assert "\n" not in str(error.value)
 
 
 def test_opening_a_small_file_takes_little_memory():
