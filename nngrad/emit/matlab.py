@@ -22,7 +22,7 @@ RESERVED = reserved(
     "break case catch classdef continue else elseif end for function global if otherwise parfor persistent return spmd switch try while "
     "endfunction endif endfor endwhile do until unwind_protect not and or x y J H Q s i k n m M nargin nargout zeros ones eye diag repmat "
     "sum max abs exp expm1 log log1p sqrt tanh sin cos erfc sign size numel reshape isnan any isscalar where centered isequal error "
-    "upper lower weights f g c ceq DC DCeq"
+    "upper lower weights fval grad hess c ceq DC DCeq chosen fixed low high second known scale live best"
 )
 
 
@@ -205,7 +205,8 @@ def printed(q: Columns, sections: Iterable[p.Section]) -> list[str]:
         for op in section.statements:
             if q.passing or not isinstance(op, p.Differences):
                 lines += PRINTERS[type(op)](q, op)
-    return [line for line, after in zip(lines, [*lines[1:], "%"], strict=True) if line[0] != "%" or after[0] != "%"]
+    following = [*lines[1:], "%"]
+    return [line for line, after in zip(lines, following, strict=False) if not (line.startswith("%") and after.startswith("%"))]
 
 
 def _tables(program: p.Program, *sweeps: p.Sweep) -> list[str]:

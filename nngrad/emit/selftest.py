@@ -15,6 +15,7 @@ from nngrad.network import Network
 if TYPE_CHECKING:
     from nngrad.emit import Extras
 
+ENDS = ((-1.0, lambda port: port.lower), (1.0, lambda port: port.upper))
 MOST = 200_000  # numbers of a kind that are written; fewer points beyond
 TOLERANCES = {False: (1e-12, 1e-10, 1e-10), True: (1e-4, 1e-3, 1e-2)}  # of y, J, H, relative to the largest number; by single precision
 
@@ -23,22 +24,26 @@ class Points(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     J: np.ndarray
-    H: np.ndarray
+    H: np.ndarray | None  # None where it is too large to be written
+
+    def items(self) -> dict[str, np.ndarray]:
+        return {letter: values for letter, values in self._asdict().items() if values is not None}
 
 
 def points(net: Network, count: int) -> np.ndarray:
     """Points (count, n) spread evenly over the training range (-1 to 1 where the file has none), the same ones every time."""
-    lower = np.concatenate([np.full(p.size, -1.0) if p.lower is None else p.lower for p in net.inputs])
-    upper = np.concatenate([np.full(p.size, 1.0) if p.upper is None else p.upper for p in net.inputs])
-    steps = np.sqrt(2.0 + np.arange(net.input_size) + np.arange(net.input_size) ** 2)  # irrational, and far enough from each other
-    spread = np.mod((1.0 + np.arange(count))[:, None] * steps, 1.0)
-    return lower + (upper - lower) * np.nan_to_num(spread)
+    lower, upper = (np.concatenate([np.full(p.size, side) if bound(p) is None else bound(p) for p in net.inputs]) for side, bound in ENDS)
+    known = np.isfinite(lower) & np.isfinite(upper)
+    lower, upper = np.where(known, lower, -1.0), np.where(known, upper, 1.0)
+    k, j = np.arange(1.0, count + 1.0)[:, None], np.arange(1.0, net.input_size + 1.0)
+    return lower + (upper - lower) * np.mod(k * j * np.sqrt(2.0), 1.0)
 
 
 def expected(net: Network, count: int) -> Points:
     n, m = net.input_size, net.output_size
-    x = points(net, max(1, min(count, MOST // (m * n * n))))
-    return Points(x, *net.value_and_jacobian(x), net.hessian(x))
+    second = m * n * n <= MOST
+    x = points(net, max(1, min(count, MOST // (m * n * (n if second else 1)))))
+    return Points(x, *net.value_and_jacobian(x), net.hessian(x) if second else None)
 
 
 def emit(net: Network, program: Program, target: str, name: str, extras: Extras) -> dict[str, str]:
@@ -50,12 +55,13 @@ def emit(net: Network, program: Program, target: str, name: str, extras: Extras)
 def _matlab(found: Points, name: str, single: bool) -> dict[str, str]:
     N, m, n = found.J.shape
     lines = [f"% Compares {name}.m with numbers of nngrad at {N} points; an error where they differ.", ""]
-    arrays = {"x": found.x, "y": found.y, "J": found.J.transpose(0, 2, 1), "H": found.H}
+    arrays = found.items() | {"J": found.J.transpose(0, 2, 1)}
     shapes = {"x": [n, N], "y": [m, N], "J": [m, n, N], "H": [n, n, m, N]}
     for letter, values in arrays.items():
         lines += [*matlab.matrix(f"{letter}0", values.ravel()), f"{letter}0 = reshape({letter}0, {shapes[letter]});"]
-    lines += ["", f"[y1, J1, H1] = {name}(x0);"]
-    for letter, tolerance in zip("yJH", TOLERANCES[False], strict=True):
+    results = [f"{letter}1" for letter in arrays if letter != "x"]
+    lines += ["", f"[{', '.join(results)}] = {name}(x0);"]
+    for letter, tolerance in zip("yJH"[: len(results)], TOLERANCES[False], strict=False):
         lines += [
             f"known = {letter}0(isfinite({letter}0));",
             "scale = max([realmin; abs(known(:))]);",
@@ -70,9 +76,9 @@ def _python(found: Points, name: str, single: bool) -> dict[str, str]:
     N = len(found.x)
     lines = [f'"""Compares {name}.py with numbers of nngrad at {N} points; exit code 1 where they differ."""', "", "import numpy as np"]
     lines += [f"import {name} as module", ""]
-    for letter, values in found._asdict().items():
+    for letter, values in found.items().items():
         lines += [*python.array(letter, values.ravel()), f"{letter} = {letter}.reshape({', '.join(map(str, values.shape))})"]
-    for function, letter, tolerance in zip(("f", "jacobian", "hessian"), "yJH", TOLERANCES[False], strict=True):
+    for function, letter, tolerance in zip(("f", "jacobian", "hessian"), "yJH"[: len(found.items()) - 1], TOLERANCES[False], strict=False):
         lines += [
             f"scale = max(np.abs({letter}[np.isfinite({letter})]).max(initial=0.0), np.finfo(float).tiny)",
             f"if not np.allclose(module.{function}(x), {letter}, rtol=0, atol={tolerance} * scale, equal_nan=True):",
@@ -87,22 +93,24 @@ def _c(found: Points, name: str, single: bool) -> dict[str, str]:
     N, m, n = found.J.shape
     text = [f"/* Compares {name}.c with numbers of nngrad at {N} points; exit code 1 where they differ. */", "#include <math.h>"]
     text += ["#include <stdio.h>", f'#include "{name}.h"', ""]
-    for letter, values in found._asdict().items():
+    for letter, values in found.items().items():
         text += c.constant(Constant(f"{letter}0", values.ravel()), page)
     text += C_COMPARE.replace("REAL", real).split("\n")
-    text += ["int main(void)", "{", f"    static {real} y[{m}], J[{m * n}], H[{m * n * n}];", "    int wrong = 0;"]
-    text += [f"    for (int s = 0; s < {N}; ++s) {{", f"        {name}(x0 + s*{n}, y, J);"]
     sizes = {"y": m, "J": m * n, "H": m * n * n}
-    limits = {
-        k: f"{t!r}*{float(max(np.abs(v[np.isfinite(v)]).max(initial=0.0), 1e-300))!r}"
-        for k, t, v in zip("yJH", TOLERANCES[single], found[1:], strict=True)
-    }
-    text += [f"        wrong += differs({sizes[k]}, {k}, {k}0 + s*{sizes[k]}, {limits[k]});" for k in "yJ"]
-    text += [f"        {name}_hessian(x0 + s*{n}, y, J, H);"]
-    text += [f"        wrong += differs({sizes[k]}, {k}, {k}0 + s*{sizes[k]}, {limits[k]});" for k in "yJH"]
+    arrays = {letter: values for letter, values in found.items().items() if letter != "x"}
+    declared = ", ".join(f"{letter}[{sizes[letter]}]" for letter in arrays)
+    text += ["int main(void)", "{", f"    static {real} {declared};", "    int wrong = 0;", f"    for (int s = 0; s < {N}; ++s) {{"]
+    text += [f"        {name}(x0 + s*{n}, y, J);", *(_differs(k, arrays[k], sizes[k], single) for k in "yJ")]
+    if "H" in arrays:
+        text += [f"        {name}_hessian(x0 + s*{n}, y, J, H);", *(_differs(k, arrays[k], sizes[k], single) for k in "yJH")]
     text += ["    }", f'    if (wrong) {{ printf("{name}: differs from the model\\n"); return 1; }}']
     text += [f'    printf("{name}: {N} points agree\\n");', "    return 0;", "}"]
     return {f"test_{name}.c": "\n".join(text) + "\n"}
+
+
+def _differs(letter: str, values: np.ndarray, size: int, single: bool) -> str:
+    scale = float(max(np.abs(values[np.isfinite(values)]).max(initial=0.0), 1e-300))
+    return f"        wrong += differs({size}, {letter}, {letter}0 + s*{size}, {TOLERANCES[single]['yJH'.index(letter)] * scale!r});"
 
 
 C_COMPARE = """

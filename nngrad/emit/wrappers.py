@@ -6,34 +6,34 @@ from nngrad.emit.matlab import number
 from nngrad.emit.text import filled, plain, wrapped
 from nngrad.network import Network
 
-OBJECTIVE = """function [f, g, H] = NAME_objective(x, weights)
+OBJECTIVE = """function [fval, grad, hess] = NAME_objective(x, weights)
 %UPPER_OBJECTIVE  A weighted sum of the outputs of NAME, with its gradient and Hessian.
-%   f = NAME_objective(x) is WHAT; NAME_objective(x, weights) takes
+%   fval = NAME_objective(x) is WHAT; NAME_objective(x, weights) takes
 %   one weight for each of the M outputs. x is a row or a column of N inputs.
 %
 %   options = optimoptions('fmincon', 'SpecifyObjectiveGradient', true);
 %   x = fmincon(@(x) NAME_objective(x), x0, [], [], [], [], lower, upper, [], options);
 %
-%   To maximise, hand in negative weights. H is the Hessian of f alone: for 'HessianFcn' add those of the constraints.
+%   To maximise, hand in negative weights. hess is the Hessian of fval alone: for 'HessianFcn' add those of the constraints.
 if nargin < 2
     weights = WEIGHTS;
 end
 weights = weights(:);
-g = zeros(N, 1);
-H = zeros(N, N);
+grad = zeros(N, 1);
+hess = zeros(N, N);
 if nargout > 2
     [y, J, second] = NAME(x(:));
-    g = J' * weights;
+    grad = J' * weights;
     for i = 1:M
-        H = H + weights(i) * second(:, :, i);
+        hess = hess + weights(i) * second(:, :, i);
     end
 elseif nargout > 1
     [y, J] = NAME(x(:));
-    g = J' * weights;
+    grad = J' * weights;
 else
     y = NAME(x(:));
 end
-f = weights' * y;
+fval = weights' * y;
 end
 """
 CONSTRAINT = """function [c, ceq, DC, DCeq] = NAME_constraint(x, lower, upper)
