@@ -108,7 +108,7 @@ def check(net: Network, x: Array, method: str | None = None, hessian: bool = Fal
     back, expected, some_back = (
         net.vjp(x, w)[:, None] * units,
         np.einsum("m,nmi->ni", w, theirs)[:, None] * units,
-        kinks.any(1, keepdims=True),
+        np.asarray(kinks.any(1, keepdims=True)),
     )
     outputs = _compare(net, back, expected, some_back, names, tolerance, ("w' y",), (largest @ np.abs(w))[:, None])
     found.append(Checked("w' J", method, tolerance, outputs))

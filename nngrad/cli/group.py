@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-COMMANDS = ("info", "predict", "jacobian", "emit", "gradient", "hessian", "jvp", "vjp", "check", "convert", "export-script")
+COMMANDS = ("info", "predict", "jacobian", "emit", "gradient", "hessian", "jvp", "vjp", "check", "verify", "convert", "export-script")
 VERSIONED = ("numpy", "scipy", "h5py", "polars")
 SETTINGS: dict[str, Any] = {"max_content_width": 100, "help_option_names": ["-h", "--help"], "show_default": True}
 

@@ -1,0 +1,142 @@
+"""What verify compares, as plain facts: the one rule is that text and JSON are made from nothing else."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nngrad import tables
+from nngrad import verify as verifying
+from nngrad.cli import whole
+from nngrad.errors import DataError, ModelError, UsageError
+from nngrad.load import candidates, containers, load
+from nngrad.load import read as read_candidate
+from nngrad.network import Network
+from nngrad.verify import Pair, Verdict
+
+Facts = dict[str, Any]
+MOST_TRIED = 6  # pairs of arrays that are diagnosed where none is reproduced
+
+
+def compared(model: str, told: Any, source: str, expect: str) -> Facts:
+    """The recorded outputs `expect` against those of the network for the inputs `source`."""
+    net = load(model, **told)
+    x = array(source, net.input_size, net.input_names)
+    y = array(expect, net.output_size, net.output_names)
+    verdict = _verified(net, x, y, model, told, source, expect)
+    return {"model": model, "reproduced": verdict.reproduced, "networks": [_of_verdict(net, verdict)]}
+
+
+def _verified(net: Network, x: Any, y: Any, model: str, told: Any, source: str, expect: str) -> Verdict:
+    try:
+        found = verifying.verify(net, x, y)
+        if found.reproduced or found.explanation:
+            return found
+        tree = containers.read(model)
+        return verifying.verify(net, x, y, list(verifying.networks(model, tree, candidates(tree), net.origin.network)))
+    except DataError as error:
+        raise DataError(f"{source}, {expect}: {error}") from None
+
+
+def array(source: str, size: int, names: tuple[str, ...]) -> np.ndarray:
+    """A table as it stands: samples in rows or, where only that fits, in columns."""
+    where = tables.place(source)
+    if where.name and where.path.lower().endswith(".mat"):
+        try:
+            return verifying.element_at(containers.read(where.path), where.name)
+        except ModelError as error:
+            raise DataError(str(error)) from None
+        except DataError as error:
+            raise DataError(f"{where.path}: {error}") from None
+    try:
+        return whole.read(source, size=size, columns=names)[0]
+    except (DataError, UsageError) as error:
+        if where.is_stream or where.path.lower().endswith(".mat"):
+            raise
+        try:
+            turned = whole.read(source)[0]
+        except (DataError, UsageError):
+            raise error from None
+        if len(turned) != size:
+            raise
+        return turned
+
+
+def found(model: str, told: Any) -> Facts:
+    """What MODEL itself holds of inputs and outputs of its networks."""
+    tree = containers.read(model)
+    every = candidates(tree)
+    one = told.get("network") is not None or len(every) < 2
+    nets = [load(model, **told)] if one else list(verifying.networks(model, tree, every))
+    results = [_found(model, tree, net, every) for net in nets]
+    results += [
+        {"network": c.path, "error": text} for c in every if told.get("network") is None and (text := _unreadable(model, tree, c, nets))
+    ]
+    if all("error" in r for r in results):
+        raise DataError(f"{model}: {results[0]['error']}; record inputs and outputs, and compare with -i and --expect")
+    return {"model": model, "reproduced": any(r.get("reproduced") for r in results), "networks": results}
+
+
+def _unreadable(model: str, tree: Any, candidate: Any, nets: list[Network]) -> str:
+    if len(nets) < 2 or any(net.origin.network == candidate.path for net in nets):
+        return ""
+    try:
+        read_candidate(model, tree, candidate)
+    except ModelError as error:
+        return str(error)
+    return ""
+
+
+def _found(model: str, tree: Any, net: Network, every: Any) -> Facts:
+    mine = next((c for c in every if c.path == net.origin.network), every[0])
+    pairs = verifying.find_pairs(tree, mine, net, [c for c in every if c is not mine])
+    if not pairs:
+        return {
+            "network": net.origin.network,
+            "error": f"no two arrays of the file fit {net.input_size} inputs and {net.output_size} outputs with as many samples",
+        }
+    good = [p for p in pairs if p.agreement.digits >= verifying.DIGITS]
+    at = verifying.element_at
+    if good:
+        verdict = verifying.verify(net, at(tree, good[0].inputs), at(tree, good[0].outputs))
+        return _of_pair(net, good[0], verdict) | {"also": [_brief(p) for p in good[1:6]]}
+    tried = [(p, verifying.verify(net, at(tree, p.inputs), at(tree, p.outputs))) for p in pairs[:MOST_TRIED]]
+    best, verdict = max(tried, key=lambda t: (t[1].reproduced, t[1].explanation is not None, t[1].agreement.digits))
+    return _of_pair(net, best, verdict) | {"also": []}
+
+
+def _brief(pair: Pair) -> Facts:
+    return {"inputs": pair.inputs, "outputs": pair.outputs, "rows": pair.rows, "digits": pair.agreement.digits}
+
+
+def _of_pair(net: Network, pair: Pair, verdict: Verdict) -> Facts:
+    return _of_verdict(net, verdict) | {"inputs": pair.inputs, "outputs": pair.outputs, "constant": pair.constant}
+
+
+def _of_verdict(net: Network, verdict: Verdict) -> Facts:
+    worst = verdict.agreement
+    explanation = None if verdict.reproduced else verdict.explanation
+    return {
+        "network": net.origin.network,
+        "reproduced": verdict.reproduced,
+        "rows": verdict.rows,
+        "digits": worst.digits,
+        "difference": _plain(worst.difference),
+        "output": net.output_names[worst.output] if net.output_size else "",
+        "row": worst.row,
+        "computed": _plain(worst.computed),
+        "recorded": _plain(worst.recorded),
+        "outputs_each": [
+            {"output": name, "digits": a.digits, "difference": _plain(a.difference)}
+            for name, a in zip(net.output_names, verdict.outputs, strict=False)
+        ],
+        "precision": verdict.precision,
+        "explanation": explanation and explanation._asdict(),
+        "hypotheses": [h._asdict() for h in verdict.hypotheses],
+    }
+
+
+def _plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None

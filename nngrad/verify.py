@@ -1,0 +1,433 @@
+"""Does the network reproduce what MATLAB or Keras computed? The one rule: a claim comes with the number of digits that it holds to.
+
+Agreement is measured for every output against the spread of its recorded values: digits = -log10(worst difference / spread). Where
+the numbers are not reproduced, hypotheses about what happened when they were recorded are tried, one by one, and the one that
+explains the numbers is named, or that none does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, islice, pairwise, permutations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nngrad import derive
+from nngrad.errors import DataError, ModelError
+from nngrad.layers import Concatenate, FillMissing, Place, Scale, Select
+from nngrad.load import Candidate
+from nngrad.load import read as read_candidate
+from nngrad.load.tree import Tree, children, find
+from nngrad.network import Network
+
+Array = np.ndarray
+DIGITS = 9.0  # agreement from which on numbers count as reproduced; hypotheses too
+MOST_DIGITS = 16.0
+MOST_ROWS = 20_000  # of a pair of arrays that are tried against each other
+FEW = 12  # rows on which permutations are tried first
+SIMPLE = (Scale, Select, Place, FillMissing, Concatenate)  # what processing before and after a network consists of
+
+
+class Agreement(NamedTuple):
+    """How well computed outputs reproduce recorded ones: digits of the worst output, and its worst entry."""
+
+    digits: float
+    difference: float
+    row: int  # from 1
+    output: int  # from 0
+    computed: float
+    recorded: float
+
+
+class Hypothesis(NamedTuple):
+    """What may have happened, and to how many digits that explains the recorded numbers."""
+
+    name: str
+    text: str
+    digits: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What verify found; `precision` says to what the recorded numbers were rounded, where that had to be allowed for."""
+
+    reproduced: bool
+    agreement: Agreement
+    rows: int
+    outputs: tuple[Agreement, ...] = ()  # each by itself
+    precision: str = ""
+    hypotheses: tuple[Hypothesis, ...] = ()
+
+    @property
+    def explanation(self) -> Hypothesis | None:
+        """The hypothesis that reproduces the numbers, if one does."""
+        return self.hypotheses[0] if self.hypotheses and self.hypotheses[0].digits >= DIGITS else None
+
+
+class Pair(NamedTuple):
+    """Arrays of a file that fit as a network's inputs and outputs, by their MATLAB paths."""
+
+    network: str
+    inputs: str
+    outputs: str
+    rows: int
+    constant: bool  # the recorded outputs don't vary, so agreement proves little
+    agreement: Agreement
+
+
+# agreement
+
+
+def agreement(y: Array, recorded: Array) -> Agreement:
+    """Outputs y (N, m) against recorded ones."""
+    if not y.size:
+        return Agreement(MOST_DIGITS, 0.0, 0, 0, 0.0, 0.0)
+    with np.errstate(all="ignore"):
+        largest = np.nanmax(np.abs(np.where(np.isfinite(recorded), recorded, 0.0)), axis=0)
+        middle = np.where(np.isfinite(recorded), recorded, 0.0).mean(axis=0)
+        spread = np.nanmax(np.abs(np.where(np.isfinite(recorded), recorded - middle, 0.0)), axis=0)
+        scale = np.where(spread > 1e-6 * largest, spread, largest)
+        same = (y == recorded) | (np.isnan(y) & np.isnan(recorded))
+        off = np.where(same, 0.0, np.abs(y - recorded))
+        relative = np.where(same, 0.0, off / np.where(scale > 0.0, scale, 1.0))
+    relative = np.where(np.isnan(relative), np.inf, relative)
+    s, i = np.unravel_index(int(relative.argmax()), relative.shape)
+    worst = float(relative[s, i])
+    digits = MOST_DIGITS if worst < 10**-MOST_DIGITS else max(0.0, float(-np.log10(worst))) if np.isfinite(worst) else 0.0
+    return Agreement(digits, float(off[s, i]), int(s) + 1, int(i), float(y[s, i]), float(recorded[s, i]))
+
+
+def verify(net: Network, x: Array, recorded: Array, others: Sequence[Network] = ()) -> Verdict:
+    """Compares net(x) with recorded outputs; x and recorded may have their samples in rows or in columns.
+
+    `others` are the other networks of the file. DataError where the arrays fit in no orientation.
+    """
+    ways = list(_orientations(net, x, recorded))
+    if not ways:
+        sizes = f"{net.input_size} inputs and {net.output_size} outputs"
+        raise DataError(f"inputs {_by(x)} and recorded outputs {_by(recorded)} don't fit a network of {sizes}")
+    verdicts = []
+    for x_rows, y_rows, how in ways:
+        found = _compared(net, x_rows, y_rows)
+        if found.reproduced:
+            turned = (Hypothesis("samples in columns", f"{how}: that is how they were read", found.agreement.digits),) if how else ()
+            return replace(found, hypotheses=turned)
+        verdicts.append(found)
+    x_rows, y_rows, _ = ways[0]
+    best: dict[str, Hypothesis] = {}
+    for hypothesis in _hypotheses(net, x_rows, y_rows, others):
+        if hypothesis.name not in best or hypothesis.digits > best[hypothesis.name].digits:
+            best[hypothesis.name] = hypothesis
+    ranked = sorted(best.values(), key=lambda h: -h.digits)
+    plain = verdicts[0]
+    if len(x_rows) != len(y_rows) and (not ranked or ranked[0].digits < DIGITS):
+        raise DataError(f"the inputs hold {len(x_rows)} samples, the recorded outputs {len(y_rows)}, and no shift of rows explains it")
+    return replace(plain, hypotheses=tuple(h for h in ranked if h.digits > max(plain.agreement.digits + 0.5, 1.0)))
+
+
+def _by(a: Array) -> str:
+    return " x ".join(map(str, a.shape))
+
+
+def _orientations(net: Network, x: Array, y: Array) -> Iterator[tuple[Array, Array, str]]:
+    """Ways to take the arrays as rows of samples: as they stand first; equal numbers of samples first."""
+    x, y = (np.atleast_2d(np.asarray(a, float)) for a in (x, y))
+    found = []
+    for turned_x in (False, True):
+        for turned_y in (False, True):
+            a, b = (x.T if turned_x else x), (y.T if turned_y else y)
+            if a.shape[1] == net.input_size and b.shape[1] == net.output_size and min(len(a), len(b)) > 0:
+                names = [name for name, turned in (("inputs", turned_x), ("outputs", turned_y)) if turned]
+                how = f"the samples of the {' and '.join(names)} stand in columns" if names else ""
+                found.append((len(a) != len(b), a, b, how))
+    equal = [entry for entry in found if not entry[0]]
+    yield from ((a, b, how) for _, a, b, how in equal or found)
+
+
+def _compared(net: Network, x: Array, y: Array) -> Verdict:
+    rows = min(len(x), len(y))
+    computed = net(x[:rows])
+    found = agreement(computed, y[:rows])
+    each = tuple(agreement(computed[:, [i]], y[:rows, [i]]) for i in range(net.output_size))
+    alike = len(x) == len(y)
+    exact = alike and found.digits >= DIGITS
+    precision = _within_precision(net, x, y, computed) if alike and not exact and found.digits >= 3.0 else ""
+    return Verdict(exact or bool(precision), found, rows, each, precision)
+
+
+# precision of what was recorded
+
+
+def _within_precision(net: Network, x: Array, y: Array, computed: Array) -> str:
+    """To what the recorded numbers were rounded, if that explains every difference; else ""."""
+    off = np.abs(computed - y) - 1e-12 * np.abs(y)
+    for unit, text in _units(y):
+        if text == SINGLE:
+            if (off <= np.maximum(unit, 1e-5 * np.abs(y).max(axis=0))).all():
+                return text
+            continue
+        if (off <= 0.51 * unit).all():
+            return f"{text} of the outputs"
+        slopes = np.abs(net.jacobian(x))
+        for unit_x, text_x in _units(x):
+            if text_x != SINGLE and (off <= 0.51 * (unit + np.einsum("nmi,ni->nm", slopes, unit_x))).all():
+                return f"{text} of the outputs, {text_x} of the inputs"
+    return ""
+
+
+SINGLE = "single precision"
+
+
+def _units(a: Array) -> Iterator[tuple[Array, str]]:
+    """What all numbers of a table are rounded to (decimals, digits, singles), with the rounding unit of each; whole numbers are not."""
+    finite = np.where(np.isfinite(a), a, 0.0)
+    if (finite == np.round(finite)).all():
+        return
+    decimals = next((d for d in range(1, 13) if (np.round(finite, d) == finite).all()), None)
+    if decimals is not None:
+        yield np.full(a.shape, 10.0**-decimals), f"{decimals} decimals"
+    distinct = np.unique(finite)[:5000]
+    digits = next((d for d in range(3, 13) if all(float(f"{value:.{d - 1}e}") == value for value in distinct)), None)
+    if digits is not None:
+        exponent = np.floor(np.log10(np.where(finite == 0.0, 1.0, np.abs(finite))))
+        yield np.where(finite == 0.0, 0.0, 10.0 ** (exponent - digits + 1)), f"{digits} digits"
+    if (finite.astype(np.float32).astype(float) == finite).all():
+        yield np.spacing(np.abs(finite).astype(np.float32)).astype(float), SINGLE
+
+
+# hypotheses
+
+
+def _hypotheses(net: Network, x: Array, y: Array, others: Sequence[Network]) -> Iterator[Hypothesis]:
+    if len(x) == len(y):
+        yield from _processing(net, x, y)
+        yield from _other_networks(x, y, others)
+        yield from _permuted_outputs(net, x, y)
+        yield from _permuted_inputs(net, x, y)
+        yield from _in_single(net, x, y)
+        yield from _turned(net, x, y)
+    yield from _shifted(net, x, y)
+
+
+def _processing(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
+    before, after = processing(net)
+    before_text = "the inputs were normalised already, or the network's input processing was skipped"
+    after_text = "the outputs were left normalised: the network's output processing was skipped"
+    for name, text, off, twice in (
+        ("input processing skipped", before_text, before, ()),
+        ("output processing skipped", after_text, after, ()),
+        ("all processing skipped", f"{before_text}; {after_text}", (*before, *after), ()),
+        ("inputs normalised twice", "the inputs were normalised before the network normalised them again", (), before),
+        ("outputs un-normalised twice", "the output processing was reversed once more after the network had done it", (), after),
+    ):
+        if (off or twice) and not (name.startswith("all") and not (before and after)):
+            yield Hypothesis(name, text, agreement(rescaled(net, off, twice)(x), y).digits)
+
+
+def processing(net: Network) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The layers (from 0) that scale the inputs before, and the outputs after, everything else."""
+    front, before = {0}, []
+    for k, node in enumerate(net.layers, 1):
+        if isinstance(node.layer, SIMPLE) and front.issuperset(node.sources):
+            front.add(k)
+            before += [k - 1] if isinstance(node.layer, Scale) else []
+    back, after = {len(net.layers)}, []
+    for k in range(len(net.layers), 0, -1):
+        node = net.layers[k - 1]
+        if k in back and isinstance(node.layer, SIMPLE) and k - 1 not in before:
+            back.update(node.sources)
+            after += [k - 1] if isinstance(node.layer, Scale) else []
+    return tuple(before), tuple(k for k in after if k not in before)
+
+
+def rescaled(net: Network, off: Sequence[int], twice: Sequence[int] = ()) -> Network:
+    """The network with the scales `off` left out and the scales `twice` applied twice."""
+
+    def changed(k: int, layer: Any) -> Any:
+        if k in off:
+            return Scale(np.ones_like(layer.gain), np.zeros_like(layer.gain), np.zeros_like(layer.gain))
+        if k in twice:
+            offset = layer.shift - layer.center * layer.gain
+            return Scale(layer.gain * layer.gain, np.zeros_like(layer.gain), layer.gain * offset + offset)
+        return layer
+
+    return replace(net, layers=tuple(replace(node, layer=changed(k, node.layer)) for k, node in enumerate(net.layers)))
+
+
+def _other_networks(x: Array, y: Array, others: Sequence[Network]) -> Iterator[Hypothesis]:
+    for other in others:
+        if (other.input_size, other.output_size) == (x.shape[1], y.shape[1]):
+            path = other.origin.network
+            yield Hypothesis(f"another network ({path})", f"they are the outputs of {path} in the same file", agreement(other(x), y).digits)
+
+
+def _permuted_outputs(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
+    computed = net(x)
+    m = net.output_size
+    if not 1 < m <= 200:
+        return
+    digits = np.array([[agreement(computed[:, [i]], y[:, [j]]).digits for i in range(m)] for j in range(m)])
+    order = digits.argmax(axis=1)
+    if len(set(order.tolist())) == m:
+        names = ", ".join(net.output_names[i] for i in order[:20])
+        yield Hypothesis(
+            "outputs in another order", f"the recorded outputs are, in this order, {names}", agreement(computed[:, order], y).digits
+        )
+
+
+def _permuted_inputs(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
+    """All orders of up to 6 inputs; of more, swaps, rotations, the reverse, and exchanged ports."""
+    n, few = net.input_size, slice(0, FEW)
+    if not 1 < n <= 100:
+        return
+    best, order = 0.0, tuple(range(n))
+    for chosen in _orders(net):
+        digits = agreement(net(x[few][:, chosen]), y[few]).digits
+        if digits > best:
+            best, order = digits, chosen
+    names = ", ".join(net.input_names[i] for i in np.argsort(order)[:20])
+    digits = agreement(net(x[:, order]), y).digits
+    yield Hypothesis("inputs in another order", f"the columns of the inputs are, in this order, {names}", digits)
+
+
+def _orders(net: Network) -> Iterator[tuple[int, ...]]:
+    n = net.input_size
+    plain = tuple(range(n))
+    if n <= 6:
+        yield from islice(permutations(plain), 1, None)
+        return
+    yield plain[::-1]
+    yield from (plain[k:] + plain[:k] for k in range(1, n))
+    for a, b in combinations(plain, 2):
+        swapped = list(plain)
+        swapped[a], swapped[b] = b, a
+        yield tuple(swapped)
+    starts = np.cumsum([0, *(port.size for port in net.inputs)])
+    ports = [plain[a:b] for a, b in pairwise(starts)]
+    if 1 < len(ports) <= 5:
+        yield from (tuple(i for port in order for i in port) for order in permutations(ports))
+
+
+def _in_single(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
+    """Whether the differences are of the size that single precision makes in this very network."""
+    found = agreement(net(x), y).digits
+    if found >= 4.0:
+        noise = agreement(_single(net, x), net(x)).digits
+        if found >= noise - 1.0:
+            yield Hypothesis(SINGLE, f"they agree to {found:.1f} digits, as far as single precision carries here", DIGITS)
+
+
+def _single(net: Network, x: Array) -> Array:
+    """The outputs with every intermediate rounded to single precision."""
+    values = [_rounded(x.T)]
+    with np.errstate(all="ignore"):
+        for node in net.layers:
+            joins = type(node.layer) in derive.JOINS
+            arg = tuple(values[s] for s in node.sources) if joins else values[node.sources[0]]
+            values.append(_rounded(node.layer.forward(arg)))
+    return values[-1].T
+
+
+def _rounded(a: Array) -> Array:
+    return a.astype(np.float32).astype(float)
+
+
+def _turned(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
+    """A square table, whose samples may stand in columns."""
+    for a, b, what in ((x.T, y, "inputs"), (x, y.T, "outputs"), (x.T, y.T, "inputs and outputs")):
+        if a.shape == x.shape and b.shape == y.shape:
+            yield Hypothesis("samples in columns", f"the samples of the {what} stand in columns", agreement(net(a), b).digits)
+
+
+def _shifted(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
+    """Outputs that are late or early by a few rows, as delays of a network make them."""
+    computed = net(x)
+    for shift in range(-20, 21):
+        begin, end = max(0, shift), min(len(y), len(x) + shift)  # rows of y that have a partner x[s - shift]
+        if (shift or len(x) != len(y)) and end - begin >= max(3, min(len(x), len(y)) // 2):
+            digits = agreement(computed[begin - shift : end - shift], y[begin:end]).digits
+            way = f"row k + {shift} of the outputs belongs" if shift >= 0 else f"row k of the outputs belongs to row k + {-shift}, not"
+            yield Hypothesis("rows shifted", f"{way} to row k of the inputs: a delay, or rows cut off", digits)
+
+
+# the same file
+
+
+def find_pairs(tree: Tree, candidate: Candidate, net: Network, others: Sequence[Candidate]) -> list[Pair]:
+    """Every two arrays of the file that fit as inputs and outputs of the network, best agreement first."""
+    inside = [c.element for c in (candidate, *others)]
+    arrays = list(_arrays(tree, inside))
+    pairs = []
+    for x_path, x in _fitting(arrays, net.input_size):
+        computed = net(x[:MOST_ROWS])
+        for y_path, y in _fitting(arrays, net.output_size):
+            if len(y) == len(x) and y_path.rstrip("'") != x_path.rstrip("'"):
+                constant = bool(len(y) > 1 and (y == y[0]).all())
+                pairs.append(Pair(candidate.path, x_path, y_path, len(x), constant, agreement(computed, y[:MOST_ROWS])))
+    return sorted(pairs, key=lambda p: (-min(p.agreement.digits, DIGITS), p.constant, -p.rows, -p.agreement.digits))
+
+
+def _arrays(tree: Tree, inside: list[Any]) -> Iterator[tuple[str, Array]]:
+    """Real matrices outside the networks, and cells of equal columns side by side (MATLAB's sequences)."""
+    ours = {id(element) for element in inside}
+
+    def wanted(element: Any) -> bool:
+        return id(element) in ours or (isinstance(element, np.ndarray) and (element.dtype.kind == "f" or _sequence(element) is not None))
+
+    for path, element in find(tree, wanted):
+        if id(element) not in ours:
+            a = element if element.dtype.kind == "f" else _sequence(element)
+            if a is not None and a.ndim == 2 and a.size and np.isfinite(a).any():
+                yield path, a
+            if element.dtype == object:
+                yield from ((name, part) for name, part in children(path, element) if part.shape[1] > 1)
+
+
+def _sequence(element: Array) -> Array | None:
+    """A cell of equal real matrices as one matrix, side by side."""
+    if element.dtype != object or element.size < 2:
+        return None
+    parts = list(element.ravel(order="F"))
+    if not all(isinstance(p, np.ndarray) and p.dtype.kind == "f" and p.ndim == 2 and p.shape == parts[0].shape for p in parts):
+        return None
+    return np.concatenate(parts, axis=1)
+
+
+def _fitting(arrays: list[tuple[str, Array]], size: int) -> Iterator[tuple[str, Array]]:
+    """Arrays that are samples of so many numbers, as rows of samples; a path ends with ' where samples stand in rows, as MATLAB would
+    have to transpose it."""
+    for path, a in arrays:
+        if a.shape[0] == size:
+            yield path, a.T
+        if a.shape[1] == size:
+            yield f"{path}'", a
+
+
+def element_at(tree: Tree, path: str) -> Array:
+    """The array at a MATLAB path such as s.values{1}{2}; a trailing ' is taken off, as `_fitting` adds it. DataError if there is none."""
+    element: Any = tree.variables
+    so_far = ""
+    for step in re.findall(r"[^.{}()]+|\{\d+\}|\(\d+\)", path.rstrip("'")):
+        so_far = f"{so_far}{step}" if step[0] in "{(" or not so_far else f"{so_far}.{step}"
+        found = [value for name, value in children("", element) if name.strip("{}()") == step.strip("{}()")]
+        if not found:
+            raise DataError(f"no array at {path}: there is nothing at {so_far}")
+        element = found[0]
+    if isinstance(element, np.ndarray) and element.dtype == object:
+        element = _sequence(element)
+    if not isinstance(element, np.ndarray) or element.dtype.kind != "f":
+        raise DataError(f"{path}: is no matrix of real numbers")
+    return element
+
+
+def networks(path: str, tree: Tree, candidates: Sequence[Candidate], but: str = "") -> Iterator[Network]:
+    """The networks of a file that can be read, without the one at `but`."""
+    for candidate in candidates:
+        if candidate.path != but:
+            try:
+                yield read_candidate(path, tree, candidate)
+            except ModelError:
+                continue

@@ -1,0 +1,20 @@
+"""MATLAB's own recorded outputs are found in the files and reproduced, without being told the variables."""
+
+import pytest
+
+from nngrad import load
+from nngrad.load import candidates, containers
+from nngrad.verify import DIGITS, find_pairs
+from tests.real.models import MODELS, table
+
+
+@pytest.mark.parametrize("row", table("ORACLES.tsv"), ids=lambda r: f"{r['local_path']}@{r['network_path_in_file']}")
+def test_recorded_outputs_are_found(row):
+    path = MODELS / row["local_path"]
+    tree = containers.read(path)
+    every = candidates(tree)
+    mine = next(c for c in every if c.path == row["network_path_in_file"])
+    pairs = find_pairs(tree, mine, load(path, mine.path), [c for c in every if c is not mine])
+    assert pairs[0].agreement.digits >= DIGITS
+    good = {p.outputs.rstrip("'") for p in pairs if p.agreement.digits >= DIGITS}
+    assert row["output_variable"].rstrip("'") in good
