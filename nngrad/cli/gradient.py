@@ -19,7 +19,7 @@ from nngrad.cli.options import Asked, Listed, Told, model_options, scale_options
 @model_options
 def gradient(model: str, told: Told, asked: Asked, of: Any, scalar: Any, wrt: Any, with_outputs: bool, scale: str, sigma: Any) -> Any:
     """\b
-    Example: nngrad gradient sample_models/patternnet.mat -i sample_models/patternnet_x.csv --scalar 'log(y1/y2)'
+    Example: nngrad gradient sample_models/cascade.mat -i sample_models/cascade_x.csv --scalar 'y1*y2'
 
     Write the gradient of one output of MODEL (--of), or of a scalar of its outputs (--scalar), for every row of the input, exact to
     rounding and in the units of the training data.

@@ -58,16 +58,16 @@ def _lines(facts: Any) -> Iterator[str]:
         if network.get("error"):
             yield f"{head}: not tried: {network['error']}"
             continue
-        yield f"{head}: {'reproduced' if network['reproduced'] else 'NOT REPRODUCED'}: {_agreement(network)}"
-        if network.get("inputs"):
-            yield f"  inputs {network['inputs']}, outputs {network['outputs']}, {network['rows']} samples" + (
-                "; the outputs don't vary, so this proves little" if network["constant"] else ""
-            )
+        source = f", inputs {network['inputs']}, outputs {network['outputs']}" if network.get("inputs") else ""
+        yield f"{head}: {'reproduced' if network['reproduced'] else 'NOT REPRODUCED'}: {network['rows']} samples{source}"
+        if network.get("constant"):
+            yield "  the recorded outputs don't vary, so this proves little"
+        yield from _explained(network)
+        yield f"  {_agreement(network)}"
         for each in network["outputs_each"][:MOST_OUTPUTS]:
             yield f"  {each['output']}: {each['digits']:.1f} digits, worst difference {_short(each['difference'])}"
         if network["precision"]:
             yield f"  recorded with {network['precision']}, and reproduced to all of it"
-        yield from _explained(network)
         for other in network.get("also", ()):
             yield f"  also: inputs {other['inputs']}, outputs {other['outputs']}, {other['digits']:.1f} digits"
 
@@ -85,9 +85,9 @@ def _explained(network: Any) -> Iterator[str]:
 
 def _agreement(network: Any) -> str:
     if network["difference"] == 0.0:
-        return f"{network['rows']} samples agree to the last bit"
+        return "they agree to the last bit"
     where = f"{network['output']} at sample {network['row']}: {network['computed']}, recorded {network['recorded']}"
-    return f"{network['rows']} samples agree to {network['digits']:.1f} digits; worst is {where}"
+    return f"they agree to {network['digits']:.1f} digits; worst is {where}"
 
 
 def _short(value: float | None) -> str:
