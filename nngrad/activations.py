@@ -52,8 +52,9 @@ class Activation:
         if self.fast_df is None:
             return self._exact_slope(x, y, params)
         d = formula.compiled(self.fast_df)({"y": y})
-        low = np.flatnonzero(d < FAST)  # a NaN stays
-        if len(low):
+        saturated = d < FAST  # a NaN stays
+        if np.count_nonzero(saturated):
+            low = np.flatnonzero(saturated)
             d.flat[low] = self._exact_slope(x.ravel()[low], y.ravel()[low], params)
         return d
 

@@ -16,11 +16,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from nngrad import scratch
-from nngrad.layers import JOINS, LINEAR, Affine, Compet, Distance, Elementwise, NormProd, SquaredDistance
+from nngrad.layers import JOINS, LINEAR, Affine, Compet, Distance, Elementwise, NormProd, Scale, SquaredDistance
 
 Array = np.ndarray
 MOST_MERGED = 131_072  # numbers of K that still stay in cache
-Forward = tuple[Callable[[Any], Array], int, tuple[int, ...]]  # rule, what it reads, and what it reads where it joins several
 Pass = dict[int, Array]  # tangents or cotangents by value
 
 
@@ -32,9 +31,6 @@ class Graph(Protocol):
 
     @property
     def sizes(self) -> Sequence[int]: ...
-
-    @property
-    def forwards(self) -> Sequence[Forward]: ...
 
 
 class Step(NamedTuple):
@@ -48,21 +44,65 @@ class Step(NamedTuple):
 def values(net: Graph, x: Array) -> list[Array]:
     """Every value of the network for the rows x (N, n), samples in columns: value 0 is x', the last is y' (m, N)."""
     with np.errstate(all="ignore"):
-        return evaluate(net.forwards, x)
+        known = [x.T]
+        for node in net.layers:
+            known.append(node.layer.forward(_read(Step(node.layer, node.sources, len(known)), known)))
+    return known
 
 
-def evaluate(forwards: Sequence[Forward], x: Array) -> list[Array]:
-    """As values(), for callers who have silenced NumPy's warnings."""
-    found = [x.T]
-    for forward, source, sources in forwards:
-        found.append(forward(tuple(found[s] for s in sources) if sources else found[source]))
-    return found
+class Evaluation(NamedTuple):
+    """How the values are computed that derivatives need: `calls` are (rule, what it reads, all it reads where it joins, what it writes)."""
+
+    calls: tuple[tuple[Callable[[Any], Array], int, tuple[int, ...], int], ...]
+    values: int
+
+    def __call__(self, x: Array) -> list[Any]:
+        """As values(), for callers who have silenced NumPy's warnings; None stands for values that only a linear layer would read."""
+        known: list[Any] = [None] * self.values
+        known[0] = x.T
+        for forward, source, sources, target in self.calls:
+            known[target] = forward(tuple(known[s] for s in sources) if sources else known[source])
+        return known
+
+    @classmethod
+    def of_network(cls, net: Graph) -> Evaluation:
+        """Gains of a scale before or behind weights become part of them; x - center stays apart, where folding would lose digits."""
+        readers = Counter(s for node in net.layers for s in node.sources)
+        steps: list[Step] = []
+        for k, node in enumerate(net.layers, 1):
+            merged = None
+            if steps and node.sources == (steps[-1].target,) and readers[steps[-1].target] == 1:
+                merged = _with_gains(steps[-1].layer, node.layer)
+            if merged:
+                steps[-1] = Step(merged, steps[-1].sources, k)
+            else:
+                steps.append(Step(node.layer, node.sources, k))
+        return cls(
+            tuple((s.layer.forward, s.sources[0], s.sources if isinstance(s.layer, JOINS) else (), s.target) for s in steps), len(net.sizes)
+        )
 
 
-def forwards(net: Graph) -> tuple[Forward, ...]:
-    """The forward rules of a network's layers, ready to be called."""
-    joins = [isinstance(node.layer, JOINS) for node in net.layers]
-    return tuple((n.layer.forward, n.sources[0], n.sources if join else ()) for n, join in zip(net.layers, joins, strict=True))
+@dataclass(frozen=True, eq=False)
+class Shifted:
+    """y = W (x - center) + b."""
+
+    center: Array
+    affine: Affine
+
+    def forward(self, x: Array) -> Array:
+        return self.affine.forward(np.subtract(x, self.center, scratch.empty(x.shape)))
+
+
+def _with_gains(first: Any, second: Any) -> Any:
+    """Two layers as one, where one is a scale and the other has weights to take its gains; None otherwise."""
+    match first, second:
+        case Scale(gain, center, shift), Affine(W, b):
+            return Shifted(center[:, None], Affine(W * gain, W @ shift + b))
+        case Affine(W, b), Scale(gain, center, shift):
+            return Affine(W * gain[:, None], (b - center) * gain + shift)
+        case Shifted(center, affine), Scale():
+            return Shifted(center, _with_gains(affine, second))
+    return None
 
 
 def depends(net: Graph) -> bool:
@@ -188,12 +228,13 @@ class Plan:
             _pull(step, known, cotangents)
 
     def _backward(self, known: Sequence[Array], J: Array) -> None:
-        cotangents, steps, own = dict(self.backward.seeds), self.backward.steps, set[int]()
+        if self.merged and self.merged.whole:
+            np.matmul(self.merged.slope(known).T, self.merged.K, J.reshape(len(J), -1))
+            return
+        own: set[int] = set()
+        cotangents, steps = dict(self.backward.seeds), self.backward.steps
         if self.merged:
             d, K = self.merged.slope(known), self.merged.K
-            if self.merged.whole:
-                np.matmul(d.T, K, out=J.reshape(len(J), -1))
-                return
             start, steps = self.merged.target, steps[2:]
             cotangents[start] = np.matmul(K.T, d, out=scratch.empty((K.shape[1], d.shape[1]))).reshape(-1, len(self.of), d.shape[1])
             own.add(start)

@@ -142,12 +142,12 @@ class Network:
     def __call__(self, x: Any) -> np.ndarray:
         """y (N, m), or (m,) for one row."""
         rows, single = self._rows(x)
+
+        def work(rows: np.ndarray, y: np.ndarray) -> None:
+            y[...] = self.evaluation(rows)[-1].T
+
         y = np.empty((len(rows), self.output_size))
-
-        def work(part: slice) -> None:
-            y[part] = derive.evaluate(self.forwards, rows[part])[-1].T
-
-        self._over_blocks(len(rows), work)
+        self._over_blocks(work, rows, y)
         return y[0] if single else y
 
     def jacobian(self, x: Any, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None) -> np.ndarray:
@@ -160,40 +160,38 @@ class Network:
         """(y, J) in one pass: y (N, m), J (N, m, n). With `of`, y has only those columns too."""
         rows, single = self._rows(x)
         plan = self.plan(of, wrt)
+
+        def work(rows: np.ndarray, y: np.ndarray, J: np.ndarray) -> None:
+            values = self.evaluation(rows)
+            y[...] = (values[-1] if plan.every_output else values[-1][list(plan.of)]).T
+            plan.jacobian(values, J)
+
         y, J = np.empty((len(rows), len(plan.of))), np.empty((len(rows), len(plan.of), len(plan.wrt)))
-
-        def work(part: slice) -> None:
-            values = derive.evaluate(self.forwards, rows[part])
-            y[part] = (values[-1] if plan.every_output else values[-1][list(plan.of)]).T
-            plan.jacobian(values, J[part])
-
-        self._over_blocks(len(rows), work)
+        self._over_blocks(work, rows, y, J)
         return (y[0], J[0]) if single else (y, J)
 
     def jvp(self, x: Any, v: Any) -> np.ndarray:
         """J v: the derivative along v (N, n), or one v (n,) for all rows -> (N, m)."""
         rows, single = self._rows(x)
-        tangent = self._directions(v, len(rows), self.input_size, "v")
+        plan, directions = self.plan(), self._directions(v, len(rows), self.input_size, "v")
 
-        def work(part: slice) -> None:
-            values = derive.evaluate(self.forwards, rows[part])
-            out[part] = derive.jvp(self.plan(), values, _columns(tangent, part))[:, 0].T
+        def work(rows: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+            out[...] = derive.jvp(plan, self.evaluation(rows), v.T[:, None])[:, 0].T
 
         out = np.empty((len(rows), self.output_size))
-        self._over_blocks(len(rows), work)
+        self._over_blocks(work, rows, directions, out)
         return out[0] if single else out
 
     def vjp(self, x: Any, w: Any) -> np.ndarray:
         """w' J: the gradient of the outputs weighted by w (N, m), or one w (m,) for all rows -> (N, n)."""
         rows, single = self._rows(x)
-        weights = self._directions(w, len(rows), self.output_size, "w")
+        plan, weights = self.plan(), self._directions(w, len(rows), self.output_size, "w")
 
-        def work(part: slice) -> None:
-            values = derive.evaluate(self.forwards, rows[part])
-            out[part] = derive.vjp(self.plan(), values, _columns(weights, part))[:, 0].T
+        def work(rows: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
+            out[...] = derive.vjp(plan, self.evaluation(rows), w.T[:, None])[:, 0].T
 
         out = np.empty((len(rows), self.input_size))
-        self._over_blocks(len(rows), work)
+        self._over_blocks(work, rows, weights, out)
         return out[0] if single else out
 
     def hessian(self, x: Any, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None) -> np.ndarray:
@@ -203,25 +201,26 @@ class Network:
         """
         rows, single = self._rows(x)
         plan = self.plan(of, wrt)
+
+        def work(rows: np.ndarray, H: np.ndarray) -> None:
+            plan.hessian(self.evaluation(rows), H)
+
         H = np.empty((len(rows), len(plan.of), len(plan.wrt), len(plan.wrt)))
-
-        def work(part: slice) -> None:
-            plan.hessian(derive.evaluate(self.forwards, rows[part]), H[part])
-
         numbers = len(plan.wrt) * max(len(plan.of) * len(plan.wrt), max(self.sizes))
-        self._over_blocks(len(rows), work, max(1, min(self.block_rows, 4 * BLOCK_NUMBERS // max(numbers, 1))))
+        self._over_blocks(work, rows, H, size=max(1, min(self.block_rows, 4 * BLOCK_NUMBERS // max(numbers, 1))))
         return H[0] if single else H
 
     def hvp(self, x: Any, w: Any, v: Any) -> np.ndarray:
         """The Hessian of the outputs weighted by w, times v, without the Hessian: w (m,) or (N, m), v (n,) or (N, n) -> (N, n)."""
         rows, single = self._rows(x)
-        weights, tangent = self._directions(w, len(rows), self.output_size, "w"), self._directions(v, len(rows), self.input_size, "v")
-        plan, out = self.plan(), np.empty((len(rows), self.input_size))
+        weights, directions = self._directions(w, len(rows), self.output_size, "w"), self._directions(v, len(rows), self.input_size, "v")
+        plan = self.plan()
 
-        def work(part: slice) -> None:
-            out[part] = derive.hvp(plan, derive.evaluate(self.forwards, rows[part]), _columns(weights, part), _columns(tangent, part))
+        def work(rows: np.ndarray, w: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+            out[...] = derive.hvp(plan, self.evaluation(rows), w.T[:, None], v.T[:, None])
 
-        self._over_blocks(len(rows), work)
+        out = np.empty((len(rows), self.input_size))
+        self._over_blocks(work, rows, weights, directions, out)
         return out[0] if single else out
 
     def plan(self, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None) -> derive.Plan:
@@ -242,9 +241,9 @@ class Network:
         return derive.Plan.of_network(self, tuple(range(self.output_size)), tuple(range(self.input_size)))
 
     @cached_property
-    def forwards(self) -> tuple[derive.Forward, ...]:
-        """The forward rules of the layers, ready to be called."""
-        return derive.forwards(self)
+    def evaluation(self) -> derive.Evaluation:
+        """How the values of a block of rows are computed; made once and kept."""
+        return derive.Evaluation.of_network(self)
 
     @cached_property
     def _plans(self) -> dict[tuple[tuple[int, ...], tuple[int, ...]], derive.Plan]:
@@ -268,23 +267,24 @@ class Network:
         V = _real(v, name)
         if V.shape not in ((size,), (rows, size)):
             raise DataError(f"{name} has the shape {np.shape(v)}; it takes ({size},) or ({rows}, {size})")
-        return np.atleast_2d(V)
+        return np.broadcast_to(V, (rows, size))
 
-    def _over_blocks(self, rows: int, work: Callable[[slice], None], size: int | None = None) -> None:
-        def in_scratch(part: slice) -> None:
-            with np.errstate(all="ignore"), scratch.block():
-                work(part)
-
-        size = size or self.block_rows
+    def _over_blocks(self, work: Callable[..., None], *tables: np.ndarray, size: int = 0) -> None:
+        """work(*tables) on blocks of their rows, `size` or block_rows at a time."""
+        rows, size = len(tables[0]), size or self.block_rows
         if rows * self._widest < scratch.LARGE:
             with np.errstate(all="ignore"):
-                return work(slice(0, rows))
+                return work(*tables)
+
+        def on(first: int) -> None:
+            with np.errstate(all="ignore"), scratch.block():
+                work(*(table[first : first + size] for table in tables))
+
         if rows <= size:
-            return in_scratch(slice(0, rows))
+            return on(0)
         from nngrad import blocks
 
-        parts = (slice(k, min(k + size, rows)) for k in range(0, rows, size))
-        for _ in blocks.ordered(parts, in_scratch, blocks.available_threads()):
+        for _ in blocks.ordered(range(0, rows, size), on, blocks.available_threads()):
             pass
         return None
 
@@ -344,11 +344,6 @@ def _real(x: Any, name: str) -> np.ndarray:
     if a.dtype.kind not in "fiub":
         raise DataError(f"{name} holds {a.dtype.name}, not real numbers")
     return np.ascontiguousarray(a, dtype=np.float64).reshape(a.shape)
-
-
-def _columns(directions: np.ndarray, part: slice) -> np.ndarray:
-    """One direction for each row of a block, or one for all: (size, 1, N or 1)."""
-    return np.ascontiguousarray((directions[part] if len(directions) > 1 else directions).T[:, None])
 
 
 def _chosen(items: Sequence[Any], count: int, by_name: Callable[[Iterable[str]], tuple[int, ...]], what: str) -> tuple[int, ...]:
