@@ -229,7 +229,7 @@ class Plan:
 
     def _backward(self, known: Sequence[Array], J: Array) -> None:
         if self.merged and self.merged.whole:
-            np.matmul(self.merged.slope(known).T, self.merged.K, J.reshape(len(J), -1))
+            np.matmul(self.merged.slope(known).T, self.merged.K, J.reshape(len(J), self.merged.K.shape[1]))
             return
         own: set[int] = set()
         cotangents, steps = dict(self.backward.seeds), self.backward.steps

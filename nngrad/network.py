@@ -272,6 +272,8 @@ class Network:
     def _over_blocks(self, work: Callable[..., None], *tables: np.ndarray, size: int = 0) -> None:
         """work(*tables) on blocks of their rows, `size` or block_rows at a time."""
         rows, size = len(tables[0]), size or self.block_rows
+        if not rows:
+            return None
         if rows * self._widest < scratch.LARGE:
             with np.errstate(all="ignore"):
                 return work(*tables)

@@ -48,6 +48,7 @@ def linear():
 
 NETWORKS = {
     "one output": deep(4, 1),
+    "one hidden layer": deep(4, 2, (5,)),
     "many outputs": deep(2, 7),
     "softmax": deep(4, 3, last=(Softmax(),)),
     "branched": branched(),
@@ -149,10 +150,16 @@ def test_one_row_has_no_leading_axis():
     assert np.array_equal(net(x)[0], net(x[0]))
 
 
-def test_no_rows():
-    y, J = NETWORKS["branched"].value_and_jacobian(np.empty((0, 4)))
-    assert y.shape == (0, 3)
-    assert J.shape == (0, 3, 4)
+@ALL
+def test_no_rows(net):
+    none = np.empty((0, net.input_size))
+    y, J = net.value_and_jacobian(none)
+    assert y.shape == (0, net.output_size)
+    assert J.shape == (0, net.output_size, net.input_size)
+    assert net.hessian(none).shape == (*J.shape, net.input_size)
+    assert net.jvp(none, np.ones(net.input_size)).shape == y.shape
+    assert net.vjp(none, np.ones(net.output_size)).shape == none.shape
+    assert net.hvp(none, np.ones(net.output_size), np.ones(net.input_size)).shape == none.shape
 
 
 def test_cheaper_direction_is_chosen():
