@@ -45,6 +45,7 @@ FIRST_STEP = 1e-2  # of differences, relative to the scale of an input
 TABLE = 8  # rows of the extrapolation
 TOLERANCE = {"complex step": 1e-9, "differences": 1e-5}
 METHODS = tuple(TOLERANCE)
+EVALUATOR = "a second evaluator"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Worst:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a check found; `what` is "J", "H", "J v" or "w' J"."""
+    """What a check found; `what` is "y", "J", "J v", "w' J" or "H"."""
 
     what: str
     method: str
@@ -87,7 +88,7 @@ def sample(net: Network, count: int, seed: int = 1) -> Array:
 
 
 def check(net: Network, x: Array, method: str | None = None, hessian: bool = False) -> tuple[Checked, ...]:
-    """Compares J, one J v, one w' J and (with `hessian`) H at the rows x (N, n) with derivatives found independently."""
+    """Compares y, J, one J v, one w' J and (with `hessian`) H at the rows x (N, n) with numbers found independently."""
     if method not in (None, *METHODS):
         raise UsageError(f"method {method!r}: {' and '.join(METHODS)} are possible")
     unknown = unknown_layers(net)
@@ -98,7 +99,8 @@ def check(net: Network, x: Array, method: str | None = None, hessian: bool = Fal
     units = units_of(net, x)
     tolerance = TOLERANCE[method]
     names: list[tuple[str, ...]] = [(name,) for name in net.input_names]
-    found = [Checked("J", method, tolerance, _compare(net, net.jacobian(x) * units, theirs * units, kinks, names, tolerance))]
+    found = [] if unknown else [_values(net, x)]
+    found.append(Checked("J", method, tolerance, _compare(net, net.jacobian(x) * units, theirs * units, kinks, names, tolerance)))
     r = np.random.default_rng(2)
     v, w = r.normal(size=net.input_size) * units, r.normal(size=net.output_size)
     largest = np.abs(theirs * units).sum(axis=2)
@@ -171,6 +173,16 @@ def _compare(
             )
         )
     return tuple(found)
+
+
+def _values(net: Network, x: Array) -> Checked:
+    """The outputs themselves against those of the second evaluator, relative to the largest output of any row."""
+    y, theirs = net(x)[:, :, None], evaluate(net, x.T.astype(complex)).real.T[:, :, None]
+    with np.errstate(all="ignore"):
+        largest = np.abs(np.where(np.isfinite(theirs), theirs, 0.0))[:, :, 0].max(axis=0, initial=0.0)
+    floor = np.broadcast_to(largest, y.shape[:2])
+    jumps = np.broadcast_to(at_kinks(net, x)[:, None, None], y.shape)  # a hard limit at its limit
+    return Checked("y", EVALUATOR, 1e-9, _compare(net, y, theirs, jumps, [("the output itself",)], 1e-9, floor=floor))
 
 
 # second derivatives

@@ -26,7 +26,7 @@ def check(
 
     Differentiate MODEL by a route of its own and compare: the complex step through a second evaluator (its imaginary part is the
     derivative, to the last digits), or where a layer is unknown to that, extrapolated differences of the outputs. Checked are the
-    Jacobian J, a product J v, a product w' J, and with --hessian the Hessian H (by differences of the first derivatives).
+    outputs y, the Jacobian J, a product J v, a product w' J, and with --hessian the Hessian H (by differences of the first derivatives).
 
     For every output it shows the worst difference, relative to the largest derivative of that row, with inputs measured in their
     training range (or spread), and where it is. Entries that differ because a kink lies within the step are counted, not blamed.
@@ -62,7 +62,7 @@ def _lines(model: str, where: str, found: Any, passed: bool) -> Any:
     yield f"{model}: {'the derivatives agree' if passed else 'THE DERIVATIVES DIFFER'} ({where})"
     for c in found:
         yield ""
-        route = "the complex step" if c.method == "complex step" else "extrapolated differences"
+        route = {"complex step": "the complex step", "differences": "extrapolated differences"}.get(c.method, c.method)
         yield f"{c.what} against {route}, tolerance {c.tolerance:.0e}"
         width = max(len(w.output) for w in c.outputs)
         for w in c.outputs:

@@ -30,9 +30,11 @@ def gradient(model: str, told: Told, asked: Asked, of: Any, scalar: Any, wrt: An
     """
     from nngrad import load
     from nngrad.cli import derivatives
-    from nngrad.cli.output import write_results
+    from nngrad.cli.output import note, write_results
 
     net = load(model, **told)
+    if net.flat:
+        note(f"{model}: its outputs are piecewise constant, so the gradient is zero wherever it exists", asked.quiet)
     what = derivatives.one_output(net, of, scalar)
     wanted = derivatives.gradient(net, what, wrt, with_outputs, derivatives.scale_of(net, asked, scale, sigma))
     return write_results(net, asked, wanted, net.input_size)

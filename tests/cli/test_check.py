@@ -37,7 +37,7 @@ def test_json(nngrad, fitnet):
     assert done.code == 0
     assert (facts["passed"], facts["model"]) == (True, str(fitnet[0]))
     assert facts["points"] == len(np.genfromtxt(fitnet[1], delimiter=",", skip_header=1))
-    assert [c["what"] for c in facts["checks"]] == ["J", "J v", "w' J", "H"]
+    assert [c["what"] for c in facts["checks"]] == ["y", "J", "J v", "w' J", "H"]
     assert set(facts["checks"][0]["outputs"][0]) == {
         "output",
         "absolute",
