@@ -14,7 +14,7 @@ help:
 	@echo 'make demo     run the main job on a small sample network'
 	@echo 'make test     run all tests'
 	@echo 'make check    lint, formatting, types'
-	@echo 'make bench    measure, in an environment of its own'
+	@echo 'make bench    measure, in an environment of its own (make bench ONLY="kernel csv")'
 	@echo 'make fuzz     try hostile files for ten minutes (make fuzz SECONDS=60)'
 	@echo 'make samples  make the sample models anew'
 	@echo 'make readme   fill in the outputs that README.md shows'
@@ -35,7 +35,7 @@ check: $(VENV)/.ready
 	$(VENV)/bin/mypy
 
 bench: $(BENCH)/.ready
-	$(BENCH)/bin/python tests/benchmarks
+	$(BENCH)/bin/python tests/benchmarks $(ONLY)
 
 fuzz: $(VENV)/.ready
 	$(VENV)/bin/python -m tests.fuzz --seconds $(or $(SECONDS),600)

@@ -1,104 +1,77 @@
-"""`make bench`: outputs and Jacobians beside jax in the same run, and the command line from CSV to CSV.
+"""`make bench`: nngrad beside jax, torch, the scripts of users, and C, in the same run; what should be reached, and whether it is.
 
-The rule: ratios within one run count; absolute times on a machine that others use do not.
+    python tests/benchmarks [kernel] [latency] [threads] [hessian] [csv] [npy] [startup] [memory]
+
+The table is written to build/bench.md too. The rule: ratios within one run count; absolute times on a machine that others use do not.
 """
 
+from __future__ import annotations
+
 import os
+import platform
 import subprocess
 import sys
 import tempfile
 import time
-from itertools import pairwise
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
+import bench_kernel
+import bench_program
+from measure import ROOT, Row, environment, table
 
-import nngrad
-from nngrad import tables
-from nngrad.activations import BY_NAME
-from nngrad.layers import Affine, Elementwise, Scale
+from nngrad import blocks
 
-NETWORKS = {"10-10-1": 100_000, "20-64-64-5": 20_000, "128-512-512-10": 500}  # sizes and rows
-COMMANDS = (("--help",), ("info", "MODEL"), ("jacobian", "MODEL", "-i", "X", "-o", "J"))
-ROWS = 1_000_000
+Subset = Callable[[Path], Iterator[Row]]
 
 
-def layers_of(sizes, rng):
-    """A tansig network with normalisation before and after."""
-    yield Scale(rng.uniform(0.5, 2.0, sizes[0]), rng.normal(size=sizes[0]), np.full(sizes[0], -1.0))
-    for n, m in pairwise(sizes[:-1]):
-        yield Affine(rng.normal(size=(m, n)) / np.sqrt(n), rng.normal(size=m))
-        yield Elementwise(BY_NAME["tansig"])
-    yield Affine(rng.normal(size=(sizes[-1], sizes[-2])), rng.normal(size=sizes[-1]))
-    yield Scale(rng.uniform(0.5, 2.0, sizes[-1]), np.full(sizes[-1], -1.0), rng.normal(size=sizes[-1]))
-
-
-def with_jax(net):
-    """The same network in jax: a function of rows that returns y and J; None where jax is not installed."""
-    try:
-        import jax
-    except ImportError:
-        return None
-    jax.config.update("jax_enable_x64", True)
-
-    def one(x):
-        for node in net.layers:
-            match node.layer:
-                case Scale(gain, center, shift):
-                    x = (x - center) * gain + shift
-                case Affine(W, b):
-                    x = W @ x + b
-                case Elementwise():
-                    x = jax.numpy.tanh(x)
-        return x
-
-    both = jax.jit(jax.vmap(lambda x: (one(x), jax.jacrev(one)(x))))
-    return lambda x: jax.block_until_ready(both(x))
-
-
-def best(work, times=5):
-    work()
-    seconds = []
-    for _ in range(times):
-        begin = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - begin)
-    return min(seconds)
-
-
-def kernels(rng):
-    print("y and J of rows in memory, microseconds a row")
-    for name, rows in NETWORKS.items():
-        net = nngrad.Network.chain(tuple(layers_of([int(n) for n in name.split("-")], rng)), int(name.split("-")[0]))
-        x = rng.normal(size=(rows, net.input_size))
-        ours = best(lambda net=net, x=x: net.value_and_jacobian(x)) / rows
-        peer = with_jax(net)
-        if peer is None:
-            print(f"  {name:16} nngrad {ours * 1e6:9.3f}")
-            continue
-        for a, b in zip(net.value_and_jacobian(x), peer(x), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
-        theirs = best(lambda peer=peer, x=x: peer(x)) / rows
-        print(f"  {name:16} nngrad {ours * 1e6:9.3f}   jax {theirs * 1e6:9.3f}   ratio {theirs / ours:5.1f}")
-
-
-def program(rng):
-    print(f"the program, seconds (jacobian: {ROWS:,} rows of CSV to CSV)")
-    sample = Path(__file__).parents[2] / "sample_models" / "fitnet"
+def main(names: list[str]) -> int:
+    """Measure what is named, or everything; returns 1 where a target is missed."""
+    unknown = set(names) - set(SUBSETS) - set(BESIDE)
+    if unknown:
+        print(f"no such measurement: {', '.join(sorted(unknown))}; there are {', '.join((*SUBSETS, *BESIDE))}", file=sys.stderr)
+        return 2
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
-        table = os.path.join(folder, "x.csv")
-        x = rng.uniform([600, 0, 250], [6500, 100, 320], (ROWS, 3))
-        with tables.writer(table) as out:
-            out.begin(("speed", "throttle", "temperature"))
-            out.write(out.format(x))
-        places = {"MODEL": f"{sample}.mat", "X": table, "J": os.path.join(folder, "J.csv")}
-        for command in COMMANDS:
-            arguments = [sys.executable, "-m", "nngrad", *(places.get(word, word) for word in command)]
-            seconds = best(lambda arguments=arguments: subprocess.run(arguments, stdout=subprocess.DEVNULL, check=True), 3)
-            print(f"  {command[0]:16} {seconds:6.3f}")
+        for name, subset in SUBSETS.items():
+            if not names or name in names:
+                print(f"{name}: {(subset.__doc__ or '').splitlines()[0]}", file=sys.stderr)
+                for row in subset(Path(folder)):
+                    print("  " + "  ".join(filter(None, row.cells)), file=sys.stderr)
+                    rows.append(row)
+    if rows:
+        report(rows)
+    for name, script in BESIDE.items():
+        if (not names or name in names) and script.exists():
+            subprocess.run([sys.executable, script], env=environment(), check=True)
+    return int(any(row.reached is False for row in rows))
 
+
+def report(rows: list[Row]) -> None:
+    """To standard output, and to build/bench.md."""
+    load = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
+    where = (
+        f"{blocks.available_threads()} cores, {platform.machine()}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}{load}"
+    )
+    text = f"{where}\n\n{table(rows)}\n"
+    target = ROOT / "build" / "bench.md"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(text)
+    print(text)
+
+
+SUBSETS: dict[str, Subset] = {
+    "kernel": bench_kernel.kernel,
+    "latency": bench_kernel.latency,
+    "threads": bench_kernel.threads,
+    "hessian": bench_kernel.hessian,
+    "csv": bench_program.csv,
+    "npy": bench_program.npy,
+    "startup": bench_program.startup,
+    "memory": bench_program.memory,
+}
+
+BESIDE = {name: ROOT / "tests" / "benchmarks" / f"bench_{name}.py" for name in ("hessian", "emit")}  # of their own making: run as they are
 
 if __name__ == "__main__":
-    generator = np.random.default_rng(1)
-    kernels(generator)
-    program(generator)
+    sys.exit(main(sys.argv[1:]))
