@@ -358,8 +358,7 @@ def _shifted(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
 
 def find_pairs(tree: Tree, candidate: Candidate, net: Network, others: Sequence[Candidate]) -> list[Pair]:
     """Every two arrays of the file that fit as inputs and outputs of the network, best agreement first."""
-    inside = [c.element for c in (candidate, *others)]
-    arrays = list(_arrays(tree, inside))
+    arrays = list(_arrays(tree, (candidate, *others)))
     pairs = []
     for x_path, x in _fitting(arrays, net.input_size):
         computed = net(x[:MOST_ROWS])
@@ -370,15 +369,15 @@ def find_pairs(tree: Tree, candidate: Candidate, net: Network, others: Sequence[
     return sorted(pairs, key=lambda p: (-min(p.agreement.digits, DIGITS), p.constant, -p.rows, -p.agreement.digits))
 
 
-def _arrays(tree: Tree, inside: list[Any]) -> Iterator[tuple[str, Array]]:
+def _arrays(tree: Tree, networks: Sequence[Candidate]) -> Iterator[tuple[str, Array]]:
     """Real matrices outside the networks, and cells of equal columns side by side (MATLAB's sequences)."""
-    ours = {id(element) for element in inside}
+    paths = [path for c in networks for path in c.path.split(",")]
 
     def wanted(element: Any) -> bool:
-        return id(element) in ours or (isinstance(element, np.ndarray) and (element.dtype.kind == "f" or _sequence(element) is not None))
+        return isinstance(element, np.ndarray) and (element.dtype.kind == "f" or _sequence(element) is not None)
 
     for path, element in find(tree, wanted):
-        if id(element) not in ours:
+        if not any(path == p or (path.startswith(p) and path[len(p)] in ".{(") for p in paths):
             a = element if element.dtype.kind == "f" else _sequence(element)
             if a is not None and a.ndim == 2 and a.size and np.isfinite(a).any():
                 yield path, a

@@ -218,10 +218,10 @@ def made(folder, **more):
     return saved(folder, net=net, **more)
 
 
-def pairs_of(path):
+def pairs_of(path, activation=None):
     tree = containers.read(path)
     (candidate,) = candidates(tree)
-    return tree, find_pairs(tree, candidate, load(path), ())
+    return tree, find_pairs(tree, candidate, load(path, activation=activation), ())
 
 
 def test_arrays_are_found_anywhere(tmp_path):
@@ -245,6 +245,8 @@ def test_arrays_are_found_anywhere(tmp_path):
 
 def test_weights_of_the_network_are_no_data(tmp_path):
     _, pairs = pairs_of(made(tmp_path))
+    assert pairs == []
+    _, pairs = pairs_of(saved(tmp_path, W1=np.ones((4, 3)), b1=np.ones((4, 1)), W2=np.ones((2, 4)), b2=np.ones((2, 1))), ["tanh", "linear"])
     assert pairs == []
 
 

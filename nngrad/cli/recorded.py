@@ -104,7 +104,7 @@ def _found(model: str, tree: Any, net: Network, every: Any) -> Facts:
         return _of_pair(net, good[0], verdict) | {"also": [_brief(p) for p in good[1:6]]}
     tried = [(p, verifying.verify(net, at(tree, p.inputs), at(tree, p.outputs))) for p in pairs[:MOST_TRIED]]
     best, verdict = max(tried, key=lambda t: (t[1].reproduced, t[1].explanation is not None, t[1].agreement.digits))
-    return _of_pair(net, best, verdict) | {"also": []}
+    return _of_pair(net, best, verdict) | {"also": [], "tried": len(pairs)}
 
 
 def _brief(pair: Pair) -> Facts:

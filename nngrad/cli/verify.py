@@ -58,6 +58,10 @@ def _lines(facts: Any) -> Iterator[str]:
         if network.get("error"):
             yield f"{head}: not tried: {network['error']}"
             continue
+        if network.get("tried") and not network["reproduced"] and not network["explanation"]:
+            yield f"{head}: NOT FOUND: {network['tried']} pairs of arrays fit by size, and none are its inputs and its outputs"
+            yield f"  closest are inputs {network['inputs']}, outputs {network['outputs']}: {network['digits']:.1f} digits"
+            continue
         source = f", inputs {network['inputs']}, outputs {network['outputs']}" if network.get("inputs") else ""
         yield f"{head}: {'reproduced' if network['reproduced'] else 'NOT REPRODUCED'}: {network['rows']} samples{source}"
         if network.get("constant"):

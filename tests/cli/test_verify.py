@@ -80,3 +80,25 @@ def test_several_networks_are_all_looked_at(nngrad, samples):
     done = nngrad("verify", samples / "several.mat", "--find")
     assert done.code == 4
     assert "no two arrays" in done.err
+
+
+def test_arrays_that_only_fit_by_size_are_not_called_wrong(nngrad, recorded, tmp_path):
+    from scipy.io import loadmat, savemat
+
+    stored = loadmat(recorded[0])
+    r = np.random.default_rng(2)
+    savemat(tmp_path / "model.mat", {"net": stored["net"], "p": stored["x"], "targets": r.normal(size=(2, 12))})
+    done = nngrad("verify", tmp_path / "model.mat", "--find")
+    assert done.code == 1
+    assert "NOT FOUND: 1 pairs of arrays fit by size" in done.lines[0]
+
+
+def test_what_went_wrong_is_found_in_the_model_itself_too(nngrad, recorded, tmp_path):
+    from scipy.io import loadmat, savemat
+
+    stored = loadmat(recorded[0])
+    savemat(tmp_path / "model.mat", {"net": stored["net"], "x": stored["x"], "y": stored["y"][::-1]})
+    done = nngrad("verify", tmp_path / "model.mat", "--find")
+    assert done.code == 1
+    assert "NOT REPRODUCED: 12 samples, inputs x, outputs y" in done.lines[0]
+    assert "because: the recorded outputs are, in this order, y2, y1" in done.out
