@@ -129,7 +129,7 @@ def _forward(w: Writer, net: Network, steps: list[Step], last: int, fixed: dict[
         w.known[step.target, f"stem {rules.stem}"] = count
         name = "y" if step.target == last else w.fresh(f"{rules.stem}{count}")
         w.values[step.target] = Vector(name, net.sizes[step.target])
-        w.comment = f"{name}: {describe(step.layer)}"
+        w.comment, w.layer = f"{name}: {describe(step.layer)}", step.target
         rules.forward(w, step, w.values[step.target])
     if last == 0:
         w.comment = "the network changes nothing"
@@ -232,7 +232,7 @@ def _onward(w: Writer, steps: list[Step], last: int, start: Unit) -> dict[int, F
     """Tangents of every value, from those of the input."""
     tangents: dict[int, Flow] = {0: start}
     for step in steps:
-        w.comment = _carried(step, w)
+        w.comment, w.layer = _carried(step, w), step.target
         read = [tangents.get(s) for s in step.sources]
         name = "dy_dx" if step.target == last else f"d{w.values[step.target].name}_dx"
         push = lowering(step.layer).push
@@ -247,7 +247,7 @@ def _backward(w: Writer, steps: list[Step], last: int, start: Unit, tangents: di
     for step in reversed(steps):
         if step.target not in cotangents:
             continue
-        w.comment = _carried(step, w)
+        w.comment, w.layer = _carried(step, w), step.target
         G = _added(w, cotangents[step.target], step.target)
         rules = lowering(step.layer)
         if tangents is not None and rules.bend:

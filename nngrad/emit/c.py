@@ -34,6 +34,7 @@ RESERVED = (
     | {f"{name}f" for name in LIBRARY}
     | {"dot", "add_rows", "tanh_and_exp", "values", "forward", "slopes", "x", "y", "J", "H", "v"}
 )
+FLOAT_MAX = float(np.finfo(np.float32).max)
 TANH, SHARED = "tanh(x)", "exp(-2.0*fabs(x))"
 
 
@@ -43,7 +44,7 @@ def style(single: bool) -> Style:
             return "NAN" if value != value else "INFINITY" if value > 0 else "-INFINITY"
         if not single:
             return shortest(value)
-        return f"{shortest_single(value)}f" if abs(value) <= np.finfo(np.float32).max else "FLT_MAX" if value > 0 else "-FLT_MAX"
+        return f"{shortest_single(value)}f" if abs(value) <= FLOAT_MAX else "FLT_MAX" if value > 0 else "-FLT_MAX"
 
     names = (*FUNCTIONS, "erfc")
     return Style(number, {n: n + ("f" if single else "") for n in names}, "({c}) ? {a} : {b}", choice_binds=0)
@@ -379,7 +380,7 @@ def emit(net: Network, program: p.Program, name: str, single: bool = False) -> d
 
 def _check_range(program: p.Program, single: bool) -> None:
     for c in (c for group in program.constants for c in group.constants):
-        if single and (np.abs(c.values[np.isfinite(c.values)], dtype=np.float64) > np.finfo(np.float32).max).any():
+        if single and (np.abs(c.values[np.isfinite(c.values)], dtype=np.float64) > FLOAT_MAX).any():
             raise ModelError(f"{c.name}: the model has numbers beyond the range of float; leave out --float")
 
 
@@ -442,6 +443,8 @@ def _functions(program: p.Program, page: Page, name: str) -> tuple[list[str], di
     for function in (forward, *steps):
         text += function.text(real)
     state = ["struct values all;", "struct values *const v = &all;"] if vectors else []
+    if "x" not in forward.parameters():  # every output is constant
+        state.append("(void)x;")
     calls = [f.call() for f in steps]
     text += ["", f"void {name}(const {real} *x, {real} *y, {real} *J)", "{", *indented([*state, forward.call()])]
     text += ["    if (J != NULL) {", *indented(calls, 2), "    }", "}"]

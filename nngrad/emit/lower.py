@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, count, groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,11 +92,12 @@ class Writer:
     known: dict[tuple[int, str], Any] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     comment: str = ""
+    layer: int = 0  # the value whose layer is being written
 
     def copy(self) -> Writer:
         constants = {k: list(v) for k, v in self.constants.items()}
         written = {k: list(v) for k, v in self.written.items()}
-        return Writer(dict(self.values), constants, written, dict(self.known), set(self.taken), self.comment)
+        return Writer(dict(self.values), constants, written, dict(self.known), set(self.taken), self.comment, self.layer)
 
     def sections(self, along: str) -> tuple[Section, ...]:
         """The statements written so far, which are forgotten."""
@@ -106,7 +107,7 @@ class Writer:
         return found
 
     def fresh(self, name: str) -> str:
-        unused = next(n for n in (name, *(f"{name}_{k}" for k in range(2, 100_000))) if n not in self.taken)
+        unused = next(n for n in chain((name,), (f"{name}_{k}" for k in count(2))) if n not in self.taken)
         self.taken.add(unused)
         return unused
 
@@ -122,6 +123,11 @@ class Writer:
         """A number where all units have the same."""
         same = values.size and (values == values.flat[0]).all()
         return float(values.flat[0]) if same else self.constant(step, name, values)
+
+    def derived(self, name: str, values: np.ndarray) -> Constant:
+        """Numbers that follow from those of layers: gains multiplied together, or rows of them."""
+        self.constants.setdefault(self.layer, []).append(Constant(self.fresh(name), values))
+        return self.constants[self.layer][-1]
 
     def put(self, statement: Any) -> Any:
         """Adds a statement where its result belongs; returns the result."""
@@ -149,7 +155,9 @@ class Writer:
         """Each unit of the flow by its factor."""
         if isinstance(flow, Vector):
             return self.map(name, flow.size, flow.along, "v*d", v=flow, d=factor)
-        if flow.factor is not None:
+        if isinstance(flow.factor, Constant) and isinstance(factor, Constant):
+            factor = self.derived(f"factor_{name}", flow.factor.values * factor.values)
+        elif flow.factor is not None:
             factor = self.map(f"factor_{name}", flow.size, "", "f*d", f=flow.factor, d=factor)
         return flow._replace(factor=factor)
 
@@ -228,7 +236,9 @@ def _gather(w: Writer, flow: Flow, index: Index, name: str) -> Flow:
     """flow[index], each place at most once."""
     if isinstance(flow, Unit) and set(flow.place) <= set(index):
         factor = flow.factor
-        if factor is not None:
+        if isinstance(factor, Constant):
+            factor = w.derived(f"factor_{name}", factor.values[list(index)])
+        elif factor is not None:
             factor = w.put(Gather(Vector(w.fresh(f"factor_{name}"), len(index)), factor, index))
         return Unit(tuple(index.index(p) for p in flow.place), factor, len(index), flow.along)
     return w.put(Gather(Vector(w.fresh(name), len(index), flow.along), w.dense(flow, f"whole_{name}"), index))
@@ -238,7 +248,11 @@ def _scatter(w: Writer, flow: Flow, index: Index, size: int, name: str) -> Flow:
     """Zeros, with the flow at index, where each place stands at most once."""
     if isinstance(flow, Unit):
         factor = flow.factor
-        if factor is not None:
+        if isinstance(factor, Constant):
+            values = np.zeros(size)
+            values[list(index)] = factor.values
+            factor = w.derived(f"factor_{name}", values)
+        elif factor is not None:
             factor = w.put(Scatter(Vector(w.fresh(f"factor_{name}"), size), factor, index))
         return Unit(tuple(index[p] for p in flow.place), factor, size, flow.along)
     return w.put(Scatter(Vector(w.fresh(name), size, flow.along), flow, index))

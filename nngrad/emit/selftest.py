@@ -94,15 +94,15 @@ def _c(found: Points, name: str, single: bool) -> dict[str, str]:
     text = [f"/* Compares {name}.c with numbers of nngrad at {N} points; exit code 1 where they differ. */", "#include <math.h>"]
     text += ["#include <stdio.h>", f'#include "{name}.h"', ""]
     for letter, values in found.items().items():
-        text += c.constant(Constant(f"{letter}0", values.ravel()), page)
+        text += c.constant(Constant(f"right_{letter}", values.ravel()), page)
     text += C_COMPARE.replace("REAL", real).split("\n")
     sizes = {"y": m, "J": m * n, "H": m * n * n}
     arrays = {letter: values for letter, values in found.items().items() if letter != "x"}
     declared = ", ".join(f"{letter}[{sizes[letter]}]" for letter in arrays)
     text += ["int main(void)", "{", f"    static {real} {declared};", "    int wrong = 0;", f"    for (int s = 0; s < {N}; ++s) {{"]
-    text += [f"        {name}(x0 + s*{n}, y, J);", *(_differs(k, arrays[k], sizes[k], single) for k in "yJ")]
+    text += [f"        {name}(right_x + s*{n}, y, J);", *(_differs(k, arrays[k], sizes[k], single) for k in "yJ")]
     if "H" in arrays:
-        text += [f"        {name}_hessian(x0 + s*{n}, y, J, H);", *(_differs(k, arrays[k], sizes[k], single) for k in "yJH")]
+        text += [f"        {name}_hessian(right_x + s*{n}, y, J, H);", *(_differs(k, arrays[k], sizes[k], single) for k in "yJH")]
     text += ["    }", f'    if (wrong) {{ printf("{name}: differs from the model\\n"); return 1; }}']
     text += [f'    printf("{name}: {N} points agree\\n");', "    return 0;", "}"]
     return {f"test_{name}.c": "\n".join(text) + "\n"}
@@ -110,7 +110,7 @@ def _c(found: Points, name: str, single: bool) -> dict[str, str]:
 
 def _differs(letter: str, values: np.ndarray, size: int, single: bool) -> str:
     scale = float(max(np.abs(values[np.isfinite(values)]).max(initial=0.0), 1e-300))
-    return f"        wrong += differs({size}, {letter}, {letter}0 + s*{size}, {TOLERANCES[single]['yJH'.index(letter)] * scale!r});"
+    return f"        wrong += differs({size}, {letter}, right_{letter} + s*{size}, {TOLERANCES[single]['yJH'.index(letter)] * scale!r});"
 
 
 C_COMPARE = """

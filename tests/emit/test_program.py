@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -167,7 +168,7 @@ def test_the_cheaper_direction_is_taken():
     r = np.random.default_rng(0)
 
     def through(*sizes):
-        pairs = zip(sizes, sizes[1:], strict=False)
+        pairs = pairwise(sizes)
         return Network.chain([layer for i, o in pairs for layer in (Affine(r.normal(size=(o, i)), np.ones(o)), LAYER)])
 
     assert [build(net).jacobian.along for net in (through(9, 20, 20, 2), through(2, 20, 20, 9))] == ["output", "input"]

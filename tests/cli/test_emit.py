@@ -1,0 +1,60 @@
+"""The command that writes source code: files beside each other, names, refusals."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(("target", "files"), [("matlab", {"fitnet.m"}), ("c", {"fitnet.c", "fitnet.h"}), ("python", {"fitnet.py"})])
+def test_into_a_folder(nngrad, fitnet, tmp_path, target, files):
+    done = nngrad("emit", fitnet[0], "--to", target, "-o", f"{tmp_path}/new/")
+    assert (done.code, done.out) == (0, "")
+    assert done.err.startswith("nngrad: wrote ")
+    assert {f.name for f in (tmp_path / "new").iterdir()} == files
+
+
+def test_the_file_gives_the_function_its_name(nngrad, fitnet, tmp_path):
+    extras = ["--with-tests", "2", "--wrap", "objective", "--of", "y1"]
+    done = nngrad("emit", fitnet[0], "--to", "matlab", "-o", tmp_path / "engine.m", "-q", *extras)
+    assert (done.code, done.out, done.err) == (0, "", "")
+    assert {f.name for f in tmp_path.iterdir()} == {"engine.m", "test_engine.m", "engine_objective.m"}
+    assert (tmp_path / "engine.m").read_text().startswith("function [y, J, H] = engine(x)\n")
+
+
+def test_python_on_standard_output_runs(nngrad, fitnet):
+    done = nngrad("emit", fitnet[0], "--to", "python", "--name", "engine")
+    assert (done.code, done.err) == (0, "")
+    text = done.out + "\nprint(jacobian([3000.0, 50.0, 280.0]).shape)"
+    used = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
+    assert used.stdout == "(1, 3)\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--to", "c", "-o", "-", "--mex"], "several files have no place on standard output"),
+        (["--to", "c", "-o", "x/a.c", "--name", "b"], "the file must have the name of the function, b.c"),
+        (["--to", "c", "--name", "2x"], "a name is a letter"),
+        (["--to", "c", "-o", "x/exp.c"], "another meaning"),
+        (["--to", "python", "--float"], "--float: only --to c"),
+        (["--to", "matlab", "--of", "y1"], "--of: it is for --wrap"),
+        (["--to", "matlab", "--wrap", "objective", "--of", "z9"], "no output 'z9'"),
+        (["--to", "fortran"], "'fortran' is not one of"),
+        ([], "missing option '--to'"),
+    ],
+)
+def test_refusals_name_what_to_do(nngrad, fitnet, tmp_path, monkeypatch, arguments, text):
+    monkeypatch.chdir(tmp_path)
+    done = nngrad("emit", fitnet[0], *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert text in done.err
+    assert len(done.lines) == 0
+    assert not list(tmp_path.rglob("*.*"))
+
+
+def test_a_failed_write_leaves_nothing_behind(nngrad, fitnet, tmp_path):
+    (tmp_path / "fitnet.m").mkdir()
+    done = nngrad("emit", fitnet[0], "--to", "matlab", "-o", f"{tmp_path}/")
+    assert done.code == 4
+    assert [f.name for f in tmp_path.iterdir()] == ["fitnet.m"]
