@@ -167,12 +167,16 @@ def _evaluate(node: ast.expr, output: Any, rows: int) -> Jet:
     raise UsageError(f"{ast.unparse(node)} is not understood")
 
 
+def _times(v: Array, d: Any) -> Any:
+    return v * d if np.ndim(d) else 0.0
+
+
 def _outer(a: Any, b: Any) -> Any:
     return a[:, None] * b[None, :] if np.ndim(a) and np.ndim(b) else 0.0
 
 
 def _chain(a: Jet, f: Array, d: Array, d2: Array) -> Jet:
-    return Jet(f, d * a.g, d * a.h + d2 * _outer(a.g, a.g)) if np.ndim(a.g) else Jet(f)
+    return Jet(f, _times(d, a.g), _times(d, a.h) + _times(d2, _outer(a.g, a.g)))
 
 
 def _apply(function: Activation, a: Jet) -> Jet:
@@ -189,7 +193,8 @@ def _subtract(a: Jet, b: Jet) -> Jet:
 
 
 def _multiply(a: Jet, b: Jet) -> Jet:
-    return Jet(a.v * b.v, a.v * b.g + b.v * a.g, a.v * b.h + b.v * a.h + (_outer(a.g, b.g) + _outer(b.g, a.g)))
+    both = _outer(a.g, b.g) + _outer(b.g, a.g)
+    return Jet(a.v * b.v, _times(a.v, b.g) + _times(b.v, a.g), _times(a.v, b.h) + _times(b.v, a.h) + both)
 
 
 def _divide(a: Jet, b: Jet) -> Jet:

@@ -15,6 +15,11 @@ EXPRESSIONS = (
     "(1.5 + y1)**(y2 + 2)",
     "2**y1",
     "y1/y2",
+    "y1*2",
+    "(2*3 - 1)*y1/4",
+    "y1**(1 + 1) + 2*3",
+    "2**3*y2 + sqrt(2*2)",
+    "y1 - y1",
     "+y1 - 2 - 3*(y2 - y1)**3",
     "log(5 + y1*y2) * sqrt(9 + y2)",
     *(f"{name}(3.2 + 0.3*y1 + y2/3)" for name in FUNCTIONS),
@@ -38,6 +43,35 @@ def test_value_gradient_and_hessian(text):
     np.testing.assert_allclose(f.hessian(X), differences(f.gradient, X, 3), rtol=1e-6, atol=1e-8)
     assert np.array_equal(f.hessian(X), f.hessian(X).swapaxes(1, 2))
     np.testing.assert_allclose(f.hessian(X, [2, 0]), f.hessian(X)[:, [2, 0]][:, :, [2, 0]], rtol=1e-12, atol=1e-14)
+
+
+def expression(r, depth):
+    """Some expression, smooth where y1 and y2 may be."""
+    if depth == 0:
+        return r.choice(["y1", "y2", "2", "0.5", "y1", "y2"])
+    a, b = (expression(r, depth - 1) for _ in range(2))
+    forms = (
+        "({a} + {b})",
+        "({a} - {b})",
+        "({a}*{b})",
+        "({a}/(3 + tanh({b})))",
+        "sin({a})",
+        "exp(cos({a}))",
+        "-{a}",
+        "(2 + tanh({a}))**{b}",
+        "{a}**2",
+    )
+    return r.choice(forms).format(a=a, b=b)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_expressions_at_random(seed):
+    text = f"y1*0 + {expression(np.random.default_rng(seed), 4)}"
+    f = Scalar.parse(NET, text)
+    size = 1.0 + np.abs(f(X)).max()
+    np.testing.assert_allclose(f(X), by_python(text, NET(X)), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(f.gradient(X) / size, differences(f, X, 3) / size, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(f.hessian(X) / size, differences(f.gradient, X, 3) / size, rtol=1e-4, atol=1e-5)
 
 
 def test_only_the_outputs_that_occur_are_computed():
