@@ -12,7 +12,8 @@ from nngrad.errors import DataError
 from nngrad.layers import Affine, Elementwise, Place, Scale, Select
 from nngrad.load import candidates, containers
 from nngrad.network import Network
-from nngrad.verify import DIGITS, agreement, element_at, find_pairs, processing, rescaled, verify
+from nngrad.recordings import element_at, find_pairs
+from nngrad.verify import DIGITS, agreement, processing, rescaled, verify
 from tests.makers import SAMPLES, saved, script
 
 NET = load(SAMPLES / "recorded.mat")

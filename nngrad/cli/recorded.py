@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from nngrad import tables
+from nngrad import recordings, tables
 from nngrad import verify as verifying
 from nngrad.cli import whole
 from nngrad.errors import DataError, ModelError, UsageError
 from nngrad.load import candidates, containers, load
 from nngrad.load import read as read_candidate
 from nngrad.network import Network
-from nngrad.verify import Pair, Verdict
+from nngrad.recordings import Pair
+from nngrad.verify import Verdict
 
 Facts = dict[str, Any]
 MOST_TRIED = 6  # pairs of arrays that are diagnosed where none is reproduced
@@ -35,7 +36,7 @@ def _verified(net: Network, x: Any, y: Any, model: str, told: Any, source: str, 
         if found.reproduced or found.explanation:
             return found
         tree = containers.read(model)
-        return verifying.verify(net, x, y, list(verifying.networks(model, tree, candidates(tree), net.origin.network)))
+        return verifying.verify(net, x, y, list(recordings.networks(model, tree, candidates(tree), net.origin.network)))
     except DataError as error:
         raise DataError(f"{source}, {expect}: {error}") from None
 
@@ -45,7 +46,7 @@ def array(source: str, size: int, names: tuple[str, ...]) -> np.ndarray:
     where = tables.place(source)
     if where.name and where.path.lower().endswith(".mat"):
         try:
-            return verifying.element_at(containers.read(where.path), where.name)
+            return recordings.element_at(containers.read(where.path), where.name)
         except ModelError as error:
             raise DataError(str(error)) from None
         except DataError as error:
@@ -69,7 +70,7 @@ def found(model: str, told: Any) -> Facts:
     tree = containers.read(model)
     every = candidates(tree)
     one = told.get("network") is not None or len(every) < 2
-    nets = [load(model, **told)] if one else list(verifying.networks(model, tree, every))
+    nets = [load(model, **told)] if one else list(recordings.networks(model, tree, every))
     results = [_found(model, tree, net, every) for net in nets]
     results += [
         {"network": c.path, "error": text} for c in every if told.get("network") is None and (text := _unreadable(model, tree, c, nets))
@@ -91,14 +92,14 @@ def _unreadable(model: str, tree: Any, candidate: Any, nets: list[Network]) -> s
 
 def _found(model: str, tree: Any, net: Network, every: Any) -> Facts:
     mine = next((c for c in every if c.path == net.origin.network), every[0])
-    pairs = verifying.find_pairs(tree, mine, net, [c for c in every if c is not mine])
+    pairs = recordings.find_pairs(tree, mine, net, [c for c in every if c is not mine])
     if not pairs:
         return {
             "network": net.origin.network,
             "error": f"no two arrays of the file fit {net.input_size} inputs and {net.output_size} outputs with as many samples",
         }
     good = [p for p in pairs if p.agreement.digits >= verifying.DIGITS]
-    at = verifying.element_at
+    at = recordings.element_at
     if good:
         verdict = verifying.verify(net, at(tree, good[0].inputs), at(tree, good[0].outputs))
         return _of_pair(net, good[0], verdict) | {"also": [_brief(p) for p in good[1:6]]}

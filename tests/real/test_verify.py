@@ -4,7 +4,8 @@ import pytest
 
 from nngrad import load
 from nngrad.load import candidates, containers
-from nngrad.verify import DIGITS, find_pairs
+from nngrad.recordings import find_pairs
+from nngrad.verify import DIGITS
 from tests.real.models import MODELS, table
 
 
