@@ -78,7 +78,7 @@ def _fitting(arrays: list[tuple[str, Array]], size: int) -> Iterator[tuple[str, 
     for path, a in arrays:
         if a.shape[0] == size:
             yield path, a.T
-        if a.shape[1] == size:
+        if a.shape[1] == size and a.shape != (1, 1):
             yield f"{path}'", a
 
 
