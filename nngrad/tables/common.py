@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -19,6 +20,18 @@ CHUNK_BYTES = 1 << 20
 GENERIC = re.compile(r"[A-Za-z]\d+(\(t([+-]\d+)?\))?")  # x1, y2, x1(t-1): names that stand for a position only
 
 Kept = tuple[list[str | None], ...]
+
+
+def polars() -> Any:
+    """polars, imported where it is needed: `nngrad --help` does without.
+
+    Its import makes system calls go on after Ctrl-C, so that waiting for input could not be interrupted: undone here.
+    """
+    import polars
+
+    if hasattr(signal, "siginterrupt"):
+        signal.siginterrupt(signal.SIGINT, True)
+    return polars
 
 
 class Block(NamedTuple):

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from nngrad.errors import DataError, UsageError
-from nngrad.tables.common import Block, Kept, Wanted, checked_digits, listed, match
+from nngrad.tables.common import Block, Kept, Wanted, checked_digits, listed, match, polars
 from nngrad.tables.files import LONGEST_ROW, Lines, Output, Place, Stream, count, line_chunks, outside_quotes
 
 BLANKS = "blanks"
@@ -86,6 +86,7 @@ class DelimitedReader:
         return self._stream.progress
 
     def chunks(self) -> Iterator[Lines]:
+        polars()  # imported by the main thread: a signal that comes meanwhile would not end its wait for input
         blank = b"\r\n " if self._delimiter == "\t" else b"\r\n \t"
         return line_chunks(self._stream, self._bytes, self._line, quotes=self._delimiter != BLANKS, blank=blank)
 
@@ -94,7 +95,7 @@ class DelimitedReader:
 
     def _fast(self, chunk: Lines) -> Block | None:
         """What polars makes of the chunk, or None if there is the least doubt."""
-        import polars as pl
+        pl = polars()
 
         data, separator = chunk.data, self._delimiter
         if separator == BLANKS:
@@ -128,7 +129,7 @@ class DelimitedReader:
 
     def _tall(self, data: bytes, separator: int, rows: int) -> Block | None:
         """Like _fast, of a wide table: every cell on a line of its own."""
-        import polars as pl
+        pl = polars()
 
         text = np.frombuffer(data, np.uint8)
         cuts = (text == separator) | (text == 10)
@@ -301,6 +302,7 @@ class DelimitedWriter:
     def begin(
         self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
     ) -> None:
+        polars()  # as in chunks()
         self._width = len(columns)
         if self._header:
             text = io.StringIO()
@@ -336,7 +338,7 @@ class DelimitedWriter:
 
 def rounded(table: np.ndarray, digits: int) -> np.ndarray:
     """The nearest numbers of so many significant decimal digits, rounded as decimal text is (0.5 ulp, ties to even)."""
-    import polars as pl
+    pl = polars()
 
     text = io.BytesIO()
     pl.DataFrame({"": table.ravel()}).write_csv(text, include_header=False, float_scientific=True, float_precision=digits - 1)
@@ -347,7 +349,7 @@ def rounded(table: np.ndarray, digits: int) -> np.ndarray:
 
 
 def _text(table: np.ndarray, kept: Kept, delimiter: str) -> Any:
-    import polars as pl
+    pl = polars()
 
     text = io.BytesIO()
     if kept:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError
-from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Wanted, checked_digits, distinct, match
+from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Wanted, checked_digits, distinct, match, polars
 from nngrad.tables.delimited import HEAD, number, rounded
 from nngrad.tables.files import LONGEST_ROW, Lines, Output, Place, count, line_chunks
 
@@ -57,13 +57,14 @@ class NdjsonReader:
         return self._stream.progress
 
     def chunks(self) -> Iterator[Lines]:
+        polars()  # imported by the main thread: a signal that comes meanwhile would not end its wait for input
         return line_chunks(self._stream, self._bytes, 1)
 
     def parse(self, chunk: Lines) -> Block:
         return (None if self.keep else self._fast(chunk)) or self._careful(chunk)
 
     def _fast(self, chunk: Lines) -> Block | None:
-        import polars as pl
+        pl = polars()
 
         try:
             frame = pl.read_ndjson(chunk.data, schema=dict.fromkeys(self._numbers, pl.Float64))
@@ -153,7 +154,7 @@ class NdjsonWriter:
         return gzip.compress(text, compresslevel=1, mtime=0)
 
     def _frame(self, table: np.ndarray, kept: Kept) -> Any:
-        import polars as pl
+        pl = polars()
 
         text = io.BytesIO()
         frame = pl.DataFrame([pl.Series(n, c, pl.String) for n, c in zip(self._keep, kept, strict=True)])
