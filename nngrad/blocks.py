@@ -7,6 +7,7 @@ for every `threads`. BLAS is held to one thread meanwhile: the blocks are the pa
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -61,7 +62,7 @@ def _working(work: Callable[[Job], Result], job: Job) -> Result:
 
 
 def _pooled(jobs: Iterator[Job], work: Callable[[Job], Result], threads: int) -> Iterator[Result]:
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="nngrad")
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="nngrad", initializer=_leave_signals)
     pending: deque[Future[Result]] = deque()
     failure: BaseException | None = None
     try:
@@ -81,6 +82,12 @@ def _pooled(jobs: Iterator[Job], work: Callable[[Job], Result], threads: int) ->
             raise failure
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_signals() -> None:
+    """Signals go to the main thread, here and in the threads that polars starts from here: else Ctrl-C would not end its wait for input."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
 
 
 @cache
