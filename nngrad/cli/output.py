@@ -44,6 +44,8 @@ def write_results(net: Network, asked: Asked, wanted: Wanted, width: int) -> int
         try:
             _convert(net, source, target, asked, wanted, max(1, CHUNK_NUMBERS // (net.input_size + width)))
         except (DataError, OSError) as error:
+            if isinstance(error, OSError) and target != "-":
+                error.filename = error.filename or target  # a write that fails doesn't know where it was writing to
             if len(every) == 1:
                 raise
             click.echo(message(error), err=True)

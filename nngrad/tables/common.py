@@ -114,9 +114,9 @@ def _speaks_of(names: Sequence[str], columns: Sequence[str]) -> bool:
 
 
 def _by_name(where: str, names: Sequence[str], columns: Sequence[str], kept: tuple[int, ...]) -> Match:
-    place = {name: i for i, name in enumerate(names)}
+    place, asked = {name: i for i, name in enumerate(names)}, set(columns)
     missing = [c for c in columns if c not in place]
-    surplus = [n for i, n in enumerate(names) if n not in set(columns) and i not in kept]
+    surplus = [n for i, n in enumerate(names) if n not in asked and i not in kept]
     if missing:
         near = [f"{m} like {c[0]}" for m in missing if (c := difflib.get_close_matches(m, surplus, 1, 0.6))]
         raise DataError(

@@ -132,7 +132,7 @@ def _beside(final: str) -> tuple[str, BinaryIO]:
             continue
     with contextlib.suppress(OSError, AttributeError):
         os.chmod(path, stat.S_IMODE(os.stat(final).st_mode))
-    return path, os.fdopen(number, "w+b", buffering=0)
+    return path, os.fdopen(number, "w+b")  # buffered: a raw file writes what fits on a full disk and says nothing
 
 
 class Stream:
@@ -168,15 +168,18 @@ class Stream:
         return data + self._full(size - len(data)) if len(data) < size else data
 
     def _full(self, size: int) -> bytes:
+        # what comes slowly is taken as it comes: Python looks at signals between two pieces, and not within a read of many
+        take = self.file.read if self._size is not None else getattr(self.file, "read1", self.file.read)
+        parts = [b""]
         try:
-            data = self.file.read(size)
-            while 0 < len(data) < size and (more := self.file.read(size - len(data))):
-                data += more
+            while size > 0 and (data := take(size)):
+                parts.append(data)
+                size -= len(data)
         except OSError as error:
             raise DataError(f"{self.path}: can't be read: {reason(error)}") from error
         except (EOFError, zlib.error, zipfile.BadZipFile) as error:
             raise DataError(f"{self.path}: the compressed data is damaged or cut short: {error}") from error
-        return data
+        return b"".join(parts)
 
     @property
     def progress(self) -> float | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
+import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from nngrad.errors import DataError
-from nngrad.tables.arrays import ArrayReader, layout, rows_per_chunk
-from nngrad.tables.common import CHUNK_BYTES, Kept, Wanted, listed, numbers_only
+from nngrad.tables.arrays import ArrayReader, layout
+from nngrad.tables.common import Kept, Wanted, listed, numbers_only
 from nngrad.tables.files import Output, Place, open_input
 
 
@@ -62,53 +62,62 @@ def _inside(where: str, file: Any, name: str) -> Any:
 
 
 class Hdf5Writer:
-    """Rows as one float64 data set (rows, *shape) with the attribute `columns`."""
+    """Rows as one float64 data set (rows, *shape) with the attribute `columns`.
+
+    HDF5 only lays the file out, in memory, and the numbers are written behind that: a library of which a write fails on a full disk takes
+    the process down with it.
+    """
 
     def __init__(self, place: Place, name: str = "J") -> None:
-        import h5py
-
         self._name = place.name or name
         self._out = Output(place.path)
-        self._file = h5py.File(self._out.path, "w")
-        self._data: Any = None
+        self._columns: tuple[str, ...] = ()
         self._shape: tuple[int, ...] = ()
+        self._rows = 0
 
     def begin(
         self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
     ) -> None:
         numbers_only("h5", keep)
-        self._shape = shape or (len(columns),)
-        step = rows_per_chunk(math.prod(self._shape), Wanted())
-        self._data = self._file.create_dataset(
-            self._name, (0, *self._shape), "<f8", maxshape=(None, *self._shape), chunks=_chunk(step, self._shape)
-        )
-        if sum(len(name.encode()) + 16 for name in columns) < 1 << 16:  # an attribute holds 64 KiB
-            self._data.attrs["columns"] = list(columns)
+        self._columns, self._shape = tuple(columns), shape or (len(columns),)
+        self._out.file.write(before_numbers(self._name, self._columns, (rows or 1, *self._shape)))
 
     def format(self, values: np.ndarray, kept: Kept = ()) -> np.ndarray:
-        return np.asarray(values, np.float64).reshape(len(values), *self._shape)
+        return np.ascontiguousarray(values, "<f8").reshape(len(values), *self._shape)
 
     def write(self, piece: np.ndarray) -> None:
-        start = len(self._data)
-        self._data.resize(start + len(piece), axis=0)
-        self._data[start:] = piece
+        self._out.file.write(piece.data if piece.size else b"")
+        self._rows += len(piece)
+
+    def finish(self) -> None:
+        """The same again for the true number of rows: of the same length, unless there are none."""
+        self._out.file.seek(0)
+        self._out.file.write(before_numbers(self._name, self._columns, (self._rows, *self._shape)))
+        if not self._rows:
+            self._out.file.truncate()
 
     def __enter__(self) -> Hdf5Writer:
         return self
 
     def __exit__(self, kind: object, *error: object) -> None:
         try:
-            self._file.close()
             if kind is None:
+                self.finish()
                 self._out.commit()
         finally:
             self._out.abandon()
 
 
-def _chunk(rows: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """About a MiB; HDF5 wants no chunk above 4 GiB, and a row may be that long."""
-    sides = list(shape)
-    while math.prod(sides) * 8 > 16 * CHUNK_BYTES:
-        longest = sides.index(max(sides))
-        sides[longest] = -(-sides[longest] // 2)
-    return (rows, *(max(1, side) for side in sides))
+def before_numbers(name: str, columns: Sequence[str], shape: tuple[int, ...]) -> bytes:
+    """An HDF5 file with one data set, up to its first number; the whole file where there is no number in it."""
+    import h5py
+
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
+        data = file.create_dataset(name, shape, "<f8", fill_time="never")
+        if sum(len(column.encode()) + 16 for column in columns) < 1 << 16:  # an attribute holds 64 KiB
+            data.attrs["columns"] = list(columns)
+        if data.size:
+            data[(0,) * data.ndim] = 0.0  # gives it its place, behind everything else
+        start = data.id.get_offset() if data.size else None
+    return memory.getvalue()[:start]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import os
@@ -188,9 +189,9 @@ class NpyWriter:
                 self.finish()
                 self._out.commit()
         finally:
-            if self._spool is not None:
-                self._spool.close()
             self._out.abandon()
+            if self._spool is not None:
+                discard(self._spool)
 
 
 class NpzWriter:
@@ -229,8 +230,14 @@ class NpzWriter:
                     shutil.copyfileobj(self._array, file, 1 << 20)
                 self._out.commit()
         finally:
-            self._array.close()
             self._out.abandon()
+            discard(self._array)
+
+
+def discard(file: Any) -> None:
+    """Close a file whose content nobody wants any more: closing flushes, and the disk may be full."""
+    with contextlib.suppress(OSError):
+        file.close()
 
 
 def header(shape: tuple[int, ...]) -> bytes:

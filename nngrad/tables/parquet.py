@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,9 +16,10 @@ import numpy as np
 
 from nngrad.errors import DataError
 from nngrad.tables.arrays import rows_per_chunk
-from nngrad.tables.common import Block, Kept, Wanted, distinct, listed, match
+from nngrad.tables.common import Block, Kept, Wanted, distinct, listed, match, polars
 from nngrad.tables.files import Output, Place, open_input
 
+OF_SYSTEM = re.compile(r"\(os error (\d+)\)")  # what polars' messages say of a full disk and the like
 GROUP_NUMBERS = 1 << 19  # numbers in a row group that is written: 4 MiB
 
 
@@ -25,7 +27,7 @@ class ParquetReader:
     """Rows of a Parquet file; missing values are NaN."""
 
     def __init__(self, place: Place, wanted: Wanted) -> None:
-        import polars as pl
+        pl = polars()
 
         where = place.path
         with open_input(where) as file:
@@ -52,7 +54,7 @@ class ParquetReader:
 
     def chunks(self) -> Iterator[Any]:
         """Frames of always the same height, whatever batches polars makes."""
-        import polars as pl
+        pl = polars()
 
         table = self._table.select([*dict.fromkeys((*self._numbers, *self.keep))])
         rest = None
@@ -72,7 +74,7 @@ class ParquetReader:
         return frame
 
     def parse(self, chunk: Any) -> Block:
-        import polars as pl
+        pl = polars()
 
         x = chunk.select(pl.col(self._numbers).cast(pl.Float64)).to_numpy(order="c")
         return Block(x, tuple(chunk[name].cast(pl.String).to_list() for name in self.keep))
@@ -104,7 +106,7 @@ class ParquetWriter:
         self._sink.start()
 
     def _run(self) -> None:
-        import polars as pl
+        pl = polars()
         from polars.io.plugins import register_io_source
 
         schema = dict.fromkeys(self._keep, pl.String()) | dict.fromkeys(self._names, pl.Float64())
@@ -112,7 +114,8 @@ class ParquetWriter:
         try:
             register_io_source(self._source, schema=schema).sink_parquet(self._out.file, row_group_size=group)
         except BaseException as error:
-            self._failure = error
+            code = OF_SYSTEM.search(str(error))
+            self._failure = OSError(int(code[1]), os.strerror(int(code[1]))) if code else error
 
     def _source(self, with_columns: Any, predicate: Any, n_rows: int | None, batch_size: int | None) -> Iterator[Any]:
         while (frame := self._frames.get()) is not None:
@@ -121,7 +124,7 @@ class ParquetWriter:
             yield frame
 
     def format(self, values: np.ndarray, kept: Kept = ()) -> Any:
-        import polars as pl
+        pl = polars()
 
         table = np.asarray(values, np.float64).reshape(len(values), len(self._names))
         numbers = pl.from_numpy(table, schema=self._names, orient="row")

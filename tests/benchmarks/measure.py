@@ -114,8 +114,9 @@ def nngrad(*arguments: object) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """For other processes: nngrad of this checkout, also where it isn't installed."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
+    """For other processes: nngrad of this checkout, also where it isn't installed, and compiled once, as what is installed is."""
+    rest = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**rest, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
 
 
 def runner(command: Sequence[object]) -> Callable[[], None]:

@@ -359,10 +359,22 @@ def test_h5_names_links_and_other_files() -> None:
         load("x.h5", 6)
 
 
-def test_h5_rows_longer_than_hdf5_chunks_may_be() -> None:
-    sides = hdf5._chunk(1, (1000, 1000, 1000))
-    assert math.prod(sides) * 8 < 1 << 32
-    assert all(1 <= side <= 1000 for side in sides[1:])
+@pytest.mark.parametrize("shape", [(1, 3), (2, 2, 4), (1, 1000)])
+@pytest.mark.parametrize("rows", [0, 1, 5000])
+def test_h5_is_laid_out_alike_for_any_number_of_rows(shape: tuple[int, ...], rows: int) -> None:
+    columns = [f"c{i}" for i in range(math.prod(shape))]
+    values = np.random.default_rng(2).normal(size=(rows, *shape))
+    starts = {len(hdf5.before_numbers("g/J", columns, (count, *shape))) for count in (1, rows or 1, 1 << 40)}
+    with tables.writer("x.h5:g/J") as out:
+        out.begin(columns, shape)
+        for part in np.array_split(values, 3):
+            out.write(out.format(part))
+    assert len(starts) == 1
+    if rows:
+        assert os.path.getsize("x.h5") == starts.pop() + values.nbytes
+    with h5py.File("x.h5") as file:
+        assert same_bits(file["g/J"][()], values)
+        assert list(file["g/J"].attrs["columns"]) == columns
 
 
 # Parquet
