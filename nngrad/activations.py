@@ -62,7 +62,7 @@ class Activation:
         """f''(x), the shape of x."""
         env = {"x": x, "y": y, **params}
         if "d" in _names(self.d2f):
-            env["d"] = self._exact_slope(x, y, params)
+            env["d"] = self.slope(x, y, params)
         if self.q and "q" in _names(self.d2f):
             env["q"] = formula.compiled(self.q)(env)
         return np.broadcast_to(formula.compiled(self.d2f)(env), x.shape)

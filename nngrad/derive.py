@@ -209,23 +209,36 @@ class Plan:
         last = len(known) - 1
         J[...] = tangents[last][list(self.of)].transpose(2, 0, 1) if last in tangents else 0.0
 
-    def _tangents(self, known: Sequence[Array]) -> Pass:
+    def _tangents(self, known: Sequence[Array], steps: Sequence[Step] | None = None) -> Pass:
         tangents = dict(self.forward.seeds)
-        for step in self.forward.steps:
+        for step in self.forward.steps if steps is None else steps:
             _push(step, known, tangents)
         return tangents
 
+    @cached_property
+    def _bending(self) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+        """The steps of both passes that the curvature of some layer still needs."""
+        curved = [k for k, step in enumerate(self.backward.steps) if not isinstance(step.layer, LINEAR)]
+        needed = {s for k in curved for s in self.backward.steps[k].sources}
+        forward: list[Step] = []
+        for step in reversed(self.forward.steps):
+            if step.target in needed:
+                forward.insert(0, step)
+                needed.update(step.sources)
+        return tuple(forward), self.backward.steps[: curved[-1] + 1 if curved else 0]
+
     def hessian(self, known: Sequence[Array], H: Array) -> None:
         """Writes d2y[of]/dx[wrt]dx[wrt] of the rows into H (N, m', n', n'): the sum over layers of their curvature."""
-        H[...] = 0.0
-        tangents, cotangents = self._tangents(known), dict(self.backward.seeds)
-        for step in self.backward.steps:
+        total: Array | None = None
+        tangents, cotangents = self._tangents(known, self._bending[0]), dict(self.backward.seeds)
+        for step in self._bending[1]:
             if not isinstance(step.layer, LINEAR):
                 T = _read(step, tangents)
                 part = step.layer.curvature(_read(step, known), known[step.target], cotangents[step.target], T, T)
                 if part is not None:
-                    H += part
+                    total = part if total is None else total + part
             _pull(step, known, cotangents)
+        H[...] = 0.0 if total is None else total
 
     def _backward(self, known: Sequence[Array], J: Array) -> None:
         if self.merged and self.merged.whole:

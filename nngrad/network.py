@@ -206,8 +206,8 @@ class Network:
             plan.hessian(self.evaluation(rows), H)
 
         H = np.empty((len(rows), len(plan.of), len(plan.wrt), len(plan.wrt)))
-        numbers = len(plan.wrt) * max(len(plan.of) * len(plan.wrt), max(self.sizes))
-        self._over_blocks(work, rows, H, size=max(1, min(self.block_rows, 4 * BLOCK_NUMBERS // max(numbers, 1))))
+        numbers = len(plan.of) * len(plan.wrt) * (len(plan.wrt) + max(self.sizes))
+        self._over_blocks(work, rows, H, size=max(1, min(self.block_rows, BLOCK_NUMBERS // max(numbers, 1))))
         return H[0] if single else H
 
     def hvp(self, x: Any, w: Any, v: Any) -> np.ndarray:

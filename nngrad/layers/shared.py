@@ -32,10 +32,15 @@ def weighted_gram(weights: Array, S: Array, T: Array) -> Array:
         else:
             a, b = (index.ravel() for index in np.indices((j, k)))
             place = np.arange(j * k).reshape(j, k)
-        sums = (S[:, a, 0] * T[:, b, 0]).T @ weights.reshape(width, m * rows)
-        return sums.reshape(len(a), m, rows)[place].transpose(3, 2, 0, 1)
+        pairs = S[:, a, 0] * T[:, b, 0]
+        gram, sums = empty((rows, m, j * k)), empty((rows, len(a)))
+        for i in range(m):
+            np.matmul(weights[:, i].T, pairs, out=sums)
+            np.take(sums, place.ravel(), axis=1, out=gram[:, i], mode="clip")  # nothing to clip, but unchecked is faster
+        return gram.reshape(rows, m, j, k)
     left, right = np.ascontiguousarray(S.transpose(2, 1, 0)), np.ascontiguousarray(T.transpose(2, 0, 1))
-    gram = np.stack([(weights[:, i].T[:, None, :] * left) @ right for i in range(m)], axis=1)
+    weighted = np.multiply(weights.transpose(2, 1, 0)[:, :, None], left[:, None], out=empty((rows, m, j, width)))
+    gram = np.matmul(weighted.reshape(rows, m * j, width), right, out=empty((rows, m * j, k))).reshape(rows, m, j, k)
     return 0.5 * (gram + gram.swapaxes(2, 3)) if S is T else gram
 
 
