@@ -93,7 +93,7 @@ TABLES = {"exit codes": exit_codes, "known": known}
 def filled(text):
     """The README with every output and table as it is now."""
     text = COMMAND.sub(lambda m: f"{SHELL}{m[1]}\n{indented(output_of(m[1]))}", text)
-    return GENERATED.sub(lambda m: m[1] + TABLES[m[2]]() + m[4], text)
+    return GENERATED.sub(lambda m: m[1] + (TABLES[m[2]]() if m[2] in TABLES else m[3]) + m[4], text)
 
 
 def commands():
@@ -104,6 +104,23 @@ def commands():
 def test_a_command_gives_the_output_below_it(command):
     (below,) = [match[2] for match in COMMAND.finditer(README.read_text()) if match[1] == command]
     assert alike(below, indented(output_of(command))), "run make readme"
+
+
+def what_to_type():
+    table = re.search(r"<!-- what you have -->\n(.*?)<!-- end -->", README.read_text(), re.DOTALL)[1]
+    return re.findall(r"\| `(nngrad [^`]*)` \|", table)
+
+
+@pytest.mark.parametrize("command", what_to_type())
+def test_what_to_type_works(command):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(command, shell=True, cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(b"\n") > 3
+
+
+def test_every_kind_of_file_has_a_row():
+    assert len(what_to_type()) >= len(DIALECTS)
 
 
 @pytest.mark.parametrize("name", TABLES)
