@@ -46,7 +46,10 @@ class Port:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a network came from: the file, the path inside it, container, class and version; notes for the user."""
+    """Where a network came from: the file, the path inside it, container, class and version; notes for the user.
+
+    `doubts` are notes about what the file leaves open and the numbers depend on: nobody should use them without having seen it.
+    """
 
     path: str = ""
     network: str = ""
@@ -56,6 +59,7 @@ class Origin:
     name: str = ""
     created: str = ""
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     processing: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
 

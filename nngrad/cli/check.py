@@ -32,13 +32,12 @@ def check(
     training range (or spread), and where it is. Entries that differ because a kink lies within the step are counted, not blamed.
     Exit code 0: all agree; 1: something differs.
     """
-    from nngrad import load
     from nngrad.check import check as checked
     from nngrad.check import sample
     from nngrad.cli import whole
-    from nngrad.cli.output import note
+    from nngrad.cli.output import note, opened
 
-    net = load(model, **told)
+    net = opened(model, told, quiet)
     if source is None:
         x = sample(net, points, seed)
     else:

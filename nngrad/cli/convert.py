@@ -22,13 +22,12 @@ def convert(model: str, told: Told, output: str, quiet: bool) -> None:
 
     What the model file doesn't say itself (--activation, --weights) is said in OUTPUT. Several networks: one at a time, by --network.
     """
-    from nngrad import load
-    from nngrad.cli.output import note
+    from nngrad.cli.output import note, opened
     from nngrad.save import save
 
     if os.path.exists(output) and os.path.exists(model) and os.path.samefile(model, output):
         raise UsageError(f"{output}: is the model itself, and would be replaced; choose another place")
-    net = load(model, **told)
+    net = opened(model, told, quiet)
     save(net, output)
     for text in net.origin.notes:
         note(f"{model}: {text}", quiet)

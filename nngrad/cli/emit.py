@@ -37,12 +37,12 @@ def emit(model: str, told: dict[str, Any], quiet: bool, target: str, output: str
     """
     from pathlib import Path
 
-    from nngrad import load
+    from nngrad.cli.output import opened
     from nngrad.emit import Extras
     from nngrad.emit import emit as write
     from nngrad.emit.text import identifier
 
-    net = load(model, **told)
+    net = opened(model, told, quiet)
     of = None if asked["of"] is None else net.indices_of_outputs(asked["of"])
     if of is not None and not asked["wrap"]:
         raise UsageError("--of: it is for --wrap; a function has all outputs")

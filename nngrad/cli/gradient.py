@@ -28,11 +28,10 @@ def gradient(model: str, told: Told, asked: Asked, of: Any, scalar: Any, wrt: An
     (rows, inputs). A scalar takes + - * / **, numbers, the names of outputs or y1, y2, ... by number, and exp, log, sqrt, sin, cos, tan,
     tanh, abs, sigmoid, softplus, relu.
     """
-    from nngrad import load
     from nngrad.cli import derivatives
-    from nngrad.cli.output import note, write_results
+    from nngrad.cli.output import note, opened, write_results
 
-    net = load(model, **told)
+    net = opened(model, told, asked.quiet)
     if net.flat:
         note(f"{model}: its outputs are piecewise constant, so the gradient is zero wherever it exists", asked.quiet)
     what = derivatives.one_output(net, of, scalar)

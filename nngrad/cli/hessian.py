@@ -28,16 +28,15 @@ def hessian(model: str, told: Told, asked: Asked, of: Any, wrt: Any, scalar: str
     columns d2y1/dx1dx1, d2y1/dx1dx2, ... (under the real names where they are known); npy, npz, mat and h5 store the shape (rows,
     outputs, inputs, inputs), and (rows, inputs, inputs) for --scalar. At a kink (poslin at 0) the second derivative is taken as 0.
     """
-    from nngrad import load
     from nngrad.cli import derivatives
-    from nngrad.cli.output import note, write_results
+    from nngrad.cli.output import note, opened, write_results
     from nngrad.scalar import Scalar
 
     if upper and laplacian:
         raise UsageError("--upper and --laplacian: give one of the two")
     if scalar is not None and of is not None:
         raise UsageError("--of and --scalar: give one of the two")
-    net = load(model, **told)
+    net = opened(model, told, asked.quiet)
     what = derivatives.second_order(net, of) if scalar is None else Scalar.parse(net, scalar)
     if derivatives.without_curvature(net) and scalar is None:
         note(f"{model}: is piecewise linear, so the Hessian is zero wherever it exists", asked.quiet)

@@ -36,14 +36,13 @@ def jacobian(model: str, told: Told, asked: Asked, of: Any, wrt: Any, scale: str
     Columns are matched by name where the model and the input both name them, and taken in order otherwise. Without -i, rows are read
     from standard input.
     """
-    from nngrad import load
     from nngrad.cli import results
     from nngrad.cli.derivatives import scale_of
-    from nngrad.cli.output import note, write_results
+    from nngrad.cli.output import note, opened, write_results
 
     if with_outputs and layout == "long":
         raise UsageError("--with-outputs: there is no place for them in --layout long; leave out one of the two")
-    net = load(model, **told)
+    net = opened(model, told, asked.quiet)
     if net.flat:
         note(f"{model}: its outputs are piecewise constant, so the Jacobian is zero wherever it exists", asked.quiet)
     wanted = results.jacobian(net, of, wrt, with_outputs, layout == "long", scale_of(net, asked, scale, sigma))

@@ -20,9 +20,8 @@ def jvp(model: str, told: Told, asked: Asked, direction: str) -> Any:
     Write J v for every row of the input: how fast each output of MODEL changes when the inputs move along v, in the units of the training
     data. The columns are dy1/dv, dy2/dv, ...; v is not normalised. The Jacobian itself is never formed.
     """
-    from nngrad import load
     from nngrad.cli import derivatives
-    from nngrad.cli.output import write_results
+    from nngrad.cli.output import opened, write_results
 
-    net = load(model, **told)
+    net = opened(model, told, asked.quiet)
     return write_results(net, asked, derivatives.jvp(net, direction), net.output_size)

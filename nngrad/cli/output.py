@@ -21,6 +21,7 @@ from nngrad.cli.progress import Progress
 from nngrad.cli.results import Array, Kept, LongResult, Result, Wanted
 from nngrad.errors import DataError, UsageError
 from nngrad.flags import Flags, flags_of
+from nngrad.load import load
 from nngrad.network import Network
 
 Pieces = Iterator[tuple[Any, int]]  # formatted results in order, with the number of rows in each
@@ -31,6 +32,14 @@ def note(text: str, quiet: bool) -> None:
     """Something worth knowing that is no failure."""
     if not quiet:
         click.echo(one_line(text), err=True)
+
+
+def opened(model: str, told: Any, quiet: bool) -> Network:
+    """The network of a file; what the file leaves open is said."""
+    net = load(model, **told)
+    for text in net.origin.doubts:
+        note(f"{model}: {text}", quiet)
+    return net
 
 
 def write_results(net: Network, asked: Asked, wanted: Wanted, width: int) -> int:

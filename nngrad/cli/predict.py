@@ -22,9 +22,8 @@ def predict(model: str, told: Told, asked: Asked, of: tuple[str, ...] | None) ->
     Columns are matched by name where the model and the input both name them, and taken in order otherwise. Without -i, rows are read
     from standard input.
     """
-    from nngrad import load
-    from nngrad.cli.output import write_results
+    from nngrad.cli.output import opened, write_results
     from nngrad.cli.results import outputs
 
-    net = load(model, **told)
+    net = opened(model, told, asked.quiet)
     return write_results(net, asked, outputs(net, of), net.output_size)

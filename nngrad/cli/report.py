@@ -48,7 +48,7 @@ def _of_network(net: Network) -> Facts:
         "processing": list(origin.processing),
         "steps": [_step(net, k, node) for k, node in enumerate(net.layers, 1)],
         "flat": net.flat,
-        "notes": list(origin.notes),
+        "notes": [*origin.doubts, *origin.notes],
     }
 
 

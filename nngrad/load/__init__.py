@@ -75,8 +75,9 @@ def read(path: str, tree: Tree, candidate: Candidate, hints: Hints = NO_HINTS) -
     except ModelError as e:
         message = str(e)
         raise ModelError(f"{path}: {candidate.path}{'' if message[:1] in '.:{(' else ': '}{message}") from None
-    notes = (*net.origin.notes, *tree.notes, *_settings_beside(tree))
-    origin = replace(net.origin, path=path, network=candidate.path, container=tree.container, created=tree.created or "", notes=notes)
+    notes, doubts = (*net.origin.notes, *tree.notes), (*net.origin.doubts, *_settings_beside(tree))
+    origin = replace(net.origin, path=path, network=candidate.path, container=tree.container, created=tree.created or "")
+    origin = replace(origin, notes=notes, doubts=doubts)
     return replace(net, origin=origin)
 
 

@@ -316,13 +316,13 @@ def read(dump: Dump, hints: Hints = NO_HINTS) -> Network:
         )
     if dump.problem:
         raise ModelError(dump.problem)
-    pairs, notes = _oriented(dump.layers, hints.weights)
+    pairs, notes, doubts = _oriented(dump.layers, hints.weights)
     activations, said = _activations(dump, pairs, hints.activation)
     layers: list[Any] = []
     for (W, b), name in zip(pairs, activations, strict=True):
         layers += [Affine(W, b), *activation_layers(name)]
     lines = [f"layer {k}: {a}, {len(W)} units ({layer.label})" for k, ((W, _), a, layer) in _counted(pairs, activations, dump.layers)]
-    origin = Origin(classname="plain weights", layers=tuple(lines), notes=(*said, *notes, *_left_out(dump)))
+    origin = Origin(classname="plain weights", layers=tuple(lines), notes=(*said, *notes), doubts=(*doubts, *_left_out(dump)))
     return Network.chain(layers, input_size=pairs[0][0].shape[1], origin=origin)
 
 
@@ -346,8 +346,8 @@ def _left_out(dump: Dump) -> tuple[str, ...]:
 # which way round
 
 
-def _oriented(layers: tuple[Layer, ...], hint: str | None) -> tuple[list[tuple[np.ndarray, np.ndarray]], tuple[str, ...]]:
-    """(W out-by-in, b) of every layer, and what is to be said about it."""
+def _oriented(layers: tuple[Layer, ...], hint: str | None) -> tuple[list[tuple[np.ndarray, np.ndarray]], tuple[str, ...], tuple[str, ...]]:
+    """(W out-by-in, b) of every layer; notes, and doubts about it."""
     if hint not in (None, OUT_BY_IN, IN_BY_OUT):
         raise ModelError(f": weights {hint!r}; they are {OUT_BY_IN} or {IN_BY_OUT}")
     for layer in layers:
@@ -359,12 +359,12 @@ def _oriented(layers: tuple[Layer, ...], hint: str | None) -> tuple[list[tuple[n
     way = next(iter(found))
     square = [layer.label for layer in layers if _is_square(layer.W)]
     if hint or not square:
-        return found[way], ()
+        return found[way], (), ()
     names = f"{', '.join(square)} {'are' if len(square) > 1 else 'is'} square"
     if len(found) == 1:
-        return found[way], (f"{names}: taken as {way}, as the shapes of the other layers are",)
+        return found[way], (f"{names}: taken as {way}, as the shapes of the other layers are",), ()
     note = f"{names}: the shapes do not tell which way round; taken as {way}, as MATLAB stores them (y = W x + b)"
-    return found[way], (f"{note}; if they are x W + b, say --weights {IN_BY_OUT}",)
+    return found[way], (), (f"{note}; if they are x W + b, say --weights {IN_BY_OUT}",)
 
 
 def _is_square(W: np.ndarray) -> bool:

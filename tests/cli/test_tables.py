@@ -265,3 +265,13 @@ def test_an_old_file_stays_until_the_new_one_is_whole(nngrad, fitnet, tmp_path):
     assert nngrad("predict", fitnet[0], "-i", fitnet[1], "-o", target).code == 0
     assert target.read_text().startswith("y1\n")
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_a_file_leaves_open_is_said_whenever_its_numbers_are_used(nngrad, samples):
+    asked = (samples / "dump_square.mat", "-i", samples / "dump_square_x.csv", "--activation", "tanh,linear")
+    (doubt,) = library.load(samples / "dump_square.mat", activation=["tanh", "linear"]).origin.doubts
+    assert "the shapes do not tell which way round" in doubt
+    for command in ("predict", "jacobian"):
+        told, quiet = nngrad(command, *asked), nngrad(command, *asked, "-q")
+        assert doubt in told.err
+        assert (quiet.err, quiet.out) == ("", told.out)

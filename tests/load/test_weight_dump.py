@@ -284,13 +284,13 @@ def test_square_matrices_are_noted_and_told():
     layers = [(v["W1"], v["b1"]), (v["W2"], v["b2"])]
     net = nngrad.load(path, activation=ASKED)
     same(net, layers, ASKED)
-    (note,) = net.origin.notes
+    (note,) = net.origin.doubts
     assert "W1, W2 are square" in note
     assert "taken as out-by-in" in note
     assert "--weights in-by-out" in note
     turned = nngrad.load(path, activation=ASKED, weights="in-by-out")
     same(turned, [(W.T, b) for W, b in layers], ASKED)
-    assert turned.origin.notes == ()
+    assert turned.origin.doubts == ()
 
 
 def test_one_square_matrix_goes_with_the_others(tmp_path):
@@ -380,13 +380,13 @@ def test_hints_are_refused_where_the_file_says_it_itself():
 
 def test_what_stands_beside_is_mentioned(tmp_path):
     savemat(tmp_path / "dump.mat", CONVENTIONS["W1,b1"][0] | {"mu": 1.0, "sigma": 2.0})
-    (note,) = nngrad.load(tmp_path / "dump.mat", activation=ASKED).origin.notes
+    (note,) = nngrad.load(tmp_path / "dump.mat", activation=ASKED).origin.doubts
     assert "not used: mu, sigma" in note
 
 
 def test_fields_of_a_network_object_are_said_to_lack_processing(tmp_path):
     savemat(tmp_path / "dump.mat", CONVENTIONS["IW,LW matrices"][0])
-    assert "no processing steps" in nngrad.load(tmp_path / "dump.mat", activation=ASKED).origin.notes[0]
+    assert "no processing steps" in nngrad.load(tmp_path / "dump.mat", activation=ASKED).origin.doubts[0]
 
 
 def test_the_option_of_the_command_line(tmp_path, capsys):
