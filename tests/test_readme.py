@@ -64,7 +64,7 @@ def exit_codes():
 
 def known():
     rows = [
-        ("models", "; ".join(d.NAME for d in DIALECTS)),
+        ("models", "; ".join(d.module.NAME for d in DIALECTS)),
         ("transfer functions of MATLAB's networks", names(sorted(TRANSFER))),
         ("weight and net input functions", names((*WEIGHT, *NET_INPUT))),
         ("processing steps", names(STEPS)),

@@ -8,26 +8,28 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nngrad.errors import ModelError, UsageError
-from nngrad.load import (
-    containers,
-    genfunction,
-    keras,
-    matlab_layers,
-    matlab_layers_alone,
-    matlab_network,
-    matlab_regression,
-    nngrad_dump,
-    weight_dump,
-)
+from nngrad.load import containers
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.tree import MatlabObject, Tree, Undecoded, find
 from nngrad.network import Network
+
+
+class Dialect(NamedTuple):
+    """A module that finds and reads networks, and the containers that it finds them in: imported only for such a file."""
+
+    name: str
+    containers: tuple[str, ...]
+
+    @property
+    def module(self) -> ModuleType:
+        return import_module(f"nngrad.load.{self.name}")
 
 
 class Candidate(NamedTuple):
@@ -61,8 +63,12 @@ def load(
 
 def candidates(tree: Tree) -> list[Candidate]:
     """Every network in a file's tree, in file order. Plain weights count only where there is nothing else (LAST_RESORTS)."""
-    found = [Candidate(where, dialect, element) for dialect in DIALECTS for where, element in dialect.find(tree)]
-    return found or [Candidate(where, dialect, element) for dialect in LAST_RESORTS for where, element in dialect.find(tree)]
+    return _found(tree, DIALECTS) or _found(tree, LAST_RESORTS)
+
+
+def _found(tree: Tree, dialects: tuple[Dialect, ...]) -> list[Candidate]:
+    modules = [d.module for d in dialects if tree.container.startswith(d.containers)]
+    return [Candidate(where, module, element) for module in modules for where, element in module.find(tree)]
 
 
 def read(path: str, tree: Tree, candidate: Candidate, hints: Hints = NO_HINTS) -> Network:
@@ -89,7 +95,9 @@ def _choose(path: str, tree: Tree, found: list[Candidate], network: str | None) 
             raise UsageError(f"{path}: no network at {network!r}; " + (f"there is {paths}" if found else "the file holds none"))
         return chosen[0]
     if not found:
-        raise ModelError(f"{path}: no network found; {_contents(tree)}; supported: {', '.join(d.NAME for d in (*DIALECTS, *LAST_RESORTS))}")
+        raise ModelError(
+            f"{path}: no network found; {_contents(tree)}; supported: {', '.join(d.module.NAME for d in (*DIALECTS, *LAST_RESORTS))}"
+        )
     if len(found) > 1:
         raise ModelError(
             f"{path}: {len(found)} networks found ({paths}); choose one with --network PATH, in Python load(path, network=PATH)"
@@ -153,8 +161,16 @@ FOREIGN = {  # classes that people take for networks, or keep beside them
     "TreeBagger": "a forest of trees, not a neural network",
     "idnlarx": "a System Identification model, not a neural network",
 }
-DIALECTS: tuple[ModuleType, ...] = (matlab_network, matlab_layers, matlab_regression, nngrad_dump, keras, genfunction)
-LAST_RESORTS: tuple[ModuleType, ...] = (
-    matlab_layers_alone,
-    weight_dump,
+MATLAB = ("MAT v",)  # every version
+DIALECTS: tuple[Dialect, ...] = (
+    Dialect("matlab_network", MATLAB),
+    Dialect("matlab_layers", MATLAB),
+    Dialect("matlab_regression", MATLAB),
+    Dialect("nngrad_dump", (*MATLAB, "HDF5", "Octave text")),
+    Dialect("keras", ("HDF5", "Keras zip")),
+    Dialect("genfunction", ("MATLAB source",)),
+)
+LAST_RESORTS: tuple[Dialect, ...] = (
+    Dialect("matlab_layers_alone", MATLAB),
+    Dialect("weight_dump", (*MATLAB, "HDF5", "Octave text")),
 )

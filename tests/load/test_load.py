@@ -1,5 +1,8 @@
 """load: which network of a file, hints, and what a file without one holds."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -78,3 +81,12 @@ def test_a_path_object_and_a_string_are_the_same(tmp_path):
     for path in (tmp_path / "x.mat", str(tmp_path / "x.mat")):
         with pytest.raises(nngrad.ModelError, match=r"x\.mat: no network found"):
             nngrad.load(path)
+
+
+def test_a_dialect_is_imported_only_for_files_that_it_reads():
+    code = f"import sys, nngrad; nngrad.load({str(SAMPLES / 'fitnet.mat')!r}); print(*[m for m in sys.modules if m.startswith('nngrad.load.')])"
+    modules = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert "nngrad.load.matlab_network" in modules
+    assert "keras" not in modules
+    assert "genfunction" not in modules
+    assert "weight_dump" not in modules
