@@ -10,9 +10,10 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
+from itertools import islice
 from typing import Any, TypeVar
 
 Job = TypeVar("Job")
@@ -51,6 +52,47 @@ def ordered(jobs: Iterable[Job], work: Callable[[Job], Result], threads: int | N
             yield from map(partial(_working, work), jobs)
         else:
             yield from _pooled(iter(jobs), partial(_working, work), threads)
+
+
+def every(jobs: Sequence[Job], work: Callable[[Job], object], threads: int | None = None) -> None:
+    """Do work(job) for every job, in no order: for results that have their place already.
+
+    Cheaper than ordered(): the calling thread works too, and none waits for another. After a failure no further job starts and no thread
+    is left; of several failures the first is raised.
+    """
+    if getattr(_here, "working", False):
+        for job in jobs:
+            work(job)
+        return
+    left, lock, failures = iter(jobs), threading.Lock(), list[BaseException]()
+
+    def run(beside: bool = False) -> None:
+        if beside:
+            _leave_signals()
+        try:
+            while not failures:
+                with lock:
+                    taken = list(islice(left, 1))
+                if not taken:
+                    return
+                _working(work, taken[0])
+        except BaseException as error:
+            failures.append(error)
+
+    with _one_blas_thread():
+        count = min(threads or available_threads(), len(jobs)) - 1
+        helpers = [threading.Thread(target=run, args=(True,), name="nngrad") for _ in range(count)]
+        try:
+            for helper in helpers:
+                helper.start()
+            run()
+        except BaseException as error:  # Ctrl-C between two jobs
+            failures.append(error)
+        for helper in helpers:
+            if helper.ident is not None:  # it was started
+                helper.join()
+    if failures:
+        raise failures[0]
 
 
 def _working(work: Callable[[Job], Result], job: Job) -> Result:

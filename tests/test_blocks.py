@@ -150,3 +150,66 @@ def test_blocks_within_a_block_run_in_its_own_thread():
 
     for threads in (1, 3):
         assert all(inside == {mine} for mine, inside in blocks.ordered(range(4), outer, threads=threads))
+
+
+# every
+
+
+@pytest.mark.parametrize("threads", [*THREADS, None])
+def test_every_job_is_done_once(threads: int | None) -> None:
+    done: list[int] = []
+    blocks.every(range(500), done.append, threads)
+    assert sorted(done) == list(range(500))
+    assert workers() == []
+
+
+def test_every_without_jobs_does_nothing() -> None:
+    blocks.every([], pytest.fail, 3)
+
+
+def test_every_works_side_by_side_and_in_the_calling_thread() -> None:
+    meeting, seen = threading.Barrier(3, timeout=20), set[int]()
+
+    def work(job: int) -> None:
+        seen.add(threading.get_ident())
+        meeting.wait()
+
+    blocks.every(range(3), work, 3)
+    assert len(seen) == 3
+    assert threading.get_ident() in seen
+
+
+@pytest.mark.parametrize("error", [ValueError("of a job"), KeyboardInterrupt()])
+@pytest.mark.parametrize("threads", THREADS)
+def test_a_failure_of_every_ends_everything(threads: int, error: BaseException) -> None:
+    started = []
+
+    def work(job: int) -> None:
+        started.append(job)
+        if job == 5:
+            raise error
+        time.sleep(0.001)
+
+    with pytest.raises(type(error)):
+        blocks.every(range(10_000), work, threads)
+    assert len(started) < 1000
+    assert workers() == []
+
+
+def test_every_within_a_block_runs_in_its_own_thread() -> None:
+    def inner(outer: int) -> bool:
+        seen = set[int]()
+        blocks.every(range(5), lambda job: seen.add(threading.get_ident()), 4)
+        return seen == {threading.get_ident()}
+
+    assert all(blocks.ordered(range(6), inner, 3))
+
+
+def test_every_holds_blas_to_one_thread() -> None:
+    seen = set[int]()
+
+    def work(job: int) -> None:
+        seen.update(info["num_threads"] for info in blocks._blas().info() if info["user_api"] == "blas")
+
+    blocks.every(range(8), work, 2)
+    assert seen <= {1}
