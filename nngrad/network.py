@@ -290,9 +290,7 @@ class Network:
             return on(0)
         from nngrad import blocks
 
-        for _ in blocks.ordered(range(0, rows, size), on, blocks.available_threads()):
-            pass
-        return None
+        return blocks.every(range(0, rows, size), on)
 
     @cached_property
     def _widest(self) -> int:
