@@ -18,7 +18,7 @@ from nngrad import derive, scratch
 from nngrad.errors import DataError, ModelError, UsageError
 from nngrad.layers import Affine, Concatenate, Distance, Elementwise, SquaredDistance
 
-BLOCK_NUMBERS = 500_000  # of all intermediates of a block: they stay in a core's cache
+BLOCK_NUMBERS = 1_000_000  # of all intermediates of a block: near a core, yet enough of them that threads seldom wait for each other
 FEWEST_ROWS = 64  # below, matrix products are slow
 
 
