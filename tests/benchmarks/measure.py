@@ -69,6 +69,22 @@ def absolute(work: str, ours: float, unit: str, most: float) -> Row:
     return Row(work, shown(ours, unit), target=f"at most {most:g} {unit}", reached=ours <= most)
 
 
+def quiet(most: float = 10.0) -> None:
+    """Wait until nobody else keeps the cores busy, but not for longer than `most` seconds."""
+
+    def ticks() -> tuple[int, int]:
+        every = [int(n) for n in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        return sum(every), every[3] + every[4]
+
+    end = time.monotonic() + most
+    while Path("/proc/stat").exists() and time.monotonic() < end:
+        before = ticks()
+        time.sleep(0.1)
+        total, idle = (now - then for now, then in zip(ticks(), before, strict=True))
+        if idle >= 0.95 * total:
+            return
+
+
 class Race:
     """The times of several pieces of work, done in turns."""
 
@@ -77,6 +93,7 @@ class Race:
             each()
         self.times: dict[str, list[float]] = {name: [] for name in work}
         for _ in range(rounds):
+            quiet()
             for name, each in work.items():
                 time.sleep(PAUSE)
                 begin = time.perf_counter()
