@@ -19,7 +19,7 @@ from nngrad.errors import DataError, ModelError, UsageError
 from nngrad.layers import Affine, Concatenate, Distance, Elementwise, SquaredDistance
 
 BLOCK_NUMBERS = 1_000_000  # of all intermediates of a block: near a core, yet enough of them that threads seldom wait for each other
-FEWEST_ROWS = 64  # below, matrix products are slow
+FEWEST_ROWS = 160  # below, matrix products are slow
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +139,7 @@ class Network:
             for node in self.layers
             if isinstance(node.layer, Distance | SquaredDistance)
         ]
-        return max(FEWEST_ROWS, BLOCK_NUMBERS // (sum(self.sizes) * (1 + k) + sum(differences)))
+        return max(1 if differences else FEWEST_ROWS, BLOCK_NUMBERS // (sum(self.sizes) * (1 + k) + sum(differences)))
 
     # values and derivatives
 
