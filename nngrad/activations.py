@@ -52,9 +52,8 @@ class Activation:
         if self.fast_df is None:
             return self._exact_slope(x, y, params)
         d = formula.compiled(self.fast_df)({"y": y})
-        saturated = d < FAST  # a NaN stays
-        if np.count_nonzero(saturated):
-            low = np.flatnonzero(saturated)
+        if d.size and not d.item(d.argmin()) >= FAST:  # argmin finds a NaN before all numbers; a NaN stays
+            low = np.flatnonzero(d < FAST)
             d.flat[low] = self._exact_slope(x.ravel()[low], y.ravel()[low], params)
         return d
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from nngrad import scratch
 from nngrad.layers import JOINS, LINEAR, Affine, Compet, Distance, Elementwise, NormProd, Scale, SquaredDistance
+from nngrad.layers.shared import matrix_product
 
 Array = np.ndarray
 MOST_MERGED = 131_072  # numbers of K that still stay in cache
@@ -242,14 +243,14 @@ class Plan:
 
     def _backward(self, known: Sequence[Array], J: Array) -> None:
         if self.merged and self.merged.whole:
-            np.matmul(self.merged.slope(known).T, self.merged.K, J.reshape(len(J), self.merged.K.shape[1]))
+            self.merged.slope(known).T.dot(self.merged.K, J.reshape(len(J), self.merged.K.shape[1]))
             return
         own: set[int] = set()
         cotangents, steps = dict(self.backward.seeds), self.backward.steps
         if self.merged:
             d, K = self.merged.slope(known), self.merged.K
             start, steps = self.merged.target, steps[2:]
-            cotangents[start] = np.matmul(K.T, d, out=scratch.empty((K.shape[1], d.shape[1]))).reshape(-1, len(self.of), d.shape[1])
+            cotangents[start] = matrix_product(K.T, d).reshape(-1, len(self.of), d.shape[1])
             own.add(start)
         direct = bool(steps) and isinstance(steps[-1].layer, Affine) and steps[-1].sources == (0,) and 0 not in cotangents
         direct = direct and not any(0 in s.sources for s in steps[:-1])
@@ -258,8 +259,12 @@ class Plan:
         if direct:  # the last product goes straight into J
             W = steps[-1].layer.W if self.every_input else steps[-1].layer.W[:, self.wrt]
             G = cotangents[steps[-1].target]
-            for i in range(len(self.of)):
-                np.matmul(G[:, i].T, W, out=J[:, i]) if G.shape[2] == len(J) else np.copyto(J[:, i], G[:, i].T @ W)
+            if len(J) == 1:
+                G[:, :, 0].T.dot(W, J[0])
+            elif G.shape[2] == len(J):
+                np.matmul(G.transpose(1, 2, 0), W, J.swapaxes(0, 1))
+            else:
+                J[...] = G[:, :, 0].T @ W
             return
         back = cotangents.get(0)
         J[...] = 0.0 if back is None else (back if self.every_input else back[list(self.wrt)]).transpose(2, 1, 0)

@@ -347,7 +347,7 @@ def _real(x: Any, name: str) -> np.ndarray:
         raise DataError(f"{name} is not a table of numbers: {e}") from None
     if a.dtype.kind not in "fiub":
         raise DataError(f"{name} holds {a.dtype.name}, not real numbers")
-    return np.ascontiguousarray(a, dtype=np.float64).reshape(a.shape)
+    return np.asarray(a, np.float64, order="C")
 
 
 def _chosen(items: Sequence[Any], count: int, by_name: Callable[[Iterable[str]], tuple[int, ...]], what: str) -> tuple[int, ...]:

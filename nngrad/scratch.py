@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 
 import numpy as np
 
@@ -55,10 +56,10 @@ def release() -> None:
 
 def empty(shape: tuple[int, ...]) -> np.ndarray:
     """An uninitialised float64 array, valid until the block ends."""
-    size = 1
-    for n in shape:
-        size *= n
-    if size < LARGE or not _store.open:
+    if not _store.open:
+        return np.empty(shape)
+    size = prod(shape)
+    if size < LARGE:
         return np.empty(shape)
     while _store.chunk < len(_store.chunks):
         chunk = _store.chunks[_store.chunk]

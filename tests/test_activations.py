@@ -138,3 +138,13 @@ def test_names_are_unique():
 def test_flat_rows_have_no_slope_anywhere():
     assert {a.name for a in ACTIVATIONS if a.flat} == {"hardlim", "hardlims"}
     assert not any(slope(a, POINTS).any() for a in ACTIVATIONS if a.flat)
+
+
+@pytest.mark.parametrize("name", ["tansig", "logsig"])
+def test_the_slope_of_a_saturated_unit_keeps_its_digits_beside_a_nan(name):
+    a = BY_NAME[name]
+    x = np.array([np.nan, 0.5, 19.0, -30.0])
+    alone = [a.slope(x[k : k + 1], a.value(x[k : k + 1], {}), {})[0] for k in range(4)]
+    np.testing.assert_array_equal(a.slope(x, a.value(x, {}), {}), alone)
+    factor = 2.0 if name == "tansig" else 1.0
+    np.testing.assert_allclose(alone[2:], factor**2 * np.exp(-factor * np.array([19.0, 30.0])), rtol=1e-7)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nngrad.layers.shared import expect, product, scaled
+from nngrad.layers.shared import expect, matrix_product, product, scaled
 from nngrad.scratch import empty
 
 Array = np.ndarray
@@ -25,7 +25,7 @@ class Affine:
         return len(self.W)
 
     def forward(self, x: Array) -> Array:
-        y = np.matmul(self.W, x, empty((len(self.W), x.shape[1])))
+        y = matrix_product(self.W, x)
         y += self._bias
         return y
 
