@@ -19,6 +19,7 @@ from pathlib import Path
 import bench_kernel
 import bench_program
 from measure import ROOT, Row, environment, table
+from threadpoolctl import threadpool_info
 
 from nngrad import blocks
 
@@ -50,14 +51,20 @@ def main(names: list[str]) -> int:
 def report(rows: list[Row]) -> None:
     """To standard output, and to build/bench.md."""
     load = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
-    where = (
-        f"{blocks.available_threads()} cores, {platform.machine()}, Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}{load}"
-    )
+    where = f"{blocks.available_threads()} cores, {platform.machine()}, {kernels()}, Python {platform.python_version()}"
+    where += f", {time.strftime('%Y-%m-%d')}{load}"
     text = f"{where}\n\n{table(rows)}\n"
     target = ROOT / "build" / "bench.md"
     target.parent.mkdir(exist_ok=True)
     target.write_text(text)
     print(text)
+
+
+def kernels() -> str:
+    """Which kernels NumPy's BLAS uses, and whether it was told to: on a processor with AVX-512, those for AVX2 take twice the time."""
+    found = {library["architecture"] for library in threadpool_info() if library["user_api"] == "blas"}
+    told = " (OPENBLAS_CORETYPE is set)" if "OPENBLAS_CORETYPE" in os.environ else ""
+    return f"BLAS for {' and '.join(sorted(found))}{told}"
 
 
 SUBSETS: dict[str, Subset] = {
@@ -71,7 +78,7 @@ SUBSETS: dict[str, Subset] = {
     "memory": bench_program.memory,
 }
 
-BESIDE = {name: ROOT / "tests" / "benchmarks" / f"bench_{name}.py" for name in ("hessian", "emit")}  # of their own making: run as they are
+BESIDE = {"emit": ROOT / "tests" / "benchmarks" / "bench_emit.py"}  # of its own making: run as it is
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
