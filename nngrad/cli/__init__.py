@@ -5,6 +5,7 @@ Data goes to standard output, everything else to standard error. Commands return
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The program: run with these arguments and exit."""
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  (None where the caller has closed it)
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    gc.set_threshold(100_000)  # what is imported stays: looking for garbage in it again and again is a tenth of a small job
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # an exception, so that unfinished files are removed on the way out
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 

@@ -23,6 +23,7 @@ DELIMITERS = ("\t", ";", ",")  # a decimal comma stands in files separated by se
 SPELLED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", " ": BLANKS, "space": BLANKS}
 HEAD = 1 << 16
 CHUNK_BYTES = 1 << 21  # a tenth faster than 1 MiB: polars takes about 0.1 ms a call, whatever it holds
+FORMATTED = 1 << 14  # numbers that become text at once: in cache, and memory of this size is used again without asking the system
 LEADING_BLANK_LINES = re.compile(r"(?:[ \r]*\n)*")
 WIDE = 256  # columns: beyond, what polars spends on each column shows, and the cells are read as one long column
 QUOTED = re.compile(r'"[^"]*"')
@@ -307,7 +308,7 @@ class DelimitedWriter:
         if self._header:
             text = io.StringIO()
             csv.writer(text, delimiter=self._delimiter, lineterminator="\n").writerow([*keep, *columns])
-            self.write(self._packed(text.getvalue().encode()))
+            self.write(self._packed([text.getvalue().encode()]))
 
     def format(self, values: np.ndarray, kept: Kept = ()) -> Any:
         table = np.asarray(values, dtype=np.float64).reshape(len(values), self._width)
@@ -315,15 +316,16 @@ class DelimitedWriter:
             table = rounded(table, self._digits)
         return self._packed(_text(table, kept, self._delimiter))
 
-    def _packed(self, text: Any) -> Any:
+    def _packed(self, text: list[Any]) -> list[Any]:
         if not self._gz:
             return text
         import gzip
 
-        return gzip.compress(text, compresslevel=1, mtime=0)  # members in a row are one file; numbers hardly get smaller above 1
+        return [gzip.compress(b"".join(text), compresslevel=1, mtime=0)]  # members in a row are one file; above 1 it hardly gets smaller
 
-    def write(self, piece: Any) -> None:
-        self._out.file.write(piece)
+    def write(self, piece: list[Any]) -> None:
+        for part in piece:
+            self._out.file.write(part)
 
     def __enter__(self) -> DelimitedWriter:
         return self
@@ -348,7 +350,7 @@ def rounded(table: np.ndarray, digits: int) -> np.ndarray:
     return back.to_numpy().reshape(table.shape)
 
 
-def _text(table: np.ndarray, kept: Kept, delimiter: str) -> Any:
+def _text(table: np.ndarray, kept: Kept, delimiter: str) -> list[Any]:
     pl = polars()
 
     if kept:
@@ -356,13 +358,20 @@ def _text(table: np.ndarray, kept: Kept, delimiter: str) -> Any:
         series = [pl.Series(f"k{i}", [cell or None for cell in column], dtype=pl.String) for i, column in enumerate(kept)]
         numbers = pl.from_numpy(table, schema=[f"c{i}" for i in range(table.shape[1])], orient="row")
         pl.DataFrame(series).hstack(numbers).write_csv(file, include_header=False, separator=delimiter)
-        return file.getbuffer()
+        return [file.getbuffer()]
     if not table.size:
-        return b"\n" * len(table)
-    # numbers to text in one long column: wide tables cost no more than narrow ones, and this thread does it all
+        return [b"\n" * len(table)]
+    step = max(1, FORMATTED // table.shape[1])
+    return [_lines(table[k : k + step], delimiter) for k in range(0, len(table), step)]
+
+
+def _lines(table: np.ndarray, delimiter: str) -> bytes:
+    """Numbers to text in one long column: wide tables cost no more than narrow ones, and this thread does it all."""
+    pl = polars()
+
     rows = pl.Series(table.ravel()).cast(pl.String).reshape(table.shape).arr.join(delimiter)
-    text: bytes = rows.str.join("\n").cast(pl.Binary).item()
-    return text + b"\n"
+    text: bytes = rows.append(pl.Series([""])).str.join("\n").cast(pl.Binary).item()
+    return text
 
 
 def read_csv(place: Place, wanted: Wanted, header: bool | None = None, delimiter: str | None = None) -> DelimitedReader:
