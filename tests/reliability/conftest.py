@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -18,8 +17,6 @@ MODEL = ROOT / "sample_models" / "fitnet.mat"  # 3 inputs, 1 output
 HOURS = 200_000_000  # rows: a file with a hole, which takes no space
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
-
-slow = pytest.mark.skipif("NNGRAD_SLOW" not in os.environ, reason="set NNGRAD_SLOW=1 for tests that take minutes")
 
 
 @pytest.fixture
