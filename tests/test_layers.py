@@ -52,6 +52,7 @@ EXAMPLES = [
     ("normprod", NormProd(normal(3, 4)), (4,)),
     ("sum", Sum(), (4, 4, 4)),
     ("product", Product(), (4, 4, 4)),
+    ("product of one", Product(), (4,)),
     ("concatenate", Concatenate((4, 2)), (4, 2)),
 ]
 ALL = pytest.mark.parametrize(("layer", "sizes"), [e[1:] for e in EXAMPLES], ids=[e[0] for e in EXAMPLES])
@@ -180,7 +181,7 @@ def test_no_rows_are_no_error(layer, sizes):
 
 @ALL
 def test_sizes_that_do_not_fit_are_refused(layer, sizes):
-    if type(layer) in (Softmax, Compet) or (type(layer) is Elementwise and not layer.params):
+    if len(sizes) == 1 and (type(layer) in (Softmax, Compet, Product) or (type(layer) is Elementwise and not layer.params)):
         return  # they take any size
     with pytest.raises(ValueError):
         layer.size(*[n + 1 + k for k, n in enumerate(sizes)])

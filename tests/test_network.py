@@ -42,6 +42,14 @@ def branched():
     return Network(tuple(b.nodes), (Port("x", numbered("x", 4)),), (Port("y", numbered("y", 3)),))
 
 
+def lone_product():
+    """A product with one input, as a layer of several inputs may have it."""
+    b = Builder()
+    b.through([dense(3, 4), tansig()], 0)
+    b.add(Product(), 2)
+    return Network(tuple(b.nodes), (Port("x", numbered("x", 3)),), (Port("y", numbered("y", 4)),))
+
+
 def linear():
     return Network.chain([dense(3, 4), Scale(*R.normal(size=(3, 4))), dense(4, 2)], input_size=3)
 
@@ -52,6 +60,7 @@ NETWORKS = {
     "many outputs": deep(2, 7),
     "softmax": deep(4, 3, last=(Softmax(),)),
     "branched": branched(),
+    "product of one": lone_product(),
     "linear": linear(),
     "wide in": deep(40, 3),
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
@@ -56,13 +55,14 @@ class Product:
     def vjp(self, x: Arrays, y: Array, G: Array) -> Arrays:
         return tuple(G * _others(x, i)[:, None] for i in range(len(x)))
 
-    def curvature(self, x: Arrays, y: Array, G: Array, S: Arrays, T: Arrays) -> Array:
-        total: Any = 0.0
+    def curvature(self, x: Arrays, y: Array, G: Array, S: Arrays, T: Arrays) -> Array | None:
+        total: Array | None = None  # of a single input
         for i, j in combinations(range(len(x)), 2):
             weights = G * _others(x, i, j)[:, None]
             one = weighted_gram(weights, *_alike(S[i], T[j]))
-            total = total + (one + (one if S is T else weighted_gram(weights, *_alike(T[i], S[j]))).swapaxes(2, 3))
-        return np.asarray(total)
+            both = one + (one if S is T else weighted_gram(weights, *_alike(T[i], S[j]))).swapaxes(2, 3)
+            total = both if total is None else total + both
+        return total
 
 
 def _others(x: Arrays, *without: int) -> Array:
