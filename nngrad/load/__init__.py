@@ -164,13 +164,13 @@ FOREIGN = {  # classes that people take for networks, or keep beside them
 MATLAB = ("MAT v",)  # every version
 DIALECTS: tuple[Dialect, ...] = (
     Dialect("matlab_network", MATLAB),
-    Dialect("matlab_layers", MATLAB),
+    Dialect("matlab_layers.reader", MATLAB),
     Dialect("matlab_regression", MATLAB),
     Dialect("nngrad_dump", (*MATLAB, "HDF5", "Octave text")),
-    Dialect("keras", ("HDF5", "Keras zip")),
-    Dialect("genfunction", ("MATLAB source",)),
+    Dialect("keras.reader", ("HDF5", "Keras zip")),
+    Dialect("genfunction.reader", ("MATLAB source",)),
 )
 LAST_RESORTS: tuple[Dialect, ...] = (
-    Dialect("matlab_layers_alone", MATLAB),
+    Dialect("matlab_layers.alone", MATLAB),
     Dialect("weight_dump", (*MATLAB, "HDF5", "Octave text")),
 )

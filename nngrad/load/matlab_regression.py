@@ -14,7 +14,7 @@ from nngrad.activations import BY_NAME
 from nngrad.errors import ModelError
 from nngrad.layers import Affine, Elementwise, Scale, Softmax
 from nngrad.load.hints import NO_HINTS, Hints
-from nngrad.load.matlab_layers_part import UNTRAINED, by, categories, names, numbers
+from nngrad.load.matlab_layers.part import UNTRAINED, by, categories, names, numbers
 from nngrad.load.tree import FunctionHandle, MatlabObject, Tree
 from nngrad.load.tree import find as find_in
 from nngrad.network import Network, Origin, Port, numbered

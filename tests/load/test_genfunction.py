@@ -15,7 +15,8 @@ from scipy.io import loadmat, savemat
 
 import nngrad
 from nngrad.errors import ModelError
-from nngrad.load import genfunction, matlab_network
+from nngrad.load import matlab_network
+from nngrad.load.genfunction import reader as genfunction
 from nngrad.load.tree import MatlabObject
 
 SAMPLES_FOLDER = Path(__file__).parents[2] / "sample_models"

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 import nngrad
 from nngrad.errors import ModelError
-from nngrad.load import containers, keras, keras_layers
+from nngrad.load import containers
+from nngrad.load.keras import layers as keras_layers
+from nngrad.load.keras import reader as keras
 from nngrad.load.tree import Tree
 from tests.makers import SAMPLES
 

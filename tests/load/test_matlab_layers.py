@@ -9,7 +9,7 @@ from scipy.special import erf
 
 from nngrad.errors import ModelError
 from nngrad.load import candidates, read
-from nngrad.load.matlab_layers_table import NORMALISATIONS, TABLE
+from nngrad.load.matlab_layers.table import NORMALISATIONS, TABLE
 from nngrad.load.tree import FunctionHandle, MatlabObject, Tree, Undecoded
 
 R = np.random.default_rng(3)

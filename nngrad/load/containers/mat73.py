@@ -12,10 +12,11 @@ import h5py
 import numpy as np
 
 from nngrad.errors import ModelError
-from nngrad.load import limits, mcos
-from nngrad.load.hdf5 import Store
-from nngrad.load.mat5 import filled, rows_of_text
-from nngrad.load.mcos import Opaque
+from nngrad.load import limits
+from nngrad.load.containers import mcos
+from nngrad.load.containers.hdf5 import Store
+from nngrad.load.containers.mat5 import filled, rows_of_text
+from nngrad.load.containers.mcos import Opaque
 from nngrad.load.tree import MatlabObject, Tree, Undecoded
 
 NUMERIC = {"double": "f8", "single": "f4", "logical": "f8", "canonical empty": "f8"} | {

@@ -16,11 +16,12 @@ import numpy as np
 
 from nngrad.errors import ModelError
 from nngrad.layers import Select, Sum
-from nngrad.load import keras_config, keras_weights
 from nngrad.load.hints import NO_HINTS, Hints
-from nngrad.load.keras_config import Call, Layer, Model, Reference
-from nngrad.load.keras_layers import MERGES, ONE, TRAINED, expected_weights, refuse_unknown, with_constant
-from nngrad.load.keras_lowering import MOST_UNITS, Lowering, Value
+from nngrad.load.keras import config as keras_config
+from nngrad.load.keras import weights as keras_weights
+from nngrad.load.keras.config import Call, Layer, Model, Reference
+from nngrad.load.keras.layers import MERGES, ONE, TRAINED, expected_weights, refuse_unknown, with_constant
+from nngrad.load.keras.lowering import MOST_UNITS, Lowering, Value
 from nngrad.load.tree import Group, Tree
 from nngrad.network import Network, Origin, Port, numbered
 

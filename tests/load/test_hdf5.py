@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from nngrad.errors import ModelError
-from nngrad.load import hdf5, limits
+from nngrad.load import limits
+from nngrad.load.containers import hdf5
 from nngrad.load.tree import Group, Undecoded
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.load import genfunction_text as m
+from nngrad.load.genfunction import text as m
 
 MOST_STEPS = 200_000
 MOST_ENTRIES = 2_000_000

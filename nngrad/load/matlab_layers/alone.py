@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import ModelError
-from nngrad.load import matlab_layers
 from nngrad.load.hints import NO_HINTS, Hints
-from nngrad.load.matlab_layers_part import UNTRAINED
+from nngrad.load.matlab_layers import reader as matlab_layers
+from nngrad.load.matlab_layers.part import UNTRAINED
 from nngrad.load.tree import MatlabObject, Tree
 from nngrad.load.tree import find as find_in
 from nngrad.network import Network

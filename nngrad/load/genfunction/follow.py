@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import ModelError
-from nngrad.load import genfunction_text as m
 from nngrad.load import matlab_network
-from nngrad.load.genfunction_calculator import Calculator, Stuck
-from nngrad.load.genfunction_helpers import check
-from nngrad.load.genfunction_object import probe
+from nngrad.load.genfunction import text as m
+from nngrad.load.genfunction.calculator import Calculator, Stuck
+from nngrad.load.genfunction.helpers import check
+from nngrad.load.genfunction.object import probe
 from nngrad.load.matlab_processing import STEPS
 
 SUPPORTED = "supported are the statements that genFunction writes; write the file anew with genFunction, or save the network itself as .mat"

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from nngrad.errors import ModelError
-from nngrad.load import genfunction_text as m
-from nngrad.load.genfunction_calculator import Calculator, Stuck, Value, array
+from nngrad.load.genfunction import text as m
+from nngrad.load.genfunction.calculator import Calculator, Stuck, Value, array
 
 TOLERANCE = 1e-9
 

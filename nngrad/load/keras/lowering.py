@@ -14,7 +14,7 @@ import numpy as np
 from nngrad.activations import BY_NAME
 from nngrad.errors import ModelError
 from nngrad.layers import Concatenate, Elementwise, Scale, Select
-from nngrad.load.keras_config import Layer, shown
+from nngrad.load.keras.config import Layer, shown
 from nngrad.network import Builder
 
 MOST_UNITS = 1_000_000

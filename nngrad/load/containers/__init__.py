@@ -51,7 +51,7 @@ def read(path: str | os.PathLike[str]) -> Tree:
         _refuse(data, BEFORE)
         for container in CONTAINERS:
             if container.looks(data, path):
-                reader: Callable[[bytes], Tree] = import_module(f"nngrad.load.{container.module}").read
+                reader: Callable[[bytes], Tree] = import_module(f"nngrad.load.containers.{container.module}").read
                 return reader(data)
         _refuse(data, AFTER)
     except ModelError as error:
@@ -127,7 +127,7 @@ def _matlab_text(data: bytes, path: Path) -> bool:
 
 
 def _mat4(data: bytes, path: Path) -> bool:
-    from nngrad.load import mat4
+    from nngrad.load.containers import mat4
 
     return mat4.plausible(data)
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from nngrad.errors import ModelError
 from nngrad.load import matlab_network
-from nngrad.load.genfunction_follow import INPUT, SUPPORTED, Follower, Layer, Step
-from nngrad.load.genfunction_helpers import check
-from nngrad.load.genfunction_object import near, network_fields, scalar
+from nngrad.load.genfunction.follow import INPUT, SUPPORTED, Follower, Layer, Step
+from nngrad.load.genfunction.helpers import check
+from nngrad.load.genfunction.object import near, network_fields, scalar
 from nngrad.load.matlab_processing import STEPS
 from nngrad.network import Network
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from nngrad.errors import ModelError
-from nngrad.load import keras_zip, limits
+from nngrad.load import limits
+from nngrad.load.containers import keras_zip
 
 CONFIG = {"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense", "text": 'a "quoted" [bracket'}]}}
 

@@ -17,8 +17,8 @@ from scipy.io import savemat
 
 from nngrad.errors import ModelError
 from nngrad.load import containers
-from tests import test_hdf5, test_keras_zip, test_mat73
-from tests.test_octave_text import HEAD, block
+from tests.load import test_hdf5, test_keras_zip, test_mat73
+from tests.load.test_octave_text import HEAD, block
 
 MAT = io.BytesIO()
 savemat(MAT, {"W": np.eye(3), "s": {"a": "text"}}, do_compression=True)

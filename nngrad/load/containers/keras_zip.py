@@ -58,7 +58,7 @@ def read(data: bytes) -> Tree:
             weights = _content(archive, members[WEIGHTS], budget)
     except FAILURES as error:
         raise ModelError(f"the zip archive is truncated or corrupt ({' '.join(str(error).split())[:200]}); copy the file again") from None
-    from nngrad.load import hdf5
+    from nngrad.load.containers import hdf5
 
     return Tree("Keras zip", {"metadata": metadata, "config": config, "weights": hdf5.group(weights, budget)})
 

@@ -18,8 +18,8 @@ from nngrad.errors import ModelError
 from nngrad.layers import Select, Sum
 from nngrad.load import matlab_regression
 from nngrad.load.hints import NO_HINTS, Hints
-from nngrad.load.matlab_layers_part import MOST_UNITS, UNTRAINED, Part, Shape, Value, by, categories, names, numbers
-from nngrad.load.matlab_layers_table import INPUTS, NAMESPACES, OUTPUTS, TABLE, input_shape
+from nngrad.load.matlab_layers.part import MOST_UNITS, UNTRAINED, Part, Shape, Value, by, categories, names, numbers
+from nngrad.load.matlab_layers.table import INPUTS, NAMESPACES, OUTPUTS, TABLE, input_shape
 from nngrad.load.tree import MatlabObject, Tree, Undecoded
 from nngrad.load.tree import find as find_in
 from nngrad.network import Builder, Network, Origin, Port, numbered

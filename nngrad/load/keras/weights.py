@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import ModelError
-from nngrad.load.keras_config import Layer, Model
+from nngrad.load.keras.config import Layer, Model
 from nngrad.load.tree import Group, Undecoded
 
 Expected = Callable[[Layer], tuple[str, ...]]

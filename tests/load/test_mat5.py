@@ -14,7 +14,8 @@ from scipy.io import loadmat, savemat
 from scipy.io.matlab import MatlabObject as ScipyObject
 
 from nngrad.errors import ModelError
-from nngrad.load import limits, mat4, mat5
+from nngrad.load import limits
+from nngrad.load.containers import mat4, mat5
 from nngrad.load.tree import FunctionHandle, MatlabObject, Undecoded
 from tests.matlab_bytes import Bytes
 from tests.scipy_reference import assert_same

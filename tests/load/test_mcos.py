@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nngrad.errors import ModelError
-from nngrad.load import limits, mat5
+from nngrad.load import limits
+from nngrad.load.containers import mat5
 from nngrad.load.tree import FunctionHandle, MatlabObject, Undecoded, find
 from tests.matlab_bytes import MARK, Bytes, store, tables
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from nngrad.errors import ModelError
 from nngrad.load import limits
-from nngrad.load.mat5 import rows_of_text
+from nngrad.load.containers.mat5 import rows_of_text
 from nngrad.load.tree import Tree
 
 HEADER = 20

@@ -14,8 +14,8 @@ import numpy as np
 
 from nngrad.activations import BY_NAME
 from nngrad.layers import Affine, Concatenate, Elementwise, Normalize, Product, Scale, Softmax, Sum
-from nngrad.load.matlab_layers_function import function_layer
-from nngrad.load.matlab_layers_part import MOST_UNITS, UNTRAINED, Part, Shape, Value, by, numbers
+from nngrad.load.matlab_layers.function import function_layer
+from nngrad.load.matlab_layers.part import MOST_UNITS, UNTRAINED, Part, Shape, Value, by, numbers
 
 # inputs: the normalisation that belongs to them
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from nngrad.errors import ModelError
-from nngrad.load import limits, mat73
+from nngrad.load import limits
+from nngrad.load.containers import mat73
 from nngrad.load.tree import FunctionHandle, MatlabObject, Undecoded
 from tests.matlab_bytes import MARK, tables
 

@@ -3,7 +3,7 @@
 The one rule: the statements are followed symbolically (which signal goes through which weights into which layer), never run; what
 comes out is the same structure of fields that a `network` object has, and `matlab_network` knows how that is evaluated. A statement
 that the outputs depend on and that is not understood is refused with its line; statements that they do not depend on (argument
-checks, final states, messages) don't matter. Helper functions in the file must compute what their names say (genfunction_helpers).
+checks, final states, messages) don't matter. Helper functions in the file must compute what their names say (helpers.py).
 Old and struct constants, cell and matrix form, samples in columns or rows, input and layer delays (as the one-step map) are read.
 """
 
@@ -13,10 +13,10 @@ import re
 from dataclasses import dataclass, replace
 
 from nngrad.errors import ModelError
-from nngrad.load import genfunction_text as m
 from nngrad.load import matlab_network
-from nngrad.load.genfunction_fields import Fields
-from nngrad.load.genfunction_follow import BUILT_IN, SUPPORTED, Follower
+from nngrad.load.genfunction import text as m
+from nngrad.load.genfunction.fields import Fields
+from nngrad.load.genfunction.follow import BUILT_IN, SUPPORTED, Follower
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.tree import MatlabObject, Tree
 from nngrad.network import Network

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import ModelError
-from nngrad.load import limits, mcos
-from nngrad.load.mcos import Opaque, Subsystem
+from nngrad.load import limits
+from nngrad.load.containers import mcos
+from nngrad.load.containers.mcos import Opaque, Subsystem
 from nngrad.load.tree import MatlabObject, Tree, Undecoded
 
 HEADER = 128

@@ -14,8 +14,8 @@ import numpy as np
 
 from nngrad.errors import ModelError
 from nngrad.layers import Affine, Concatenate, Normalize, Product, Select, Softmax, Sum
-from nngrad.load.keras_config import OWN_MODULES, Constant, Layer, shown
-from nngrad.load.keras_lowering import (
+from nngrad.load.keras.config import OWN_MODULES, Constant, Layer, shown
+from nngrad.load.keras.lowering import (
     MOST_UNITS,
     Array,
     Lowering,

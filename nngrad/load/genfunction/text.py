@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nngrad.load.genfunction_tokens import MIDDLES, WORDS, Token, tokens
+from nngrad.load.genfunction.tokens import MIDDLES, WORDS, Token, tokens
 
 MOST_NESTED = 40
 MOST_CHAINED = 200  # operators or indices one after the other

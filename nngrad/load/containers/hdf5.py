@@ -17,7 +17,7 @@ import numpy as np
 
 from nngrad.errors import ModelError
 from nngrad.load import limits
-from nngrad.load.hdf5_heap import Heaps, broken
+from nngrad.load.containers.hdf5_heap import Heaps, broken
 from nngrad.load.tree import Group, Tree, Undecoded
 
 DEFLATE = 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nngrad.errors import ModelError
-from nngrad.load import octave_text
+from nngrad.load.containers import octave_text
 from nngrad.load.tree import Undecoded
 
 HEAD = "# Created by Octave 8.4.0, Mon Jan 02 03:04:05 2023 UTC <user@host>\n"

@@ -21,7 +21,7 @@ import numpy as np
 from nngrad.activations import BY_NAME
 from nngrad.errors import ModelError
 from nngrad.layers import Affine, Elementwise, Product, Scale, Softmax, Sum
-from nngrad.load.matlab_layers_part import Part, Value, by, numbers
+from nngrad.load.matlab_layers.part import Part, Value, by, numbers
 from nngrad.load.tree import FunctionHandle
 
 HANDLE = re.compile(r"(?:sf%\d+)?@\(([A-Za-z_]\w*(?:,[A-Za-z_]\w*)*)\)(.+)", re.DOTALL)
