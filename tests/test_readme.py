@@ -24,6 +24,7 @@ README = ROOT / "README.md"
 SHELL = "    $ "
 COMMAND = re.compile(r"^    \$ (?!make )(.+)\n((?:(?!    \$ )(?:    .*)?\n)*?)(?=\n?(?!    )\S|\n*\Z|\n    \$ )", re.MULTILINE)
 NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
+MEASURED = ROOT / "build" / "speed.md"  # by make bench
 GENERATED = re.compile(r"(<!-- ([a-z ]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
@@ -93,7 +94,8 @@ TABLES = {"exit codes": exit_codes, "known": known}
 def filled(text):
     """The README with every output and table as it is now."""
     text = COMMAND.sub(lambda m: f"{SHELL}{m[1]}\n{indented(output_of(m[1]))}", text)
-    return GENERATED.sub(lambda m: m[1] + (TABLES[m[2]]() if m[2] in TABLES else m[3]) + m[4], text)
+    tables = {**TABLES, "speed": MEASURED.read_text} if MEASURED.exists() else TABLES
+    return GENERATED.sub(lambda m: m[1] + (tables[m[2]]() if m[2] in tables else m[3]) + m[4], text)
 
 
 def commands():

@@ -2,7 +2,8 @@
 
     python tests/benchmarks [kernel] [latency] [threads] [hessian] [csv] [npy] [startup] [memory]
 
-The table is written to build/bench.md too. The rule: ratios within one run count; absolute times on a machine that others use do not.
+The table is written to build/bench.md too, and if everything was measured, what README.md shows of it to build/speed.md. The rule: ratios
+within one run count; absolute times on a machine that others use do not.
 """
 
 from __future__ import annotations
@@ -41,22 +42,25 @@ def main(names: list[str]) -> int:
                     print("  " + "  ".join(filter(None, row.cells)), file=sys.stderr)
                     rows.append(row)
     if rows:
-        report(rows)
+        report(rows, complete=not names)
     for name, script in BESIDE.items():
         if (not names or name in names) and script.exists():
             subprocess.run([sys.executable, script], env=environment(), check=True)
     return 0
 
 
-def report(rows: list[Row]) -> None:
-    """To standard output, and to build/bench.md."""
+def report(rows: list[Row], complete: bool) -> None:
+    """To standard output and files."""
     load = f", load {os.getloadavg()[0]:.1f} at the end" if hasattr(os, "getloadavg") else ""
     where = f"{blocks.available_threads()} cores, {platform.machine()}, {kernels()}, Python {platform.python_version()}"
-    where += f", {time.strftime('%Y-%m-%d')}{load}"
-    text = f"{where}\n\n{table(rows)}\n"
-    target = ROOT / "build" / "bench.md"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(text)
+    where += f", {time.strftime('%Y-%m-%d')}"
+    text = f"{where}{load}\n\n{table(rows)}\n"
+    build = ROOT / "build"
+    build.mkdir(exist_ok=True)
+    (build / "bench.md").write_text(text)
+    if complete:
+        beside = [row for row in rows if row.ratio and row.target]
+        (build / "speed.md").write_text(f"{where}:\n\n{table(beside, columns=4)}\n")
     print(text)
 
 

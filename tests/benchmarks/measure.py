@@ -162,9 +162,9 @@ def peak(command: Sequence[object]) -> float:
     return most / 1024
 
 
-def table(rows: Sequence[Row]) -> str:
-    """As Markdown."""
-    every = [HEAD, *(row.cells for row in rows)]
-    widths = [max(len(cells[k]) for cells in every) for k in range(len(HEAD))]
+def table(rows: Sequence[Row], columns: int = len(HEAD)) -> str:
+    """The first columns, as Markdown."""
+    every = [HEAD[:columns], *(row.cells[:columns] for row in rows)]
+    widths = [max(len(cells[k]) for cells in every) for k in range(columns)]
     lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |" for cells in every]
     return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
