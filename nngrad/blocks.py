@@ -47,7 +47,7 @@ def ordered(jobs: Iterable[Job], work: Callable[[Job], Result], threads: int | N
         yield from map(work, jobs)
         return
     threads = threads or default_threads()
-    with _one_blas_thread():
+    with _one_blas_thread:
         if threads == 1:
             yield from map(partial(_working, work), jobs)
         else:
@@ -79,7 +79,7 @@ def every(jobs: Sequence[Job], work: Callable[[Job], object], threads: int | Non
         except BaseException as error:
             failures.append(error)
 
-    with _one_blas_thread():
+    with _one_blas_thread:
         count = min(threads or available_threads(), len(jobs)) - 1
         helpers = [threading.Thread(target=run, args=(True,), name="nngrad") for _ in range(count)]
         try:
@@ -141,5 +141,24 @@ def _blas() -> Any:
     return ThreadpoolController()
 
 
-def _one_blas_thread() -> Any:
-    return _blas().limit(limits=1, user_api="blas")
+class _OneBlasThread:
+    """While any call is within, BLAS has one thread: the first to enter sets the limit, the last to leave lifts it."""
+
+    def __init__(self) -> None:
+        self._lock, self._within = threading.Lock(), 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._within:
+                self._limit = _blas().limit(limits=1, user_api="blas")
+            self._within += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._within -= 1
+            if not self._within:
+                self._limit.restore_original_limits()
+
+
+_one_blas_thread = _OneBlasThread()

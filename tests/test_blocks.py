@@ -111,12 +111,13 @@ def test_keyboard_interrupt_in_a_worker_passes_out() -> None:
     assert workers() == []
 
 
-def test_blas_has_one_thread_inside_and_its_own_number_afterwards() -> None:
+def threads_of_blas() -> list[int]:
     from threadpoolctl import threadpool_info
 
-    def threads_of_blas() -> list[int]:
-        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
+
+def test_blas_has_one_thread_inside_and_its_own_number_afterwards() -> None:
     before = threads_of_blas()
     assert before, "NumPy has no BLAS that threadpoolctl knows"
     inside = [*blocks.ordered(range(2), lambda job: threads_of_blas(), 1), *blocks.ordered(range(2), lambda job: threads_of_blas(), 2)]
@@ -203,6 +204,20 @@ def test_every_within_a_block_runs_in_its_own_thread() -> None:
         return seen == {threading.get_ident()}
 
     assert all(blocks.ordered(range(6), inner, 3))
+
+
+def test_blas_has_its_own_number_back_after_calls_that_overlapped() -> None:
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads_of_blas()
+        first, second = (blocks.ordered(range(9), lambda job: None, 1) for _ in range(2))
+        next(first)
+        next(second)
+        first.close()
+        assert set(threads_of_blas()) == {1}
+        second.close()
+        assert threads_of_blas() == before
 
 
 def test_every_holds_blas_to_one_thread() -> None:
