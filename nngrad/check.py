@@ -24,6 +24,7 @@ from nngrad.network import Network
 
 Array = np.ndarray
 STEP = 1e-30  # of the complex step: its error is the square of it
+SMALLEST = 1e-280  # a derivative below it times STEP has no digits
 FIRST_STEP = 1e-2  # of differences, relative to the scale of an input
 TABLE = 8  # rows of the extrapolation
 TOLERANCE = {"complex step": 1e-9, "differences": 1e-5}
@@ -70,6 +71,7 @@ def sample(net: Network, count: int, seed: int = 1) -> Array:
     return np.where(ranged, within, r.normal(size=(count, net.input_size)))
 
 
+@np.errstate(all="ignore")  # infinities are compared, not warned about
 def check(net: Network, x: Array, method: str | None = None, hessian: bool = False) -> tuple[Checked, ...]:
     """Compares y, J, one J v, one w' J and (with `hessian`) H at the rows x (N, n) with numbers found independently."""
     if method not in (None, *METHODS):
@@ -133,11 +135,10 @@ def _compare(
             found.append(Worst(output, 0.0, 0.0, 0, ("none",), 0.0, 0.0, 0, 0))
             continue
         same = (a == b) | (np.isnan(a) & np.isnan(b))
-        with np.errstate(all="ignore"):
-            off = np.where(same, 0.0, np.abs(a - b))
-            size = np.maximum(np.abs(np.where(np.isfinite(a), a, 0.0)), np.abs(np.where(np.isfinite(b), b, 0.0))).max(axis=1, keepdims=True)
-            size = size if floor is None else np.maximum(size, floor[:, i, None])
-            relative = np.where(same, 0.0, np.where(np.isfinite(off), off / np.where(size > 0.0, size, 1.0), np.inf))
+        off = np.where(same, 0.0, np.abs(a - b))
+        size = np.maximum(np.abs(np.where(np.isfinite(a), a, 0.0)), np.abs(np.where(np.isfinite(b), b, 0.0))).max(axis=1, keepdims=True)
+        size = size if floor is None else np.maximum(size, floor[:, i, None])
+        relative = np.where(same, 0.0, np.where(np.isfinite(off), off / np.maximum(size, SMALLEST), np.inf))
         excused = kinks[:, i] & (relative > tolerance)
         relative, off = np.where(excused, 0.0, relative), np.where(excused, 0.0, off)
         s, j = np.unravel_index(int(relative.argmax()), relative.shape)
@@ -161,8 +162,7 @@ def _compare(
 def _values(net: Network, x: Array) -> Checked:
     """The outputs themselves against those of the second evaluator, relative to the largest output of any row."""
     y, theirs = net(x)[:, :, None], evaluate(net, x.T.astype(complex)).real.T[:, :, None]
-    with np.errstate(all="ignore"):
-        largest = np.abs(np.where(np.isfinite(theirs), theirs, 0.0))[:, :, 0].max(axis=0, initial=0.0)
+    largest = np.abs(np.where(np.isfinite(theirs), theirs, 0.0))[:, :, 0].max(axis=0, initial=0.0)
     floor = np.broadcast_to(largest, y.shape[:2])
     jumps = np.broadcast_to(at_kinks(net, x)[:, None, None], y.shape)  # a hard limit at its limit
     return Checked("y", EVALUATOR, 1e-9, _compare(net, y, theirs, jumps, [("the output itself",)], 1e-9, floor=floor))
@@ -233,7 +233,7 @@ def _ridders(net: Network, f: Callable[[Array], Array], x: Array, step: Array) -
                 estimate = np.where(usable == 1, 1e300, np.inf)  # something rather than nothing, until there is an extrapolation
             else:
                 apart = np.maximum(np.abs(row[k] - row[k - 1]), np.abs(row[k] - before[k - 1]))
-                estimate = apart.reshape(len(x), -1).max(axis=1, initial=0.0)
+                estimate = apart.max(axis=tuple(range(1, apart.ndim)), initial=0.0)
             better = reach & (estimate < error)
             error = np.where(better, estimate, error)
             best = np.where(_like(better, row[k]), row[k], best)
@@ -252,7 +252,7 @@ def branches(net: Network, x: Array) -> list[Array]:
     for k, layer in kinked(net):
         u = values[net.layers[k - 1].sources[0]]
         if isinstance(layer, Distance):
-            found.append(np.sign(u.T[:, None, :] - layer.W).reshape(len(x), -1) if layer.manhattan else near_kinks(layer, u).T)
+            found.append(np.sign(u.T[:, None, :] - layer.W).reshape(len(x), layer.W.size) if layer.manhattan else near_kinks(layer, u).T)
         else:
             found.append(np.sum([np.sign(u - kink) for kink in kinks_of(layer)], axis=0).T)
     found += [values[k].T for k, node in enumerate(net.layers, 1) if isinstance(node.layer, Compet)]

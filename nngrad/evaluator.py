@@ -107,6 +107,8 @@ def _text(node: ast.expr, env: dict[str, Any]) -> Any:
             return env[name]
         case ast.UnaryOp(operand=operand):
             return -_text(operand, env)
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            return _quotient(_text(left, env), _text(right, env))
         case ast.BinOp(left=left, op=op, right=right):
             return formula.OPERATORS[type(op)](_text(left, env), _text(right, env))
         case ast.Compare(left=left, ops=[op], comparators=[right]):
@@ -115,6 +117,8 @@ def _text(node: ast.expr, env: dict[str, Any]) -> Any:
             return np.where(_text(condition, env), _text(yes, env), _text(no, env))
         case ast.Call(func=ast.Name(id="fabs"), args=[argument]):
             return _fabs(_text(argument, env))
+        case ast.Call(func=ast.Name(id="log1p"), args=[argument]):
+            return _log1p(_text(argument, env))
         case ast.Call(func=ast.Name(id=name), args=args):
             return formula.function(name)(*(_text(a, env) for a in args))
     raise ValueError(f"{ast.unparse(node)} is outside the vocabulary of formulas")
@@ -122,6 +126,17 @@ def _text(node: ast.expr, env: dict[str, Any]) -> Any:
 
 def _fabs(z: Any) -> Any:
     return np.where(np.real(z) < 0.0, -z, z)
+
+
+def _quotient(a: Any, b: Any) -> Any:
+    """a/b; where b has overflowed to a complex infinity, which NumPy divides by to NaN, it is 0."""
+    return np.where(np.isinf(b) & np.isfinite(a), 0.0, a / b)
+
+
+def _log1p(z: Any) -> Any:
+    """log(1 + z) for real parts above -1/2, also of small z, which leave NumPy's complex log1p no digit."""
+    a, b = np.real(z), np.imag(z)
+    return 0.5 * np.log1p(a * (2.0 + a) + b * b) + 1j * np.arctan2(b, 1.0 + a)
 
 
 COMPLEX: dict[type, Callable[[Any, Any], Array]] = {

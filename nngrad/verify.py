@@ -84,6 +84,7 @@ def agreement(y: Array, recorded: Array) -> Agreement:
     return Agreement(digits, float(off[s, i]), int(s) + 1, int(i), float(y[s, i]), float(recorded[s, i]))
 
 
+@np.errstate(all="ignore")  # hypotheses that overflow explain nothing
 def verify(net: Network, x: Array, recorded: Array, others: Sequence[Network] = ()) -> Verdict:
     """Compares net(x) with recorded outputs; x and recorded may have their samples in rows or in columns.
 
@@ -307,11 +308,10 @@ def _in_single(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
 def _single(net: Network, x: Array) -> Array:
     """The outputs with every intermediate rounded to single precision."""
     values = [_rounded(x.T)]
-    with np.errstate(all="ignore"):
-        for node in net.layers:
-            joins = type(node.layer) in derive.JOINS
-            arg = tuple(values[s] for s in node.sources) if joins else values[node.sources[0]]
-            values.append(_rounded(node.layer.forward(arg)))
+    for node in net.layers:
+        joins = type(node.layer) in derive.JOINS
+        arg = tuple(values[s] for s in node.sources) if joins else values[node.sources[0]]
+        values.append(_rounded(node.layer.forward(arg)))
     return values[-1].T
 
 

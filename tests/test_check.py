@@ -73,6 +73,15 @@ def test_right_derivatives_of_every_activation_pass(activation, method):
     assert not failed(net, rows(net, 3), method, hessian=True)
 
 
+@pytest.mark.parametrize("activation", [a for a in ACTIVATIONS if a.name != "exp"], ids=lambda a: a.name)
+def test_activations_pass_far_out(activation):
+    """Each point alone: it is its own derivative that is compared, however small."""
+    net = Network.chain([Elementwise(activation, dict(activation.params))], 1)
+    for x in (15.0, 20.0, 26.0, 38.0, 300.0, 700.0, 740.0, 1e3, 1e5):
+        assert not failed(net, np.array([[x]]))
+        assert not failed(net, np.array([[-x]]))
+
+
 def test_the_second_evaluator_is_the_network():
     """Its real part, at real points: else it would prove another network's derivatives."""
     for net in [*(Network.chain(layers, 3) for layers in odd().values()), deep(4, 2)]:
@@ -260,10 +269,20 @@ def test_no_rule_of_a_derivative_is_used(monkeypatch):
 
 def test_no_rows_and_rows_with_nan():
     net = deep(3, 2)
-    assert all(c.passed for c in check(net, np.empty((0, 3))))
+    for method in METHODS:
+        assert all(c.passed for c in check(net, np.empty((0, 3)), method, hessian=True))
     x = rows(net)
     x[1, 0] = np.nan
     assert not failed(net, x)
+
+
+@BOTH
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, 1e300])
+def test_infinities_and_overflows_are_no_warnings(method, odd):
+    net = deep(3, 2)
+    x = rows(net)
+    x[1, 0], x[:, 2] = odd, odd
+    assert len(check(net, x, method, hessian=True)) == 5
 
 
 def test_nodes_are_what_is_evaluated():

@@ -175,6 +175,16 @@ def test_numbers_of_nothing_are_not_explained():
     assert found.explanation is None
 
 
+@pytest.mark.parametrize("gain", [1e-250, 1e250])
+def test_numbers_that_overflow_are_no_warnings(gain):
+    """In single precision, and with the processing done twice."""
+    net = Network.chain([*(node.layer for node in NET.layers), Scale(np.full(2, gain), np.zeros(2), np.zeros(2))], 3)
+    y = net(X)
+    assert verify(net, X, y).reproduced
+    assert not verify(net, X, y * (1.0 + 1e-6 * np.random.default_rng(0).normal(size=y.shape))).reproduced
+    assert verify(net, X, y[:, ::-1]).explanation.name == "outputs in another order"
+
+
 def test_arrays_that_do_not_fit_are_refused():
     with pytest.raises(DataError, match=r"inputs 12 x 2 and recorded outputs 12 x 2 don't fit a network of 3 inputs and 2 outputs"):
         verify(NET, X[:, :2], Y)
