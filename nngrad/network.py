@@ -7,6 +7,7 @@ its inputs and outputs (normalisation, removed rows, class order) is a layer lik
 from __future__ import annotations
 
 import difflib
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -141,6 +142,10 @@ class Network:
         ]
         return max(1 if differences else FEWEST_ROWS, BLOCK_NUMBERS // (sum(self.sizes) * (1 + k) + sum(differences)))
 
+    def _rows_of(self, numbers: int) -> int:
+        """Rows of a block where a row makes intermediates of so many numbers, such as tangents along every input."""
+        return max(1, min(self.block_rows, BLOCK_NUMBERS // max(numbers, 1)))
+
     # values and derivatives
 
     def __call__(self, x: Any) -> np.ndarray:
@@ -211,7 +216,7 @@ class Network:
 
         H = np.empty((len(rows), len(plan.of), len(plan.wrt), len(plan.wrt)))
         numbers = len(plan.of) * len(plan.wrt) * (len(plan.wrt) + max(self.sizes))
-        self._over_blocks(work, rows, H, size=max(1, min(self.block_rows, BLOCK_NUMBERS // max(numbers, 1))))
+        self._over_blocks(work, rows, H, size=self._rows_of(numbers))
         return H[0] if single else H
 
     def hvp(self, x: Any, w: Any, v: Any) -> np.ndarray:
@@ -224,7 +229,7 @@ class Network:
             out[...] = derive.hvp(plan, self.evaluation(rows), w.T[:, None], v.T[:, None])
 
         out = np.empty((len(rows), self.input_size))
-        self._over_blocks(work, rows, weights, directions, out)
+        self._over_blocks(work, rows, weights, directions, out, size=self._rows_of(self.input_size * max(self.sizes)))
         return out[0] if single else out
 
     def plan(self, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None) -> derive.Plan:
@@ -342,7 +347,7 @@ def kinks(net: Network) -> list[tuple[int, Elementwise]]:
 
 def _real(x: Any, name: str) -> np.ndarray:
     try:
-        a = np.asarray(x)
+        a = np.ma.filled(x.astype(float), np.nan) if isinstance(x, np.ma.MaskedArray) else np.asarray(x)  # what is masked is missing
     except ValueError as e:
         raise DataError(f"{name} is not a table of numbers: {e}") from None
     if a.dtype.kind not in "fiub":
@@ -351,12 +356,21 @@ def _real(x: Any, name: str) -> np.ndarray:
 
 
 def _chosen(items: Sequence[Any], count: int, by_name: Callable[[Iterable[str]], tuple[int, ...]], what: str) -> tuple[int, ...]:
-    if isinstance(items, str):
+    try:
+        chosen = None if isinstance(items, str) else tuple(by_name([i])[0] if isinstance(i, str) else _index(i) for i in items)
+    except TypeError:  # no list, or a mask, or fractions
+        chosen = None
+    if chosen is None:
         raise UsageError(f"{what}={items!r}: give a list of names or of indices")
-    chosen = tuple(by_name([i])[0] if isinstance(i, str) else int(i) for i in items)
     if not chosen or not all(0 <= i < count for i in chosen):
         raise UsageError(f"{what}={list(items)}: indices go from 0 to {count - 1}")
     return chosen
+
+
+def _index(item: Any) -> int:
+    if isinstance(item, bool):
+        raise TypeError("a part of a mask is no index")
+    return operator.index(item)
 
 
 def _indices(names: Iterable[str], known: tuple[str, ...], what: str) -> tuple[int, ...]:

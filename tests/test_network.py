@@ -1,6 +1,7 @@
 """Network: shapes, names, the door, threads, pickling; the passes against each other and against differences."""
 
 import pickle
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -192,6 +193,11 @@ def test_any_real_dtype_and_layout(x):
     np.testing.assert_array_equal(net(x), net(np.array(x, float)))
 
 
+def test_what_is_masked_is_missing():
+    x = np.ma.masked_equal([[1, 2, 3, 4], [5, 6, -999, 8]], -999)
+    np.testing.assert_array_equal(NETWORKS["one output"](x), NETWORKS["one output"]([[1, 2, 3, 4], [5, 6, np.nan, 8]]))
+
+
 @pytest.mark.parametrize(
     ("x", "message"),
     [
@@ -214,6 +220,18 @@ def test_directions_that_do_not_fit_are_refused():
         NETWORKS["one output"].jvp(np.ones((2, 4)), np.ones(3))
 
 
+def test_a_hessian_vector_product_takes_little_memory():
+    """It carries tangents along every input: of so many rows at a time that they stay in cache."""
+    net = deep(200, 2, (100, 100))
+    x, w, v = R.normal(size=(320, 200)), np.ones(2), np.ones(200)
+    tracemalloc.start()
+    try:
+        net.hvp(x, w, v)
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()
+
+
 def test_unknown_names_offer_the_nearest():
     net = deep()
     with pytest.raises(nngrad.UsageError, match="no input 'x9': there are 4, x1 to x4"):
@@ -223,6 +241,17 @@ def test_unknown_names_offer_the_nearest():
     with pytest.raises(nngrad.UsageError, match="indices go from 0 to 1"):
         net.jacobian(np.ones(4), of=[2])
     assert net.indices_of_inputs(["3", "x1"]) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    "odd", ["y1", 1, np.int64(1), [True, False], np.array([True, False]), [0.5], [1.0], [np.nan], [None], [[0, 1]], np.array([[0, 1]])]
+)
+def test_what_is_no_list_of_names_or_indices_is_refused(odd):
+    """A mask would be taken for the indices 0 and 1, and a fraction would be cut."""
+    for choice in ("of", "wrt"):
+        with pytest.raises(nngrad.UsageError, match=f"{choice}=.* give a list of names or of indices"):
+            deep().jacobian(np.ones(4), **{choice: odd})
+    assert deep().jacobian(np.ones(4), of=np.array([1, 0], np.uint8), wrt=("x2", 3)).shape == (2, 2)
 
 
 def test_networks_that_do_not_chain_are_refused():
