@@ -54,7 +54,8 @@ class Scalar:
 
     def __call__(self, x: Any) -> Array:
         """f (N,), or a number for one row."""
-        return self._one(x, self._jet(self.net(np.atleast_2d(x))).v)
+        y = self.net(x)
+        return self._one(y, self._jet(np.atleast_2d(y)).v)
 
     def gradient(self, x: Any) -> Array:
         """df/dx (N, n)."""
@@ -62,21 +63,23 @@ class Scalar:
 
     def value_and_gradient(self, x: Any) -> tuple[Array, Array]:
         """(f, df/dx): (N,), (N, n)."""
-        rows = np.atleast_2d(x)
-        jet = self._jet(self.net(rows))
-        return self._one(x, jet.v), self._one(x, self.net.vjp(rows, self._weights(jet)))
+        y = self.net(x)
+        jet = self._jet(np.atleast_2d(y))
+        return self._one(y, jet.v), self.net.vjp(x, self._weights(jet))
 
     def hessian(self, x: Any, wrt: Sequence[Any] | None = None) -> Array:
         """d2f/dx dx (N, n, n), symmetric."""
+        y, J = self.net.value_and_jacobian(x, self.of, wrt)
         rows = np.atleast_2d(x)
-        y, J = self.net.value_and_jacobian(rows, self.of, wrt)
-        jet = self._jet(y, tuple(range(len(self.of))))
+        J = J.reshape(len(rows), *J.shape[-2:])
+        jet = self._jet(np.atleast_2d(y), tuple(range(len(self.of))))
         total = np.zeros((len(rows), J.shape[2], J.shape[2]))
-        if np.ndim(jet.g):
-            total += np.einsum("kn,nkij->nij", jet.g, self.net.hessian(rows, self.of, wrt))
-        if np.ndim(jet.h):
-            total += np.einsum("nai,abn,nbj->nij", J, jet.h, J)
-        return self._one(x, 0.5 * (total + total.swapaxes(1, 2)))
+        with np.errstate(all="ignore"):
+            if np.ndim(jet.g):
+                total += np.einsum("kn,nkij->nij", jet.g, self.net.hessian(rows, self.of, wrt))
+            if np.ndim(jet.h):
+                total += np.einsum("nai,abn,nbj->nij", J, jet.h, J)
+            return self._one(y, 0.5 * (total + total.swapaxes(1, 2)))
 
     def _weights(self, jet: Jet) -> Array:
         w = np.zeros((len(jet.v), self.net.output_size))

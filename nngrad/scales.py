@@ -28,9 +28,9 @@ class Scale:
 
     def __call__(self, x: Array, y: Array, J: Array, wrt: Sequence[int]) -> Array:
         """J (N, m, k) of the outputs y (N, m) with respect to the inputs `wrt` of x (N, n), scaled."""
-        if self.steps is not None:
-            return J * self.steps[list(wrt)]
         with np.errstate(all="ignore"):
+            if self.steps is not None:
+                return J * self.steps[list(wrt)]
             return J * (x[:, None, list(wrt)] / y[:, :, None])
 
     def column(self, y: str, x: str) -> str:
@@ -82,7 +82,9 @@ def deviations(blocks: Iterable[Array], names: Sequence[str]) -> Array:
     """Standard deviation (N - 1) of every column over all blocks of rows, in one pass; DataError where it isn't finite."""
     count, mean, squares = 0, np.zeros(len(names)), np.zeros(len(names))
     for x in blocks:
-        if len(x):
+        if not len(x):
+            continue
+        with np.errstate(all="ignore"):  # infinities are named below
             k, middle = len(x), x.mean(axis=0)
             shift = middle - mean
             squares += np.square(x - middle).sum(axis=0) + np.square(shift) * (count * k / (count + k))

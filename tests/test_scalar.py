@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nngrad.errors import UsageError
+from nngrad.errors import DataError, UsageError
 from nngrad.network import Network, Port
 from nngrad.scalar import FUNCTIONS, Scalar
 from tests.test_network import deep, differences
@@ -94,6 +94,21 @@ def test_powers_at_zero_and_of_negative_numbers():
     assert np.isfinite(Scalar.parse(zero, "y1**2").hessian(x)).all()
     assert np.isfinite(Scalar.parse(zero, "(y1 - 4)**3").gradient(x)).all()
     np.testing.assert_array_equal(Scalar.parse(zero, "y1**1").hessian(x), 0.0)
+
+
+@pytest.mark.parametrize("text", ["exp(1000 + y1)", "1/(y1 - y1)", "0**y1", "log(y1 - y1)*y2", "y1**-400"])
+def test_what_overflows_is_no_warning(text):
+    f = Scalar.parse(NET, text)
+    assert f.value_and_gradient(X)[1].shape == (6, 3)
+    assert f.hessian(X).shape == (6, 3, 3)
+
+
+@pytest.mark.parametrize("x", [[[1.0, 2.0, 3.0], [1.0]], 3.0, [], "abc", np.ones((2, 4)), np.ones((2, 2, 3))])
+def test_rows_that_do_not_fit_are_refused_as_by_the_network(x):
+    f = Scalar.parse(NET, "y1*y2")
+    for call in (f, f.gradient, f.hessian):
+        with pytest.raises(DataError, match=r"^x "):
+            call(x)
 
 
 def test_names_of_outputs():

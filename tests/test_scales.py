@@ -27,6 +27,11 @@ def test_elasticity_at_zero_is_not_finite_and_says_nothing():
     assert not np.isfinite(scales.elasticity()(X, y, J, [0, 1, 2])).any()
 
 
+def test_a_step_of_zero_times_an_infinite_slope_says_nothing():
+    steps = scales.sigma(NET, [0.0] * NET.input_size)
+    assert np.isnan(steps(X, NET(X), np.full_like(NET.jacobian(X), np.inf), range(NET.input_size))).all()
+
+
 def test_deviations_in_blocks_are_those_of_the_whole():
     x = np.random.default_rng(1).normal(size=(1000, 3)) * [1, 1e-3, 5] + [1e6, 0, -3]
     parts = [x[:1], x[1:1], x[1:400], x[400:]]
@@ -36,6 +41,9 @@ def test_deviations_in_blocks_are_those_of_the_whole():
 def test_what_has_no_deviation_is_refused():
     with pytest.raises(DataError, match="1 rows have no standard deviation"):
         scales.deviations([X[:1]], "abc")
+    for odd in (np.inf, -np.inf):
+        with pytest.raises(DataError, match="c holds missing or infinite values"):
+            scales.deviations([X, X * [1.0, 1.0, odd]], "abc")
     with pytest.raises(DataError, match="b holds missing or infinite values"):
         scales.deviations([np.array([[1.0, np.nan], [2.0, 3.0]])], "ab")
     with pytest.raises(UsageError, match="not negative"):
