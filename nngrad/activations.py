@@ -215,8 +215,9 @@ ACTIVATIONS: tuple[Activation, ...] = (
         "gelu_tanh",
         f=f"x/(1.0 + exp(-({GELU_V})))",
         q=f"1.0/(1.0 + exp(-({GELU_V})))",
-        df=f"q*(1.0 + x*{GELU_DV}*{GELU_REST})",
-        d2f=f"q*{GELU_REST}*(2.0*{GELU_DV} + x*(0.4281288976356290*x - {GELU_DV}*{GELU_DV}*tanh(0.5*({GELU_V}))))",
+        df=f"q + x*(q*{GELU_REST}*{GELU_DV})",  # in this order nothing overflows: q or GELU_REST is 0 far out
+        d2f=f"where(fabs(x) > 40.0, 0.0, q*{GELU_REST}"
+        f"*(2.0*{GELU_DV} + x*(0.4281288976356290*x - {GELU_DV}*{GELU_DV}*tanh(0.5*({GELU_V})))))",
     ),
     Activation("sin", f="sin(x)", df="cos(x)", d2f="-y"),
     Activation("cos", f="cos(x)", df="-sin(x)", d2f="-y"),

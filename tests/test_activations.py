@@ -69,6 +69,18 @@ def test_far_out_is_finite(a):
         assert np.isfinite(second(a, x)).all()
 
 
+@pytest.mark.parametrize("size", [1e3, 1e60, 1e78, 1e103, 1e150])
+@ROWS
+def test_nothing_overflows_on_the_way(a, size):
+    """As far as x*x is a number."""
+    x = np.array([-size, size])
+    if a.name == "exp":
+        return  # it does overflow
+    assert np.isfinite(value(a, x)).all()
+    assert np.isfinite(slope(a, x)).all()
+    assert np.isfinite(second(a, x)).all()
+
+
 @ROWS
 def test_both_zeros_are_the_same_point(a):
     if a.name == "netinv":
