@@ -87,10 +87,10 @@ def _title(net: Network, k: int) -> str:
 
 
 def _fixed(net: Network) -> dict[int, Array]:
-    """Values that don't depend on the input, because all that they read is empty or fixed."""
+    """Values that don't depend on the input, because they are empty or all that they read is fixed."""
     fixed: dict[int, Array] = {}
     for k, node in enumerate(net.layers, 1):
-        if all(net.sizes[s] == 0 or s in fixed for s in node.sources):
+        if not net.sizes[k] or fixed.keys() >= set(node.sources):
             port = Port("fixed", numbered("y", net.sizes[k]))
             fixed[k] = Network(net.layers[:k], net.inputs, (port,))(np.zeros(net.input_size))
     return fixed

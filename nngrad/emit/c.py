@@ -28,9 +28,13 @@ KEYWORDS = reserved(
 )
 LIBRARY = reserved("exp exp2 expm1 log log2 log10 log1p sin cos tan sinh cosh tanh asin acos atan erf erfc pow sqrt cbrt fabs fmin fmax")
 LIBRARY |= reserved("fmod floor ceil round trunc hypot gamma lgamma tgamma copysign j0 j1 jn y0 y1 yn abs div exit free malloc time")
+MACROS = reserved("isnan isinf isfinite isnormal signbit fpclassify printf stdin stdout stderr")
+BESIDE = reserved("differs wrong right_x right_y right_J right_H rows count input outY outJ outH sizeJ sizeH nlhs plhs nrhs prhs s k i j")
 RESERVED = (
     KEYWORDS
     | LIBRARY
+    | MACROS
+    | BESIDE  # the names of the self-test and of the gateways
     | {f"{name}f" for name in LIBRARY}
     | {"dot", "add_rows", "tanh_and_exp", "values", "forward", "slopes", "x", "y", "J", "H", "v"}
 )

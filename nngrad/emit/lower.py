@@ -271,7 +271,9 @@ def select_pull(w: Writer, step: Step, G: Flow, names: list[str]) -> list[Flow]:
 
 
 def place_forward(w: Writer, step: Step, out: Vector) -> None:
-    w.put(Scatter(out, _x(w, step), _index(step.layer.index), w.constant(step, f"{out.name}_fill", step.layer.fill)))
+    index, fill = _index(step.layer.index), step.layer.fill
+    constant = w.constant(step, f"{out.name}_fill", fill) if len(index) < len(fill) else None  # else every place is taken
+    w.put(Scatter(out, _x(w, step), index, constant))
 
 
 def place_push(w: Writer, step: Step, T: Flow, name: str) -> Flow:

@@ -22,7 +22,8 @@ RESERVED = reserved(
     "break case catch classdef continue else elseif end for function global if otherwise parfor persistent return spmd switch try while "
     "endfunction endif endfor endwhile do until unwind_protect not and or x y J H Q s i k n m M nargin nargout zeros ones eye diag repmat "
     "sum max abs exp expm1 log log1p sqrt tanh sin cos erfc sign size numel reshape isnan any isscalar where centered isequal error "
-    "upper lower weights fval grad hess c ceq DC DCeq chosen fixed low high second known scale live best"
+    "upper lower weights fval grad hess c ceq DC DCeq chosen fixed low high second known scale live best "
+    "x0 y0 J0 H0 y1 J1 H1 disp realmin isfinite"
 )
 
 

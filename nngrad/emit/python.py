@@ -5,6 +5,7 @@ Vectors of samples are (N, size); of the directions of a pass (directions, N or 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -15,7 +16,7 @@ from nngrad.emit.text import Style, facts, formula, is_run, reserved, shortest, 
 from nngrad.formula import FUNCTIONS
 from nngrad.network import Network
 
-RESERVED = reserved("numpy math test")
+RESERVED = reserved("numpy") | sys.stdlib_module_names  # a file of that name would be imported instead
 ERFC = "\n\n_erfc = np.vectorize(math.erfc, otypes=[float])\n"
 
 
@@ -246,7 +247,7 @@ def value_and_jacobian(x):
 
 
 def _rows(x, order):
-    x = np.asarray(x, dtype=float)
+    x = np.array(x, dtype=float)
     if x.ndim not in (1, 2) or x.shape[-1] != INPUTS:
         raise ValueError(f"x has the shape {x.shape}; it takes (N, INPUTS) or (INPUTS,)")
     with np.errstate(all="ignore"):

@@ -30,6 +30,7 @@ from nngrad.layers import (
     Sum,
 )
 from nngrad.network import Builder, Network, Port, numbered
+from tests.emit import languages
 from tests.emit.languages import COMPILERS, EVERY, LANGUAGES, OCTAVE, WARNINGS, c, compiler_only, octave, octave_only, worst, write
 from tests.makers import SAMPLES
 
@@ -53,6 +54,14 @@ def joined(join, branches=2, m=4):
     return Network(tuple(build.nodes), (Port("x", numbered("x", 3)),), (Port("y", numbered("y", 2)),))
 
 
+def beside_nothing():
+    """A radial basis layer without a centre beside one that has some."""
+    build = Builder()
+    parts = [build.add(SquaredDistance(R.normal(size=(units, 3)), np.full(units, 0.4)), 0) for units in (0, 4)]
+    build.through([TANSIG, dense(4, 2)], build.beside(parts, (0, 4)))
+    return Network(tuple(build.nodes), (Port("x", numbered("x", 3)),), (Port("y", numbered("y", 2)),))
+
+
 def scale(n):
     return Scale(R.uniform(0.5, 2.0, n), R.normal(size=n), R.normal(size=n))
 
@@ -70,6 +79,7 @@ NETWORKS = {
     "select late": around(SELECT, 5, 3),
     "select first, forwards": Network.chain([SELECT, dense(3, 9), TANSIG, dense(9, 9), TANSIG]),
     "place": around(PLACE, 2, 4),
+    "place all": around(Place(np.array([2, 0, 1]), np.ones(3)), 3, 3),
     "missing": Network.chain([MISSING, dense(4, 6), TANSIG, dense(6, 2)]),
     "missing, forwards": Network.chain([MISSING, dense(4, 6), TANSIG, dense(6, 6)]),
     "missing read twice": Network.chain([TWICE, dense(2, 3), TANSIG, dense(3, 1)]),
@@ -89,6 +99,7 @@ NETWORKS = {
     "product": joined(Product(), 3),
     "product of two": joined(Product()),
     "concatenate": joined(Concatenate((4, 4)), m=8),
+    "concatenate, one empty": beside_nothing(),
 }
 
 
@@ -146,6 +157,14 @@ def test_tanh_and_its_slope_share_one_call_and_lose_nothing(tmp_path):
 
 
 SOME = ("fitnet", "patternnet", "constant_rows", "rbf", "cascade", "two_inputs", "hard_limit")
+
+
+def test_outputs_in_python_are_numbers_of_their_own(tmp_path):
+    """Not a view of x where the network only chooses some."""
+    for name, layers in {"same": [Elementwise(BY_NAME["purelin"])], "some": [Select(np.array([1, 2]), 3)]}.items():
+        write(Network.chain(layers, 3), "python", name, tmp_path)
+        x = np.ones((4, 3))
+        assert not np.shares_memory(languages.load(tmp_path / f"{name}.py").f(x), x)
 
 
 @pytest.mark.parametrize("language", EVERY)

@@ -105,9 +105,14 @@ def test_a_name_that_is_none_is_refused(name):
         emit(small(), "c", name)
 
 
-@pytest.mark.parametrize(
-    ("target", "name"), [("c", "exp"), ("c", "double"), ("c", "W1"), ("matlab", "end"), ("matlab", "W1"), ("python", "numpy")]
-)
+TAKEN = {
+    "c": "exp double W1 isnan printf rows count s wrong differs right_x",
+    "matlab": "end W1 x0 H0 disp realmin",
+    "python": "numpy math random types sys",
+}
+
+
+@pytest.mark.parametrize(("target", "name"), [(target, name) for target, names in TAKEN.items() for name in names.split()])
 def test_a_name_with_another_meaning_is_refused(target, name):
     with pytest.raises(UsageError, match="another meaning"):
         emit(small(), target, name)
