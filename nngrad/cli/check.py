@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from nngrad.cli.options import Told, model_options
+from nngrad.errors import DataError
 
 
 @click.command(short_help="Check the derivatives by an independent route.")
@@ -44,6 +45,8 @@ def check(
         x, notes = whole.read(source, size=net.input_size, columns=net.input_names)
         for text in notes:
             note(text, quiet)
+        if not len(x):
+            raise DataError(f"{source}: has no rows to check at; name another table, or leave -i out")
     found = checked(net, x, method, hessian)
     passed = all(c.passed for c in found)
     if as_json:

@@ -37,6 +37,7 @@ def emit(model: str, told: dict[str, Any], quiet: bool, target: str, output: str
     """
     from pathlib import Path
 
+    from nngrad import tables
     from nngrad.cli.output import opened
     from nngrad.emit import Extras
     from nngrad.emit import emit as write
@@ -47,8 +48,9 @@ def emit(model: str, told: dict[str, Any], quiet: bool, target: str, output: str
     if of is not None and not asked["wrap"]:
         raise UsageError("--of: it is for --wrap; a function has all outputs")
     extras = Extras(asked["single"], asked["with_tests"] or 0, tuple(dict.fromkeys(asked["wrap"])), of, asked["mex"], asked["simulink"])
+    stream = output is None or tables.place(output).is_stream
     folder = output is not None and (output.endswith("/") or Path(output).is_dir())
-    if output is not None and output != "-" and not folder:
+    if output is not None and not stream and not folder:
         stem = Path(output).name.removesuffix(SUFFIXES[target])
         if name not in (None, stem):
             raise UsageError(
@@ -56,25 +58,29 @@ def emit(model: str, told: dict[str, Any], quiet: bool, target: str, output: str
             )
         name = stem if target != "c" or name else identifier(stem)
     files = write(net, target, name, extras)
-    if output is None or output == "-":
-        _show(files, quiet)
+    if output is None or stream:
+        _show(files, output or "-")
     else:
-        _write(files, Path(output) if folder else Path(output).parent, quiet)
+        _write(files, Path(output) if folder else Path(output).parent, model, quiet)
 
 
-def _show(files: dict[str, str], quiet: bool) -> None:
-    """The main file on standard output (for C with its header); the others have no place there."""
+def _show(files: dict[str, str], output: str) -> None:
+    """The main file (for C with its header) on standard output, a pipe or a device; the others have no place there."""
     shown = {f: text for f, text in files.items() if not f.endswith(".h")}
     if len(shown) > 1:
         raise UsageError(
             f"{', '.join(files)}: several files have no place on standard output; name one with -o FILE or a folder with -o FOLDER/"
         )
-    click.echo("".join(shown.values()), nl=False)
+    with click.open_file(output, "w") as file:
+        file.write("".join(shown.values()))
 
 
-def _write(files: dict[str, str], folder: Any, quiet: bool) -> None:
+def _write(files: dict[str, str], folder: Any, model: str, quiet: bool) -> None:
     from nngrad.cli.output import note
+    from nngrad.cli.places import spare
 
+    for file in files:
+        spare(str(folder / file), model)
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in files.items():
         part = folder / f".{file}.part"

@@ -42,12 +42,18 @@ def opened(model: str, told: Any, quiet: bool) -> Network:
     return net
 
 
-def write_results(net: Network, asked: Asked, wanted: Wanted, width: int) -> int:
-    """Write what is wanted (`width` numbers a row) for every input that was asked for; a failure of one of several leaves the rest."""
+def write_results(net: Network, asked: Asked, wanted: Wanted, width: int, *others: str) -> int:
+    """Write what is wanted (`width` numbers a row) for every input that was asked for; a failure of one of several leaves the rest.
+
+    `others` are files that are read beside the model and the inputs.
+    """
     if not asked.inputs and (sys.stdin is None or sys.stdin.isatty()):
         click.echo(click.get_current_context().get_help(), err=True)
         return WRONG_USAGE
-    every = pairs(asked)
+    every = pairs(asked, net.origin.path, *others)
+    for source, _ in every:  # before anything is written
+        if not os.path.isdir(source):
+            tables.check_source(source, **_spelled(asked))
     failed = 0
     for source, target in every:
         try:
@@ -91,7 +97,7 @@ def _writer(target: str, asked: Asked, what: Result | LongResult, flags: Flags |
             f"--flags: {format_of(target, asked.format)} holds numbers only; name a file with -o, and FILE.flags.csv is written too"
         )
     side = f"{tables.place(target).path}.flags.csv"
-    return WithFlags(main(), tables.writer(side), flags.names)
+    return WithFlags(main, lambda: tables.writer(side), flags.names)
 
 
 def open_rows(net: Network, source: str, asked: Asked, most: int | None = None) -> tables.Reader:
@@ -105,10 +111,13 @@ def open_rows(net: Network, source: str, asked: Asked, most: int | None = None) 
         keep=asked.keep,
         by=asked.by,
         max_rows=most,
-        header=asked.header,
-        delimiter=asked.delimiter,
-        samples=asked.samples,
+        **_spelled(asked),
     )
+
+
+def _spelled(asked: Asked) -> dict[str, Any]:
+    """How the inputs are written, where that was said."""
+    return {"header": asked.header, "delimiter": asked.delimiter, "samples": asked.samples}
 
 
 def _pieces(
@@ -185,13 +194,13 @@ def _by_blocks(numbers: Callable[..., Array], size: int, *tables: Array) -> Arra
 class WithFlags:
     """A table of numbers, and its flags in a table of text beside it: both appear, or neither."""
 
-    def __init__(self, main: tables.Writer, side: tables.Writer, flags: tuple[str, ...]) -> None:
-        self._main, self._side, self._flags = main, side, flags
+    def __init__(self, main: Callable[[], tables.Writer], side: Callable[[], tables.Writer], flags: tuple[str, ...]) -> None:
+        self._open, self._flags = (main, side), flags
 
     def begin(
         self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
     ) -> None:
-        self._main.begin(columns, shape, keep=[name for name in keep if name not in self._flags], rows=rows)
+        self._main.begin(columns, shape, keep=keep[: len(keep) - len(self._flags)], rows=rows)
         self._side.begin((), (), keep=self._flags, rows=rows)
 
     def format(self, values: Array, kept: Kept = ()) -> Any:
@@ -202,9 +211,9 @@ class WithFlags:
         self._side.write(piece[1])
 
     def __enter__(self) -> WithFlags:
-        self._stack = contextlib.ExitStack()
-        self._stack.enter_context(self._main)
-        self._stack.enter_context(self._side)
+        with contextlib.ExitStack() as stack:
+            self._main, self._side = (stack.enter_context(make()) for make in self._open)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *error: Any) -> None:

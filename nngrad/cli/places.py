@@ -12,26 +12,37 @@ from nngrad.cli.options import Asked
 from nngrad.errors import DataError, UsageError
 
 
-def pairs(asked: Asked) -> list[tuple[str, str]]:
-    """Every input with its output; `-` is standard input or output."""
+def pairs(asked: Asked, *others: str) -> list[tuple[str, str]]:
+    """Every input with its output; `-` is standard input or output. `others` are files that are read beside the inputs."""
     sources = [path for text in asked.inputs for path in _matching(text)] or ["-"]
-    target = asked.output or "-"
-    if target.endswith(("/", os.sep)) or os.path.isdir(target):
+    target = "-" if asked.output is None else asked.output
+    if not target:
+        raise UsageError("-o: the name is empty; name a file, or - for standard output")
+    if (target.endswith(("/", os.sep)) and tables.place(target).name is None) or os.path.isdir(target):
         found = _in_folder(sources, target, asked.format or "csv")
     elif len(sources) > 1:
         raise UsageError(f"-o {target}: {len(sources)} inputs need a folder to write to; name one, with a slash at its end: -o results/")
     else:
         found = [(sources[0], target)]
+    if "-" in sources and "-" in others:
+        raise UsageError("-: standard input can't be read twice; name a file for one of the two")
     for source, place in found:
-        if os.path.exists(place) and os.path.exists(source) and os.path.samefile(source, place) and os.path.isfile(place):
-            raise UsageError(f"{place}: is the input, and would be replaced; choose another place with -o")
+        spare(place, source, *others)
     return found
+
+
+def spare(target: str, *read: str) -> None:
+    """UsageError if writing `target` would replace one of the files that are read."""
+    written = tables.place(target).path
+    for source in read:
+        path = tables.place(source).path
+        if os.path.isfile(written) and os.path.exists(path) and os.path.samefile(path, written):
+            raise UsageError(f"{target}: is the input {source}, and would be replaced; choose another place")
 
 
 def format_of(target: str, asked: str | None) -> str:
     """The format that a target is written in: what is asked for, else its suffix, else csv."""
-    path = tables.place(target).path.lower()
-    return asked or next((f.name for f in tables.WRITERS if path.endswith(f.suffixes)), "csv")
+    return asked or next((f.name for f in tables.WRITERS if f.fits(tables.place(target))), "csv")
 
 
 def _matching(text: str) -> list[str]:
@@ -53,4 +64,6 @@ def _in_folder(sources: list[str], folder: str, suffix: str) -> list[tuple[str, 
 
 
 def _stem(source: str) -> str:
-    return "stdin" if source == "-" else Path(source.removesuffix(".gz")).stem
+    where = tables.place(source)
+    path = Path(where.path)
+    return "stdin" if source == "-" else Path(path.stem).stem if where.gz else path.stem

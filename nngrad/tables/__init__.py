@@ -17,7 +17,8 @@ Leaving the writer without an exception puts the file in place; any exception (C
 
 reader(source, fmt=None, *, size=None, columns=None, keep=(), max_rows=None, header=None, delimiter=None, samples=None, by=None)
     source      a path, `path:name` for npz, mat, h5 (the array inside; a file that exists under the whole name comes first), or "-"
-    fmt         one of FORMATS; otherwise the suffix decides, and for "-", pipes and devices the first bytes do (npy, ndjson, else csv)
+    fmt         one of FORMATS; otherwise the suffix decides, and for "-", pipes and devices the first bytes do (npy, ndjson, else csv);
+                .gz may follow the suffix of csv, tsv, ndjson and npy
     size        number of columns that the network takes (None: all of them)
     columns     their names. Matched by name if the file names its columns and has them all (any order, surplus is ignored and noted);
                 by order if the file has no names or `columns` are only x1, x2, ...; then the count must be equal
@@ -32,7 +33,7 @@ reader(source, fmt=None, *, size=None, columns=None, keep=(), max_rows=None, hea
 
 writer(target, fmt=None, *, digits=None, header=None, delimiter=None, name="J")
     target      a path, `path:name` for npz, mat, h5, or "-" (csv, tsv, npy, ndjson). Pipes and devices are written straight through
-    fmt         otherwise the suffix decides; "-" is csv
+    fmt         otherwise the suffix decides; "-", and a pipe or device without one, is csv; .gz may follow that of csv, tsv and ndjson
     digits      csv, tsv, ndjson: significant digits (None: the shortest text that gives the same number back)
     name        npz, mat, h5: the variable, where the target doesn't say `path:name`
   begin(columns, shape=None, *, keep=(), rows=None)
@@ -55,7 +56,7 @@ from nngrad.tables import delimited, hdf5, matlab, ndjson, npy, parquet
 from nngrad.tables.common import Block, Reader, Wanted, Writer, listed
 from nngrad.tables.files import Place, Stream, place
 
-__all__ = ["FORMATS", "READERS", "WRITERS", "Block", "Format", "Reader", "Writer", "reader", "writer"]
+__all__ = ["FORMATS", "READERS", "WRITERS", "Block", "Format", "Reader", "Writer", "check_source", "reader", "writer"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,11 @@ class Format:
     open: Callable[..., Any]
     options: tuple[str, ...] = ()
     streams: bool = True  # whether it can come from a pipe, or go into one
+    gz: bool = True  # whether .gz may follow the suffix
+
+    def fits(self, where: Place) -> bool:
+        """Whether the suffix tells this format."""
+        return where.path.lower().removesuffix(".gz").endswith(self.suffixes)
 
 
 def reader(
@@ -93,10 +99,19 @@ def reader(
     return opened
 
 
+def check_source(source: str | os.PathLike[str], **options: Any) -> None:
+    """UsageError where reader() would raise one for the suffix and the options; nothing is opened."""
+    where = place(source)
+    if not where.is_stream:
+        _chosen(READERS, where, None, options)
+
+
 def writer(target: str | os.PathLike[str], fmt: str | None = None, *, name: str | None = None, **options: Any) -> Writer:
     """Open a table for writing: see the module's text."""
     where = place(target)
-    found = _chosen(WRITERS, where, fmt or ("csv" if where.is_stream else None), options)
+    if where.is_stream and not any(f.fits(where) for f in WRITERS):
+        fmt = fmt or "csv"
+    found = _chosen(WRITERS, where, fmt, options)
     if "name" in found.options:
         options["name"] = name
     opened: Writer = found.open(where, **_given(options))
@@ -108,8 +123,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _chosen(formats: tuple[Format, ...], where: Place, fmt: str | None, options: dict[str, Any]) -> Format:
-    path = where.path.lower()
-    fitting = [f for f in formats if (f.name == fmt.lower() if fmt else path.removesuffix(".gz").endswith(f.suffixes))]
+    fitting = [f for f in formats if (f.name == fmt.lower() if fmt else f.fits(where))]
     known = [f.name for f in formats]
     if not fitting and fmt:
         raise UsageError(f"format {fmt!r}: {listed(known, 20)} are possible")
@@ -120,34 +134,36 @@ def _chosen(formats: tuple[Format, ...], where: Place, fmt: str | None, options:
         raise UsageError(f"{where.path}: {listed(unknown)} means nothing for {fitting[0].name}; leave it out")
     if where.is_stream and not fitting[0].streams:
         raise UsageError(f"{where.path}: {fitting[0].name} can't go through a pipe; {listed([f.name for f in formats if f.streams])} can")
+    if where.gz and not fitting[0].gz:
+        raise UsageError(f"{where.path}: {fitting[0].name} can't be compressed as .gz; {listed([f.name for f in formats if f.gz])} can")
     return fitting[0]
 
 
 def _sniffed(stream: Stream) -> str:
     """The format that the first bytes tell."""
-    start = stream.peek(6)
-    return "npy" if start == npy.MAGIC else "ndjson" if start.lstrip()[:1] == b"{" else "csv"
+    start = stream.peek(9).removeprefix(b"\xef\xbb\xbf")
+    return "npy" if start.startswith(npy.MAGIC) else "ndjson" if start.lstrip()[:1] == b"{" else "csv"
 
 
 READERS = (
     Format("csv", (".csv", ".txt", ".dat"), delimited.read_csv, ("header", "delimiter")),
     Format("tsv", (".tsv", ".tab"), delimited.read_tsv, ("header", "delimiter")),
     Format("npy", (".npy",), npy.read_npy, ("samples",)),
-    Format("npz", (".npz",), npy.read_npz, ("samples",), streams=False),
-    Format("parquet", (".parquet", ".pq"), parquet.ParquetReader, streams=False),
-    Format("mat", (".mat",), matlab.read_mat, ("samples",), streams=False),
-    Format("h5", (".h5", ".hdf5"), hdf5.read_h5, ("samples",), streams=False),
+    Format("npz", (".npz",), npy.read_npz, ("samples",), streams=False, gz=False),
+    Format("parquet", (".parquet", ".pq"), parquet.ParquetReader, streams=False, gz=False),
+    Format("mat", (".mat",), matlab.read_mat, ("samples",), streams=False, gz=False),
+    Format("h5", (".h5", ".hdf5"), hdf5.read_h5, ("samples",), streams=False, gz=False),
     Format("ndjson", (".ndjson", ".jsonl"), ndjson.NdjsonReader),
 )
 
 WRITERS = (
     Format("csv", (".csv", ".txt", ".dat"), delimited.write_csv, ("header", "delimiter", "digits")),
     Format("tsv", (".tsv", ".tab"), delimited.write_tsv, ("header", "delimiter", "digits")),
-    Format("npy", (".npy",), npy.NpyWriter),
-    Format("npz", (".npz",), npy.NpzWriter, ("name",), streams=False),
-    Format("parquet", (".parquet", ".pq"), parquet.ParquetWriter, streams=False),
-    Format("mat", (".mat",), matlab.MatWriter, ("name",), streams=False),
-    Format("h5", (".h5", ".hdf5"), hdf5.Hdf5Writer, ("name",), streams=False),
+    Format("npy", (".npy",), npy.NpyWriter, gz=False),
+    Format("npz", (".npz",), npy.NpzWriter, ("name",), streams=False, gz=False),
+    Format("parquet", (".parquet", ".pq"), parquet.ParquetWriter, streams=False, gz=False),
+    Format("mat", (".mat",), matlab.MatWriter, ("name",), streams=False, gz=False),
+    Format("h5", (".h5", ".hdf5"), hdf5.Hdf5Writer, ("name",), streams=False, gz=False),
     Format("ndjson", (".ndjson", ".jsonl"), ndjson.NdjsonWriter, ("digits",)),
 )
 

@@ -71,6 +71,7 @@ class ArrayReader:
 
     def __init__(self, where: str, array: Any, how: Layout, wanted: Wanted, file: Any = None, notes: tuple[str, ...] = ()) -> None:
         match(where, None, how.width, wanted)
+        self._where = where
         self._array, self._how, self._file = array, how, file
         self._step = rows_per_chunk(how.width, wanted)
         self._read = 0
@@ -87,7 +88,12 @@ class ArrayReader:
             yield slice(start, self._read)
 
     def parse(self, chunk: slice) -> Block:
-        part = self._array[:, chunk].T if self._how.turned else self._array[chunk]
+        if self._array.ndim == 1:
+            chunk = slice(chunk.start * self._how.width, chunk.stop * self._how.width)
+        try:
+            part = self._array[:, chunk].T if self._how.turned else self._array[chunk]
+        except OSError as error:
+            raise DataError(f"{self._where}: can't be read: {error}") from error
         with np.errstate(invalid="ignore"):  # a signalling NaN of single precision
             return Block(np.array(part, dtype=np.float64, order="C").reshape(-1, self._how.width), ())
 

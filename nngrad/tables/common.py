@@ -141,6 +141,8 @@ def _kept(where: str, names: Sequence[str] | None, keep: Sequence[str]) -> tuple
             near = difflib.get_close_matches(name, places, 1, 0.6)
             hint = f"; nearest: {near[0]}" if near else f"; it has {listed(places)}"
             raise DataError(f"{where}: no column {name} to keep{hint}")
+        if places.count(name) > 1:
+            raise DataError(f"{where}: column {name} to keep occurs more than once; rename or remove one")
     return tuple(places.index(name) for name in keep)
 
 

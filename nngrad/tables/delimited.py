@@ -27,6 +27,11 @@ FORMATTED = 1 << 15  # numbers that become text at once: in cache, and memory of
 LEADING_BLANK_LINES = re.compile(r"(?:[ \r]*\n)*")
 WIDE = 256  # columns: beyond, what polars spends on each column shows, and the cells are read as one long column
 QUOTED = re.compile(r'"[^"]*"')
+FOREIGN = (  # spellings of numbers that are not read, and what to do
+    (re.compile(r"[+-]?[\d.]+[dD][+-]?\d+"), "write the exponent with e"),
+    (re.compile(r"[+-]?\d+,\d*([eE][+-]?\d+)?"), "write decimals with a point"),
+)
+COMMENTED = re.compile(r"\A\s*#\s*")
 
 
 class DelimitedReader:
@@ -47,6 +52,7 @@ class DelimitedReader:
         head = _head(self._stream, self._path)
         lines = [line for line in head.split("\n") if line.strip()][:20]
         self._delimiter = delimiter or _sniffed(lines)
+        self._separator = "\t" if self._delimiter == BLANKS else self._delimiter
         blank = head[: cast(re.Match[str], LEADING_BLANK_LINES.match(head)).end()]
         self._line = 1 + self._skip(blank)
         cells, row = self._first_row(head[len(blank) :])
@@ -72,11 +78,11 @@ class DelimitedReader:
 
     def _first_row(self, head: str) -> tuple[list[str], str]:
         """The cells of the first row, and its text with the newline."""
-        if self._delimiter == BLANKS:
-            line = head[: head.find("\n") + 1] or head
-            return line.split(), line
         taken: list[str] = []
-        rows = csv.reader((taken.append(line) or line for line in io.StringIO(head, newline="")), delimiter=self._delimiter)  # type: ignore[func-returns-value]
+        lines = (taken.append(line) or line for line in io.StringIO(head, newline=""))  # type: ignore[func-returns-value]
+        if self._delimiter == BLANKS:
+            lines = ("\t".join(COMMENTED.sub("#", line).split()) for line in lines)
+        rows = csv.reader(lines, delimiter=self._separator)
         try:
             return next(rows, []), "".join(taken)
         except csv.Error as error:
@@ -92,15 +98,15 @@ class DelimitedReader:
         return line_chunks(self._stream, self._bytes, self._line, quotes=self._delimiter != BLANKS, blank=blank)
 
     def parse(self, chunk: Lines) -> Block:
+        if self._delimiter == BLANKS:
+            chunk = Lines(_tabbed(chunk.data), chunk.first)
         return self._fast(chunk) or self._careful(chunk)
 
     def _fast(self, chunk: Lines) -> Block | None:
         """What polars makes of the chunk, or None if there is the least doubt."""
         pl = polars()
 
-        data, separator = chunk.data, self._delimiter
-        if separator == BLANKS:
-            data, separator = b"\n".join(b"\t".join(line.split()) for line in data.split(b"\n")), "\t"
+        data, separator = chunk.data, self._separator
         if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):  # a CR alone is a blank to polars and a line's end to others
             return None
         number = count if b'"' not in data else outside_quotes
@@ -160,10 +166,7 @@ class DelimitedReader:
 
     def _rows(self, chunk: Lines) -> Iterator[tuple[int, list[str]]]:
         text = _decoded(chunk, self._path)
-        if self._delimiter == BLANKS:
-            yield from enumerate((line.split() for line in text.removesuffix("\n").split("\n")), chunk.first)
-            return
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter)
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=self._separator)
         line = chunk.first
         try:
             for row in rows:
@@ -196,6 +199,11 @@ class DelimitedReader:
         self._stream.close()
 
 
+def _tabbed(data: bytes) -> bytes:
+    """Text with one tab wherever blanks stand between cells."""
+    return b"\n".join(b"\t".join(line.split()) for line in data.split(b"\n"))
+
+
 def number(text: str) -> float:
     """The number that a cell holds: NaN where it is empty or NA. ValueError says what is wrong with it."""
     cell = text.strip()
@@ -211,14 +219,14 @@ def number(text: str) -> float:
     except ValueError as error:
         if "too large" in str(error):
             raise
-    if re.fullmatch(r"[+-]?[\d.]+[dD][+-]?\d+", cell):
-        hint = "write the exponent with e"
-    elif re.fullmatch(r"[+-]?\d+,\d*([eE][+-]?\d+)?", cell):
-        hint = "write decimals with a point"
+    hint = next((better for spelled, better in FOREIGN if spelled.fullmatch(cell)), hint)
     raise ValueError(f"{_shortened(cell)} is not a number; {hint}")
 
 
 def _is_number(cell: str) -> bool:
+    """Whether a number is meant, even if it is refused."""
+    if any(spelled.fullmatch(cell.strip()) for spelled, _ in FOREIGN):
+        return True
     try:
         number(cell)
     except ValueError as error:
@@ -267,12 +275,12 @@ def _decoded(chunk: Lines, path: str) -> str:
 
 def _sniffed(lines: Sequence[str]) -> str:
     """The delimiter that occurs equally often in the first lines; or else in the first line."""
-    bare = [QUOTED.sub("", line) for line in lines] or [""]
+    bare = [QUOTED.sub("q", line) for line in lines] or [""]
     for delimiter in DELIMITERS:
         if bare[0].count(delimiter) and len({line.count(delimiter) for line in bare}) == 1:
             return delimiter
     found = next((delimiter for delimiter in DELIMITERS if delimiter in bare[0]), None)
-    cells, second = bare[0].split(), bare[min(1, len(bare) - 1)].split()
+    cells, second = COMMENTED.sub("#", bare[0]).split(), bare[min(1, len(bare) - 1)].split()
     blanks = len(cells) > 1 and (len(cells) == len(second) or all(map(_is_number, cells)))
     return found or (BLANKS if blanks else ",")
 
@@ -296,7 +304,7 @@ class DelimitedWriter:
         if self._delimiter == BLANKS:
             self._delimiter = " "
         self._digits, self._header = checked_digits(digits), header is not False
-        self._gz = place.path.lower().endswith(".gz")
+        self._gz = place.gz
         self._width = 0
         self._out = Output(place.path)
 

@@ -47,6 +47,11 @@ class Place(NamedTuple):
         return ("standard input" if self.path == "-" else self.path) + (f":{self.name}" if self.name else "")
 
     @property
+    def gz(self) -> bool:
+        """Whether its bytes are compressed."""
+        return self.path.lower().endswith(".gz")
+
+    @property
     def is_stream(self) -> bool:
         """Whether it can only be read or written from front to back: "-", a pipe, a device."""
         if self.path == "-" or STREAMS.fullmatch(self.path):
@@ -123,8 +128,9 @@ class Output:
 def _beside(final: str) -> tuple[str, BinaryIO]:
     """A new file in the folder of `final`, with the rights of the file it replaces or of any new file."""
     folder, name = os.path.split(final)
+    start = os.fsencode(name)[:200].decode(errors="ignore")  # names end at 255 bytes
     while True:
-        path = os.path.join(folder, f".{name[:200]}.{secrets.token_hex(4)}.tmp")
+        path = os.path.join(folder, f".{start}.{secrets.token_hex(4)}.tmp")
         try:
             number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
             break
@@ -145,7 +151,7 @@ class Stream:
         self._size = None if Place(path).is_stream else os.fstat(self.file.fileno()).st_size
         self._raw = self.file
         self._owners: tuple[Closing, ...] = ()
-        if path.lower().endswith(".gz"):
+        if Place(path).gz:
             import gzip
 
             self.file = cast(BinaryIO, gzip.GzipFile(fileobj=self._raw, mode="rb"))

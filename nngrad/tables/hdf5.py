@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.errors import DataError
+from nngrad.errors import DataError, UsageError
 from nngrad.tables.arrays import ArrayReader, layout
 from nngrad.tables.common import Kept, Wanted, listed, numbers_only
 from nngrad.tables.files import Output, Place, open_input
@@ -27,7 +27,7 @@ def read_h5(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayRe
         name = place.name or _only(place.path, file)
         where = f"{place.path}:{name}"
         data = _inside(where, file, name)
-        how = layout(where, data.shape, data.dtype, wanted, samples)
+        how = layout(where, data.shape or (), data.dtype, wanted, samples)
         return ArrayReader(where, data, how, wanted, file)
     except BaseException:
         file.close()
@@ -47,7 +47,7 @@ def _inside(where: str, file: Any, name: str) -> Any:
     import h5py
 
     item = file
-    for part in [part for part in name.split("/") if part]:
+    for part in [part for part in name.split("/") if part not in ("", ".")]:
         link = item.get(part, getlink=True) if isinstance(item, h5py.Group) and part in item.keys() else None  # noqa: SIM118
         if link is not None and not isinstance(link, h5py.HardLink):
             raise DataError(f"{where}: {part} is a link to elsewhere, which is not followed; name the data set itself")
@@ -70,6 +70,9 @@ class Hdf5Writer:
 
     def __init__(self, place: Place, name: str = "J") -> None:
         self._name = place.name or name
+        parts = self._name.split("/")
+        if not parts[-1] or "." in parts:
+            raise UsageError(f"{place.label}: {self._name!r} can't name a data set; write it as {place.path}:group/name")
         self._out = Output(place.path)
         self._columns: tuple[str, ...] = ()
         self._shape: tuple[int, ...] = ()

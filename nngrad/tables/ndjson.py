@@ -123,7 +123,16 @@ class Number(str):
 
 
 def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value, default=str)
+    return value if value is None or isinstance(value, str) else json.dumps(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    """An object or a list with its numbers as numbers."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return json.loads(value) if isinstance(value, Number) else value
 
 
 class NdjsonWriter:
@@ -131,7 +140,7 @@ class NdjsonWriter:
 
     def __init__(self, place: Place, digits: int | None = None) -> None:
         self._digits = checked_digits(digits)
-        self._gz = place.path.lower().endswith(".gz")
+        self._gz = place.gz
         self._names: list[str] = []
         self._keep: list[str] = []
         self._out = Output(place.path)

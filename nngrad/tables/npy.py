@@ -77,7 +77,7 @@ class NpyReader:
 
 def read_npy(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
     """Rows of an .npy file; columns stored one after another (MATLAB, Fortran) are memory-mapped."""
-    return _opened(place.stream(), place.label, None if place.is_stream else place.path, wanted, samples)
+    return _opened(place.stream(), place.label, None if place.is_stream or place.gz else place.path, wanted, samples)
 
 
 def read_npz(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
@@ -92,8 +92,13 @@ def read_npz(place: Place, wanted: Wanted, samples: str | None = None) -> Reader
     key = keys[0] if place.name is None else place.name
     if key not in keys:
         raise DataError(f"{place.path}: has no array {key}; it has {listed(keys)}")
+    try:
+        member = cast(BinaryIO, archive.open(archive.namelist()[keys.index(key)]))
+    except (RuntimeError, zipfile.BadZipFile) as error:  # encrypted, or compressed in a way that Python doesn't know
+        archive.close()
+        raise DataError(f"{place.path}:{key}: can't be read: {error}") from error
     stream = place.stream()
-    stream.through(cast(BinaryIO, archive.open(archive.namelist()[keys.index(key)])), archive)
+    stream.through(member, archive)
     return _opened(stream, f"{place.path}:{key}", None, wanted, samples, member=True)
 
 
@@ -124,6 +129,8 @@ def _header(stream: Stream, where: str) -> Header:
         shape, fortran, dtype = read(text)
     except (ValueError, TypeError, SyntaxError) as error:
         raise DataError(f"{where}: its header is damaged: {str(error).splitlines()[0]}") from error
+    if min(shape, default=0) < 0:
+        raise DataError(f"{where}: its header is damaged: the shape is {shape}")
     return Header(shape, fortran and len(shape) > 1, dtype, size)
 
 

@@ -46,6 +46,9 @@ class ParquetReader:
         text = [name for name in self._numbers if not (schema[name].is_numeric() or schema[name] in (pl.Boolean, pl.Null))]
         if text:
             raise DataError(f"{where}: column {listed(text)} holds {schema[text[0]]}, not numbers")
+        other = [name for name in self.keep if schema[name].is_nested() or schema[name] in (pl.Binary, pl.Duration)]
+        if other:
+            raise DataError(f"{where}: column {listed(other)} holds {schema[other[0]]}, which can't be kept as text")
         self._where, self._step, self._read = where, rows_per_chunk(len(self._numbers), wanted), 0
 
     @property

@@ -1,5 +1,9 @@
 """Several inputs: one output each, and a failure of one leaves the others."""
 
+import gzip
+
+import h5py
+import numpy as np
 import pytest
 
 
@@ -55,3 +59,30 @@ def test_an_unknown_output_stops_before_anything_is_written(nngrad, fitnet, tabl
     assert done.code == 2
     assert done.err.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_format_or_option_that_is_not_known_stops_before_anything_is_written(nngrad, fitnet, tables, tmp_path):
+    (tables / "plot.png").write_bytes(b"no table")
+    done = nngrad("predict", fitnet[0], "-i", f"{tables}/[acp]*", "-o", f"{tmp_path}/out/")
+    assert (done.code, done.out) == (2, "")
+    assert "plot.png: its suffix doesn't tell the format" in done.err
+    done = nngrad("predict", fitnet[0], "-i", tables / "a.csv", "-i", "x.npy", "--samples", "columns", "-o", f"{tmp_path}/out/")
+    assert (done.code, done.out) == (2, "")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_inputs_in_files_of_several_arrays_give_the_file_its_name(nngrad, fitnet, tmp_path):
+    x = np.loadtxt(fitnet[1], delimiter=",", skiprows=1)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["a.b"] = x
+    (tmp_path / "X.CSV.GZ").write_bytes(gzip.compress(fitnet[1].read_bytes()))
+    done = nngrad("predict", fitnet[0], "-i", f"{tmp_path}/x.h5:a.b", "-i", tmp_path / "X.CSV.GZ", "-o", f"{tmp_path}/out/")
+    assert done.code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["X.csv", "x.csv"]
+    assert (tmp_path / "out" / "x.csv").read_text().startswith("y1\n")
+
+
+def test_an_empty_name_is_no_place(nngrad, fitnet):
+    done = nngrad("predict", fitnet[0], "-i", fitnet[1], "-o", "")
+    assert (done.code, done.out) == (2, "")
+    assert "-o: the name is empty" in done.err

@@ -54,3 +54,10 @@ def test_json(nngrad, fitnet):
 def test_other_points(nngrad, fitnet):
     assert "3 points, seed 7" in nngrad("check", fitnet[0], "--points", "3", "--seed", "7").lines[0]
     assert nngrad("check", fitnet[0], "-i", "nothing.csv").code == 4
+
+
+def test_no_rows_prove_nothing(nngrad, fitnet, tmp_path):
+    (tmp_path / "x.csv").write_text("speed,throttle,temperature\n")
+    done = nngrad("check", fitnet[0], "-i", tmp_path / "x.csv")
+    assert (done.code, done.out) == (4, "")
+    assert "has no rows to check at" in done.err

@@ -253,3 +253,17 @@ def test_flags_in_the_long_layout(nngrad, fitnet):
     done = nngrad("jacobian", fitnet[0], "--flags", "--layout", "long", stdin=b"9999,50,270\n")
     assert done.lines[0] == "row,flag_outside,flag_saturated,flag_not_finite,output,input,value"
     assert all(line.startswith("1,x1>6500,,,y1,") for line in done.lines[1:])
+
+
+def test_flags_that_can_not_be_written_leave_nothing(nngrad, fitnet, tmp_path):
+    (tmp_path / "J.npy.flags.csv").mkdir()
+    done = nngrad("jacobian", fitnet[0], "-i", fitnet[1], "-o", tmp_path / "J.npy", "--flags")
+    assert done.code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["J.npy.flags.csv"]
+
+
+def test_a_kept_column_called_like_a_flag_is_refused_in_arrays(nngrad, fitnet, tmp_path):
+    table = "flag_outside,a,b,c\n1,3180,70,270\n"
+    done = nngrad("predict", fitnet[0], "-o", tmp_path / "y.npy", "--flags", "--keep", "flag_outside", stdin=table.encode())
+    assert done.code == 2
+    assert "npy holds numbers only, so flag_outside can't be passed through" in done.err

@@ -1,7 +1,9 @@
 """The command that writes source code: files beside each other, names, refusals."""
 
+import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -58,3 +60,25 @@ def test_a_failed_write_leaves_nothing_behind(nngrad, fitnet, tmp_path):
     done = nngrad("emit", fitnet[0], "--to", "matlab", "-o", f"{tmp_path}/")
     assert done.code == 4
     assert [f.name for f in tmp_path.iterdir()] == ["fitnet.m"]
+
+
+def test_the_model_is_never_replaced(nngrad, samples, tmp_path):
+    model = tmp_path / "net.m"
+    model.write_bytes((samples / "genfunction_matrix.m").read_bytes())
+    for target in (f"{tmp_path}/", model):
+        done = nngrad("emit", model, "--to", "matlab", "-o", target)
+        assert (done.code, done.out) == (2, "")
+        assert "net.m: is the input" in done.err
+    assert model.read_bytes() == (samples / "genfunction_matrix.m").read_bytes()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="POSIX files")
+def test_a_pipe_is_written_through(nngrad, fitnet, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    found = []
+    thread = threading.Thread(target=lambda: found.append((tmp_path / "pipe").read_text()))
+    thread.start()
+    assert nngrad("emit", fitnet[0], "--to", "matlab", "-o", tmp_path / "pipe").code == 0
+    thread.join(20)
+    assert found == [nngrad("emit", fitnet[0], "--to", "matlab").out]
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]

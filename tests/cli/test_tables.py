@@ -2,6 +2,7 @@
 
 import io
 
+import h5py
 import numpy as np
 import pytest
 
@@ -275,3 +276,34 @@ def test_what_a_file_leaves_open_is_said_whenever_its_numbers_are_used(nngrad, s
         told, quiet = nngrad(command, *asked), nngrad(command, *asked, "-q")
         assert doubt in told.err
         assert (quiet.err, quiet.out) == ("", told.out)
+
+
+def test_nothing_that_is_read_is_ever_replaced(nngrad, fitnet, tmp_path):
+    model, x, h5 = tmp_path / "net.mat", tmp_path / "x.csv", tmp_path / "x.h5"
+    model.write_bytes(fitnet[0].read_bytes())
+    x.write_bytes(fitnet[1].read_bytes())
+    with h5py.File(h5, "w") as file:
+        file["x"] = np.loadtxt(x, delimiter=",", skiprows=1)
+    before = [path.read_bytes() for path in (model, x, h5)]
+    for arguments in (
+        ("predict", model, "-i", x, "-o", model),
+        ("predict", model, "-i", x, "-o", f"{model}:y"),
+        ("predict", model, "-i", f"{h5}:x", "-o", h5),
+        ("predict", model, "-i", h5, "-o", f"{h5}:y"),
+        ("jvp", model, "-i", h5, "--direction", x, "-o", x),
+    ):
+        done = nngrad(*arguments)
+        assert (done.code, done.out) == (2, "")
+        assert "would be replaced" in done.err
+    assert [path.read_bytes() for path in (model, x, h5)] == before
+
+
+def test_standard_input_is_read_once(nngrad, fitnet):
+    done = nngrad("jvp", fitnet[0], "--direction", "-", stdin=fitnet[1].read_bytes())
+    assert (done.code, done.out) == (2, "")
+    assert "can't be read twice" in done.err
+
+
+def test_ndjson_from_a_pipe_may_have_a_byte_order_mark(nngrad, fitnet):
+    row = b'{"speed":3180,"throttle":70,"temperature":270}\n'
+    assert nngrad("predict", fitnet[0], stdin=b"\xef\xbb\xbf" + row) == nngrad("predict", fitnet[0], stdin=row)

@@ -86,3 +86,8 @@ def test_order_and_name_can_be_forced() -> None:
 def test_which_names_stand_for_a_position_only() -> None:
     assert all(GENERIC.fullmatch(name) for name in ("x1", "x12", "y3", "x1(t)", "x2(t-12)"))
     assert not any(GENERIC.fullmatch(name) for name in ("temp", "x", "T_1", "x1_2", "x1 ", "max1"))
+
+
+def test_a_kept_column_that_occurs_twice_is_refused() -> None:
+    with pytest.raises(DataError, match="column id to keep occurs more than once"):
+        match("t.csv", ("id", "id", "a"), 3, Wanted(1, ("a",), keep=("id",)))

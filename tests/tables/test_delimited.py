@@ -424,3 +424,24 @@ def test_chunks_lose_and_invent_nothing(text: bytes, write: Write) -> None:
         assert joined.rstrip() == text.rstrip()
         assert all(chunk.data.endswith(b"\n") and chunk.data.strip() for chunk in chunks)
         assert [chunk.first for chunk in chunks] == [1 + b"".join(c.data for c in chunks[:i]).count(b"\n") for i in range(len(chunks))]
+
+
+@pytest.mark.parametrize("header", ["# b a", "#b  a", ' "b"  "a" ', "b  a"])
+def test_a_header_between_blanks_may_be_a_comment_or_quoted(header: str, write: Write) -> None:
+    path = write(f"{header}\n2 1\n4.5  3\n", "x.txt")
+    with tables.reader(path, size=2, columns=["a", "b"]) as reader:
+        np.testing.assert_array_equal(reader.parse(next(iter(reader.chunks()))).x, [[1, 2], [3, 4.5]])
+
+
+@pytest.mark.parametrize("last", ["3", "inf"])  # which the careful pass reads
+def test_quotes_between_blanks_are_no_part_of_kept_text(last: str, write: Write) -> None:
+    with tables.reader(write(f'id a\n"r1" 1\nr2 {last}\n', "x.txt"), size=1, columns=["a"], keep=["id"]) as reader:
+        block = reader.parse(next(iter(reader.chunks())))
+    np.testing.assert_array_equal(block.x, [[1.0], [float(last)]])
+    assert block.kept == (["r1", "r2"],)
+
+
+@pytest.mark.parametrize(("row", "hint"), [("1;2,5;3", "write decimals with a point"), ("1,2.5d1,3", "write the exponent with e")])
+def test_a_first_row_of_foreign_numbers_is_no_header(row: str, hint: str, write: Write) -> None:
+    with tables.reader(write(f"{row}\n"), size=3) as reader, pytest.raises(DataError, match=f"line 1, column 2: .*{hint}"):
+        reader.parse(next(iter(reader.chunks())))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import stat
@@ -320,3 +321,23 @@ def test_reading_a_folder_is_a_data_error() -> None:
     os.mkdir("d.csv")
     with pytest.raises(DataError, match=r"d.csv: can't be read: is a directory"):
         tables.reader("d.csv")
+
+
+@posix
+def test_a_name_of_many_bytes_fits() -> None:
+    fill("\u65e5" * 80 + ".csv")
+    assert len(os.listdir()) == 1
+
+
+@posix
+def test_the_suffix_of_a_fifo_tells_its_format() -> None:
+    os.mkfifo("pipe.npy")
+    found: list[np.ndarray] = []
+    thread = threading.Thread(target=lambda: found.append(np.load(io.BytesIO(Path("pipe.npy").read_bytes()))))
+    thread.start()
+    fill("pipe.npy")
+    thread.join(20)
+    np.testing.assert_array_equal(found[0], BLOCK)
+    os.mkfifo("pipe.h5")
+    with pytest.raises(UsageError, match=r"pipe.h5: h5 can't go through a pipe"):
+        tables.writer("pipe.h5")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import math
@@ -9,6 +10,7 @@ import os
 import sys
 import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import h5py
@@ -492,3 +494,96 @@ def test_fortran_order_through_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     np.save(data, np.asfortranarray(NUMBERS))
     monkeypatch.setattr(sys, "stdin", Standard(data.getvalue()))
     assert same_bits(load_stream(None), NUMBERS)
+
+
+@pytest.mark.parametrize("target", ["t.npy.gz", "t.npz.gz", "t.parquet.gz", "t.mat.gz", "t.h5.gz"])
+def test_formats_that_do_not_go_into_gz_are_refused_by_name(target: str) -> None:
+    with pytest.raises(UsageError, match=rf"{target}: {target.split('.')[1]} can't be compressed as .gz; csv, tsv, ndjson can"):
+        tables.writer(target)
+    with pytest.raises(UsageError, match=r"t.csv.gz: npy can't be compressed"):
+        tables.writer("t.csv.gz", "npy")
+    if target != "t.npy.gz":
+        with pytest.raises(UsageError, match=r"can't be compressed as .gz; csv, tsv, npy, ndjson can"):
+            tables.reader(target)
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_compressed_npy_is_never_mapped(order: str) -> None:
+    numbers = np.asarray(np.random.default_rng(4).integers(0, 255, (2000, 3)), np.uint8, order=order)  # which hardly get smaller
+    file = io.BytesIO()
+    np.save(file, numbers)
+    Path("t.npy.gz").write_bytes(gzip.compress(file.getvalue()))
+    np.testing.assert_array_equal(load("t.npy.gz", 3), numbers)
+
+
+@pytest.mark.parametrize(("size", "shape"), [(6, (1, 6)), (1, (6, 1)), (None, (6, 1))])
+def test_a_vector_of_hdf5_is_one_sample_or_a_column(size: int | None, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common, "CHUNK_BYTES", 16)
+    monkeypatch.setattr("nngrad.tables.arrays.CHUNK_BYTES", 16)
+    with h5py.File("t.h5", "w") as file:
+        file["x"] = np.arange(6.0)
+    np.testing.assert_array_equal(load("t.h5", size), np.arange(6.0).reshape(shape))
+
+
+def test_a_damaged_data_set_is_a_data_error_that_names_it() -> None:
+    with h5py.File("t.h5", "w") as file:
+        file.create_dataset("x", data=SMALL, chunks=(30, 6), compression="gzip")
+        start = file["x"].id.get_chunk_info(0).byte_offset
+    data = bytearray(Path("t.h5").read_bytes())
+    data[start : start + 40] = bytes(40)
+    Path("t.h5").write_bytes(data)
+    with pytest.raises(DataError, match=r"t.h5:x: can't be read: "):
+        load("t.h5", 6)
+
+
+@pytest.mark.parametrize("name", [".", "/", "g/", "g/./d"])
+def test_what_can_not_name_a_data_set(name: str) -> None:
+    with pytest.raises(UsageError, match=r"can't name a data set; write it as t.h5:group/name"):
+        tables.writer(f"t.h5:{name}")
+    assert os.listdir() == []
+    save("t.h5:g/d", SMALL)
+    with pytest.raises(DataError, match=r"t.h5:\.: is a group; name a data set in it: g"):
+        load("t.h5:.", 6)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_negative_shape_is_a_damaged_header(order: str) -> None:
+    np.save("t.npy", np.asarray(SMALL, order=order))
+    Path("t.npy").write_bytes(Path("t.npy").read_bytes().replace(b"(30, 6)", b"(-5, 6)"))
+    with pytest.raises(DataError, match=r"t.npy: its header is damaged: the shape is \(-5, 6\)"):
+        load("t.npy", 6)
+
+
+@pytest.mark.parametrize(("offset", "value", "words"), [(6, 1, "is encrypted"), (8, 99, "method is not supported")])
+def test_a_member_that_can_not_be_opened_is_a_data_error(offset: int, value: int, words: str) -> None:
+    np.savez("t.npz", x=SMALL)
+    data = bytearray(Path("t.npz").read_bytes())
+    data[offset] = data[data.find(b"PK\x01\x02") + offset + 2] = value
+    Path("t.npz").write_bytes(data)
+    with pytest.raises(DataError, match=f"t.npz:x: can't be read: .*{words}"):
+        load("t.npz", 6)
+
+
+def test_a_data_set_without_numbers_is_a_data_error() -> None:
+    with h5py.File("t.h5", "w") as file:
+        file["x"] = h5py.Empty("f8")
+    with pytest.raises(DataError, match=r"t.h5:x: has shape scalar"):
+        load("t.h5:x", 6)
+
+
+def test_kept_objects_and_lists_of_ndjson_stay_as_they_are() -> None:
+    kept = '{"a": 1, "b": [1.5, null, "2", true]}'
+    Path("t.ndjson").write_text(f'{{"id": {kept}, "a": 1}}\n{{"id": 1.50, "a": 1}}\n')
+    with tables.reader("t.ndjson", size=1, keep=["id"]) as rows:
+        assert rows.parse(next(iter(rows.chunks()))).kept == ([kept, "1.50"],)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [([[1.0], None], "List"), ([{"a": 1.0}, None], "Struct"), ([b"\xff", b"a"], "Binary"), ([timedelta(1), None], "Duration")],
+)
+def test_parquet_columns_that_are_no_text_can_not_be_kept(values: list[object], kind: str) -> None:
+    pl.DataFrame({"id": values, "a": [1.0, 2.0]}).write_parquet("t.parquet")
+    with pytest.raises(DataError, match=rf"t.parquet: column id holds {kind}.*, which can't be kept as text"):
+        tables.reader("t.parquet", size=1, columns=["a"], keep=["id"])
