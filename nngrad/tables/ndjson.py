@@ -86,7 +86,7 @@ class NdjsonReader:
             if missing:
                 raise DataError(f"{self._path}, line {line}: has no {missing[0]!r}; write null for a missing value")
             x.append([self._number(values[name], name, line) for name in self._numbers])
-            kept.append([_text(values[name]) for name in self.keep])
+            kept.append([self._text(values[name], name, line) for name in self.keep])
         block = np.array(x, dtype=np.float64).reshape(len(x), len(self._numbers))
         return Block(block, tuple([row[i] for row in kept] for i in range(len(self.keep))))
 
@@ -108,7 +108,15 @@ class NdjsonReader:
             if isinstance(value, str):
                 return number(value)
             raise ValueError(f"{json.dumps(value, default=str)[:60]} is not a number; write null for a missing value")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{self._path}, line {line}, {name!r}: {error}") from None
+
+    def _text(self, value: Any, name: str, line: int) -> str | None:
+        if value is None or isinstance(value, str):
+            return value
+        try:
+            return json.dumps(_plain(value))
+        except RecursionError as error:
             raise DataError(f"{self._path}, line {line}, {name!r}: {error}") from None
 
     def __enter__(self) -> NdjsonReader:
@@ -120,10 +128,6 @@ class NdjsonReader:
 
 class Number(str):
     """The text of a JSON number, as it stands in the file."""
-
-
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(_plain(value))
 
 
 def _plain(value: Any) -> Any:

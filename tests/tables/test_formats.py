@@ -587,3 +587,19 @@ def test_parquet_columns_that_are_no_text_can_not_be_kept(values: list[object], 
     pl.DataFrame({"id": values, "a": [1.0, 2.0]}).write_parquet("t.parquet")
     with pytest.raises(DataError, match=rf"t.parquet: column id holds {kind}.*, which can't be kept as text"):
         tables.reader("t.parquet", size=1, columns=["a"], keep=["id"])
+
+
+@pytest.mark.parametrize("depth", [900, 980, 5000])
+@pytest.mark.parametrize("column", ["a", "id"])
+def test_ndjson_nested_without_end_is_named(tmp_path, monkeypatch, depth, column):
+    monkeypatch.chdir(tmp_path)
+    nested = "[" * depth + "]" * depth
+    values = {"a": "1", "id": "2", column: nested}
+    Path("t.ndjson").write_text(f'{{"a": {values["a"]}, "id": {values["id"]}}}\n')
+
+    def read():
+        with tables.reader("t.ndjson", size=1, columns=["a"], keep=["id"]) as rows:
+            rows.parse(next(iter(rows.chunks())))
+
+    with pytest.raises(DataError, match="line 1"):
+        read()
