@@ -82,6 +82,16 @@ def test_what_has_no_place_in_the_tree_is_undecoded():
     assert found["x"] == 1.0
 
 
+def test_what_octave_writes_is_refused_by_name():
+    def build(file):
+        matrix = file.create_group("W1")
+        matrix.attrs["OCTAVE_NEW_FORMAT"] = np.uint8(1)
+        matrix["type"], matrix["value"] = np.bytes_("matrix"), np.ones((3, 5))
+
+    with pytest.raises(ModelError, match="Octave's HDF5 format, which isn't read; in Octave: save -v7"):
+        hdf5.read(made(build))
+
+
 def test_links_out_of_the_tree_and_circles():
     def build(file):
         group = file.create_group("g")

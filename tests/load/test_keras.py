@@ -206,6 +206,76 @@ def test_calls_of_a_model_within_the_model_count_from_one_in_keras_2(tmp_path):
         np.testing.assert_allclose(net(np.hstack([X, 2 * X])), np.hstack([by_hand(2 * X), by_hand(X)]), rtol=1e-14)
 
 
+def called(inner, *inbound):
+    return inner | {"name": "inner", "inbound_nodes": [{"args": [arguments], "kwargs": {"mask": None}} for arguments in inbound]}
+
+
+def test_outputs_that_are_a_model_within_the_model_count_its_calls_from_one_in_keras_3(tmp_path):
+    inner = functional(entry("i"), dense(sources=("i",)), inputs=[("i", 0, 0)], outputs=[("d", 0, 0)])
+    inner = called(inner, tensor("x", 0, 0), tensor("z", 0, 0))
+    used = layer("ReLU", "r", [("inner", 1, 0)])
+    inputs = [("x", 0, 0), ("z", 0, 0)]
+    model = functional(entry(), entry("z"), inner, used, inputs=inputs, outputs=[("inner", 1, 0), ("r", 0, 0), ("inner", 2, 0)])
+    net = nngrad.load(h5(tmp_path / "m.h5", model, {"inner": DENSE}))
+    first, second = by_hand(), by_hand(-X)
+    np.testing.assert_array_equal(net(np.hstack([X, -X])), np.hstack([first, np.maximum(second, 0), second]))
+
+
+def record_model(as_record):
+    """a - b, where the inputs are a record or a list, written in another order than that of their names."""
+    last = layer("Subtract", "s", ["a", "b"])
+    inner = functional(entry("b"), entry("a"), last, outputs=[("s", 0, 0)], inputs=[("b", 0, 0), ("a", 0, 0)])
+    if as_record:
+        inner["config"]["input_layers"] = {"b": ["b", 0, 0], "a": ["a", 0, 0]}
+    return inner
+
+
+@pytest.mark.parametrize("version", ["2.13.0", "3.1.0"])
+@pytest.mark.parametrize("as_record", [True, False])
+def test_inputs_of_a_model_within_the_model_may_be_given_by_name(tmp_path, as_record, version):
+    inner = called(record_model(as_record), {"b": tensor("x", 0, 0), "a": tensor("z", 0, 0)})
+    if version[0] == "2":
+        inner["inbound_nodes"] = [{"b": ["x", 0, 0, {}], "a": ["z", 0, 0, {}]}]
+    else:
+        inner["inbound_nodes"][0]["kwargs"] = {"mask": {"a": None, "b": None}}
+    model = functional(entry(), entry("z"), inner, inputs=[("x", 0, 0), ("z", 0, 0)], outputs=[("inner", 1, 0)])
+    net = nngrad.load(h5(tmp_path / "m.h5", model, {}, version))
+    np.testing.assert_array_equal(net(np.hstack([X, 2 * X])), X)
+    wrong = called(record_model(as_record), {"b": tensor("x", 0, 0), "c": tensor("z", 0, 0)})
+    model = functional(entry(), entry("z"), wrong, inputs=[("x", 0, 0), ("z", 0, 0)], outputs=[("inner", 1, 0)])
+    assert "layer inner: is called with inputs named b, c; its own are" in refused(h5(tmp_path / "m.h5", model, {}))
+
+
+def test_records_of_inputs_and_outputs_stand_in_the_order_of_their_names(tmp_path):
+    """As model.inputs and model.outputs of Keras have them, and as the outputs of a model within the model are numbered."""
+    outer = nngrad.load(h5(tmp_path / "m.h5", record_model(True), {}))
+    assert [p.name for p in outer.inputs] == ["a", "b"]
+    np.testing.assert_array_equal(outer(np.hstack([X, 2 * X])), -X)
+    inner = functional(entry("i"), layer("ReLU", "r", ["i"]), layer("Activation", "t", ["i"], activation="tanh"), outputs=[("r", 0, 0)])
+    inner["config"] |= {"input_layers": [["i", 0, 0]], "output_layers": {"z": ["r", 0, 0], "c": ["t", 0, 0]}}
+    assert [p.name for p in nngrad.load(h5(tmp_path / "m.h5", inner, {})).outputs] == ["t", "r"]
+    model = functional(entry(), called(inner, tensor("x", 0, 0)), outputs=[("inner", 1, 1), ("inner", 1, 0)])
+    np.testing.assert_allclose(nngrad.load(h5(tmp_path / "m.h5", model, {}))(X), np.hstack([np.maximum(X, 0), np.tanh(X)]), rtol=1e-15)
+
+
+def test_weights_of_bfloat16(tmp_path):
+    path = archive(tmp_path / "m.keras", sequential(entry(), dense()), {"dense": {}})
+    arrays = [np.array(DENSE[k], np.float32) for k in ("kernel", "bias")]  # exact in bfloat16, but for the bias
+    halves = [(a.view("<u4") >> 16).astype("<u2") for a in arrays]
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        for k, half in enumerate(halves):
+            file[f"layers/dense/vars/{k}"] = half.view("V2")
+            file[f"layers/dense/vars/{k}"].attrs["dtype"] = "bfloat16"
+    with zipfile.ZipFile(path, "w") as z:
+        z.writestr("metadata.json", json.dumps({"keras_version": "3.1.0"}))
+        z.writestr("config.json", json.dumps(sequential(entry(), dense())))
+        z.writestr("model.weights.h5", buffer.getvalue())
+    bias = (halves[1].astype("<u4") << 16).view("<f4").astype(float)
+    np.testing.assert_allclose(nngrad.load(path)(X), X @ arrays[0] + bias, rtol=1e-15)
+    np.testing.assert_allclose(bias, DENSE["bias"], rtol=1e-2)
+
+
 def test_weights_of_an_inner_model_come_trained_ones_first(tmp_path):
     """As Keras flattens them: gamma, beta, kernel, then the averages; a frozen layer's come last as a whole."""
     norm = {"gamma": [2.0, 3.0, 4.0], "beta": [0.1, 0.2, 0.3], "moving_mean": [1.0, 2.0, 3.0], "moving_variance": [4.0, 5.0, 6.0]}
@@ -302,7 +372,9 @@ REFUSED = [
     (sequential(entry(), dense(use_bias=False)), "model_weights/d: holds 2 arrays (d/kernel:0, d/bias:0), not the 1 of its layer (kernel)"),
     (sequential(entry(), layer("PReLU", "d"), layer("Dense", "e")), "model_weights/d: holds 2 arrays"),
     (sequential(entry(), layer("LayerNormalization", "d")), "model_weights/d/d/kernel:0: is where the gamma of d belongs"),
+    (sequential(entry(), dense() | {"module": None, "registered_name": "Dense"}), "layer d (Dense): a class of one's own"),
     (sequential(entry(), dense(quantization_config={"class_name": "Int8"})), "its weights are quantised"),
+    (sequential(entry(), dense(dtype={"class_name": "QuantizedDTypePolicy", "config": {}})), "its weights are quantised"),
     (sequential(entry(), layer("ReLU", "r", max_value=-1.0)), "negative ones are not supported"),
     (sequential(entry(), layer("ReLU", "r", threshold="a")), "threshold is a, not a number"),
     (sequential(entry(), layer("ReLU", "r", threshold=True)), "threshold is True, not a number"),
@@ -411,7 +483,7 @@ def test_models_in_models_are_bounded(tmp_path):
     for _ in range(18):
         inner = model | {"name": "m"}
         inner["inbound_nodes"] = [{"args": [tensor("x", 0, 0)], "kwargs": {}}, {"args": [tensor("m", 0, 0)], "kwargs": {}}]
-        model = functional(entry(), inner, outputs=[("m", 1, 0)])
+        model = functional(entry(), inner, outputs=[("m", 2, 0)])  # its second call
     assert "more than" in refused(h5(tmp_path / "m.h5", model, {}))
     for _ in range(5):
         model = sequential(entry(), model | {"name": "m"})

@@ -22,15 +22,17 @@ from nngrad.load.tree import Group, Tree, Undecoded
 
 DEFLATE = 1
 FILTERS = frozenset({DEFLATE, 2, 3, 32000})  # deflate, shuffle, fletcher32, lzf: those that every h5py has
-KINDS = frozenset(
-    {h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM, h5py.h5t.COMPOUND, h5py.h5t.STRING, h5py.h5t.REFERENCE, h5py.h5t.BITFIELD}
-)
+PLAIN = frozenset({h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.OPAQUE})  # kinds whose entries are no Python objects
+KINDS = PLAIN | {h5py.h5t.ENUM, h5py.h5t.COMPOUND, h5py.h5t.STRING, h5py.h5t.REFERENCE, h5py.h5t.BITFIELD}
 FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, LookupError, NotImplementedError)
 
 
 def read(data: bytes) -> Tree:
     """The root group of an HDF5 file as a tree; the attributes of the root are at `variables.attributes`."""
-    return Tree("HDF5", group(data, limits.Budget(len(data))))
+    root = group(data, limits.Budget(len(data)))
+    if any(isinstance(member, Group) and "OCTAVE_NEW_FORMAT" in member.attributes for member in root.values()):
+        raise ModelError("is a file in Octave's HDF5 format, which isn't read; in Octave: save -v7 net.mat net")
+    return Tree("HDF5", root)
 
 
 def group(data: bytes, budget: limits.Budget) -> Group:
@@ -60,7 +62,17 @@ def _member(store: Store, parent: h5py.Group, name: str, path: str, depth: int) 
 def _dataset(store: Store, found: h5py.Dataset, path: str) -> Any:
     """Numbers as float64 with their own shape, text as str or list of str."""
     values = store.values(found, path)
-    return values if isinstance(values, Undecoded) else decoded(values)
+    if isinstance(values, Undecoded):
+        return values
+    if found.dtype == "V2" and store.attribute(found, "dtype", path) == "bfloat16":
+        values = _of_bfloat16(values)
+    return decoded(values)
+
+
+def _of_bfloat16(values: Any) -> np.ndarray:
+    """What Keras 3 writes as two opaque bytes: the upper half of a float32."""
+    upper = np.frombuffer(np.asarray(values).tobytes(), "<u2").astype("<u4")
+    return (upper << 16).view("<f4").reshape(np.shape(values))
 
 
 def decoded(values: Any) -> Any:
@@ -195,7 +207,7 @@ class Store:
         group = kind.get_class()
         if group not in KINDS and not _is_field_names(kind, shape):
             return "a type of HDF5 data that holds neither numbers nor text"
-        if group not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT):
+        if group not in PLAIN:
             self.budget.take_elements(count, what)  # may become Python objects
         if _is_variable(kind) and count * self.size > limits.TOTAL_BYTES:
             return "text of unbounded length"  # several entries may share the same bytes

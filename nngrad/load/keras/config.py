@@ -50,12 +50,14 @@ class Constant(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One use of a layer: what it reads, and its options. `apart` says that the values are arguments of an operation, not one list."""
+    """One use of a layer: what it reads, and its options. `apart` says that the values are arguments of an operation, not one list;
+    `keys` are the names of the values where they are given by name."""
 
     sources: tuple[Reference, ...]
     options: dict[str, Any]
     constant: Constant | None = None
     apart: bool = False
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -77,13 +79,15 @@ class Layer:
 
 @dataclass(eq=False)
 class Model:
-    """Layers in their order; `inputs` and `outputs` are None where one layer simply follows the other."""
+    """Layers in their order; `inputs` and `outputs` are None where one layer simply follows the other; `keys` are the names that the
+    inputs have where they are a record of their own making."""
 
     name: str
     layers: dict[str, Layer]
     inputs: tuple[Reference, ...] | None
     outputs: tuple[Reference, ...] | None
     input_shape: Any = None  # of a Sequential model that says so itself
+    keys: tuple[str, ...] = ()
 
 
 def version(text: Any) -> int:
@@ -120,7 +124,7 @@ def model(config: Any, path: str, keras: int, depth: int = 0) -> Model:
     inputs, outputs = (tuple(_references(settings.get(key), where, 0)) for key in ("input_layers", "output_layers"))
     if not inputs or not outputs:
         raise ModelError(f"{where}: names no input or no output layers")
-    return Model(name, layers, inputs, outputs)
+    return Model(name, layers, inputs, outputs, keys=_keys(settings["input_layers"]))
 
 
 def _layer(entry: Any, parent: str, keras: int, depth: int) -> Layer:
@@ -151,10 +155,8 @@ def _layer(entry: Any, parent: str, keras: int, depth: int) -> Layer:
 
 def _is_own(entry: dict[str, Any]) -> bool:
     """Whether a class is Keras' own; the legacy HDF5 format does not say."""
-    module, registered = entry.get("module"), entry.get("registered_name")
-    return not (isinstance(module, str) and module.split(".")[0] not in OWN_MODULES) and not (
-        isinstance(registered, str) and ">" in registered
-    )
+    module, registered = entry.get("module", "keras"), entry.get("registered_name")
+    return isinstance(module, str) and module.split(".")[0] in OWN_MODULES and not (isinstance(registered, str) and ">" in registered)
 
 
 def _built_shape(config: dict[str, Any]) -> Any:
@@ -167,8 +169,10 @@ def _built_shape(config: dict[str, Any]) -> Any:
 
 def _call(node: Any, layer: Layer) -> Call:
     where = f"layer {layer.path} ({layer.kind})"
-    if isinstance(node, dict):
+    if isinstance(node, dict) and node.keys() == {"args", "kwargs"}:
         return _call_of_keras_3(node, layer, where)
+    if isinstance(node, dict):
+        return Call(tuple(_references(node, where, 0)), {}, keys=_keys(node))
     if not isinstance(node, list):
         raise layer.error("inbound_nodes is damaged: neither a list nor a record")
     if node and node[0] == "_CONSTANT_VALUE" and len(node) == 4 and isinstance(node[3], dict):
@@ -200,7 +204,13 @@ def _call_of_keras_3(node: dict[str, Any], layer: Layer, where: str) -> Call:
     if len(arguments) == 2 and len(constants) == len(sources) == 1:
         return Call(tuple(sources), options, Constant(arguments[constants[0]], constants[0] == 0), True)
     rest = {f"argument {k}": v for k, v in enumerate(arguments, 1) if k - 1 in constants or not isinstance(v, list | dict)}
-    return Call(tuple(sources), options | rest, apart=len(arguments) > 1)
+    return Call(tuple(sources), options | rest, apart=len(arguments) > 1, keys=_keys(*arguments))
+
+
+def _keys(*arguments: Any) -> tuple[str, ...]:
+    """The names in a record of values, in the order in which Keras takes them; none where the values are not given by name."""
+    is_record = len(arguments) == 1 and isinstance(arguments[0], dict) and "class_name" not in arguments[0]
+    return tuple(sorted(arguments[0])) if is_record else ()
 
 
 def _is_constant(value: Any) -> bool:
@@ -210,7 +220,7 @@ def _is_constant(value: Any) -> bool:
 
 
 def _references(value: Any, where: str, depth: int) -> Iterator[Reference]:
-    """Every reference in nested lists and records, in order."""
+    """Every reference in nested lists and records, in Keras' order: a record by its sorted names."""
     if depth > MOST_DEPTH:
         raise ModelError(f"{where}: connections nested deeper than {MOST_DEPTH}")
     if _is_reference(value):
@@ -225,8 +235,8 @@ def _references(value: Any, where: str, depth: int) -> Iterator[Reference]:
             raise ModelError(f"{where}: a connection without keras_history; the configuration is damaged")
         yield from _references(history, where, depth + 1)
     elif isinstance(value, dict) and "class_name" not in value:
-        for part in value.values():
-            yield from _references(part, where, depth + 1)
+        for key in sorted(value):
+            yield from _references(value[key], where, depth + 1)
     elif value is not None:
         raise ModelError(f"{where}: connected to {shown(value)}, which is no layer; write constants as layers (Rescaling), or save without")
 

@@ -102,8 +102,6 @@ def dense(at: Lowering, layer: Layer, values: tuple[Value, ...]) -> Value:
     if not x.shape:
         raise layer.error("reads values without a feature axis")
     units = whole(layer, layer.config.get("units"), "units")
-    if layer.config.get("quantization_config") is not None or layer.config.get("quantization_mode") is not None:
-        raise layer.error("its weights are quantised; save the model before quantize()")
     W = np.ascontiguousarray(weight(layer, "kernel", (x.shape[-1], units)).T)
     b = weight(layer, "bias", (units,)) if flag(layer, "use_bias") else np.zeros(units)
     blocks = x.size // max(x.shape[-1], 1)
@@ -516,6 +514,10 @@ def expected_weights(layer: Layer) -> tuple[str, ...]:
 
 def refuse_unknown(layer: Layer) -> None:
     """ModelError for a layer that nothing here computes."""
+    policy = layer.config.get("dtype")
+    quantised = isinstance(policy, dict) and "Quantized" in str(policy.get("class_name"))
+    if quantised or any(layer.config.get(key) is not None for key in ("quantization_config", "quantization_mode")):
+        raise layer.error("its weights are quantised; save the model before quantize()")
     own = layer.kind in OPERATIONS and "trainable" in layer.config  # a layer class of one's own with the name of an operation
     if (layer.kind in ONE or layer.kind in MERGES) and not own and (not layer.is_operation or layer.kind in SHAPED):
         return

@@ -2,7 +2,8 @@
 configuration says with the meaning of the Keras version that wrote it; nothing in the file is ever run.
 
 Sequential and Functional models, models within models, shared layers. Several inputs stand side by side in the columns of x, several
-outputs in those of y, each flattened row by row. An axis of free length (time steps) is taken as one step.
+outputs in those of y, each flattened row by row, in the order of model.inputs and model.outputs (a dict by its sorted names). An axis
+of free length (time steps) is taken as one step.
 """
 
 from __future__ import annotations
@@ -167,18 +168,26 @@ class _Reader:
 
     # calls
 
-    def _run(self, model: Model, values: list[Value], path: str) -> list[Value]:
-        """The outputs of a model for its inputs."""
+    def _run(self, model: Model, values: list[Value], path: str, keys: tuple[str, ...] = ()) -> list[Value]:
+        """The outputs of a model for its inputs, which may be given by name."""
         if model.outputs is None or model.inputs is None:
             for layer in model.layers.values():
                 values = self._apply(layer, tuple(values), PLAIN)
             return values
         if len(values) != len(model.inputs):
             raise ModelError(f"layer {path or 'the model'}: reads {len(values)} values, not {len(model.inputs)}")
+        if keys:
+            values = _by_name(model, values, path, keys)
         known = {(ref.layer, 0): [value] for ref, value in zip(model.inputs, values, strict=True)}
         first_calls = {name: self._first_call(model, layer) for name, layer in model.layers.items() if layer.model}
         where = f"layer {path}" if path else "the model"
-        return [self._value(model, ref, known, first_calls, where) for ref in model.outputs]
+        return [self._value(model, self._counted(model, ref), known, first_calls, where) for ref in model.outputs]
+
+    def _counted(self, model: Model, output: Reference) -> Reference:
+        """Keras 3 counts the calls of a Functional model from 1 where it lists outputs, but from 0 in inbound_nodes."""
+        layer = model.layers.get(output.layer)
+        from_1 = self.keras == 3 and layer is not None and layer.kind in ("Functional", "Model")
+        return output._replace(call=output.call - 1) if from_1 else output
 
     def _first_call(self, model: Model, layer: Layer) -> int:
         """Keras 2 counts the calls of a model within a model from 1: its own construction was the first."""
@@ -232,7 +241,7 @@ class _Reader:
             raise ModelError(f"the model has more than {MOST_CALLS} calls of layers")
         _refuse_options(layer, call.options)
         if layer.model is not None:
-            return self._run(layer.model, list(values), layer.path)
+            return self._run(layer.model, list(values), layer.path, call.keys)
         if call.constant is not None and len(values) == 1:
             return [with_constant(self.at, layer, values[0], call.constant)]
         if call.apart and len({len(v.shape) for v in values}) > 1:
@@ -250,6 +259,14 @@ class _Reader:
         sizes = stated[1:] if isinstance(stated, list) else []
         if len(sizes) != len(value.shape) or any(n not in (None, m) for n, m in zip(sizes, value.shape, strict=True)):
             raise layer.error(f"takes the shape {keras_config.shown(str(stated))}, but gets {value.shape}")
+
+
+def _by_name(model: Model, values: list[Value], path: str, keys: tuple[str, ...]) -> list[Value]:
+    """Values given by name, in the order of a model's inputs."""
+    names = model.keys or tuple(ref.layer for ref in model.inputs or ())
+    if set(names) != set(keys):
+        raise ModelError(f"layer {path}: is called with inputs named {', '.join(keys[:6])}; its own are {', '.join(names[:6])}")
+    return values if model.keys else [values[keys.index(name)] for name in names]
 
 
 def _layer(model: Model, ref: Reference, where: str) -> Layer:
@@ -278,7 +295,8 @@ def _refuse_options(layer: Layer, options: dict[str, Any]) -> None:
 
 def _is_nothing(value: Any) -> bool:
     """What calls say of masks that aren't there."""
-    return value is None or value is False or (isinstance(value, list) and all(v is None for v in value))
+    parts = list(value.values()) if isinstance(value, dict) else value
+    return value is None or value is False or (isinstance(parts, list) and all(v is None for v in parts))
 
 
 def _stated_shape(layer: Layer) -> Any:

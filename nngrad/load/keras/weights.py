@@ -155,7 +155,7 @@ def _group(parent: Any, name: str, path: str) -> Group:
 def _array(group: Group, name: str, path: str) -> np.ndarray:
     found = _member(group, name)
     if isinstance(found, Undecoded):
-        raise ModelError(f"{path}: {found.reason}")
+        raise ModelError(f"{path}: {found.reason}; save the whole model again with weights in float32: model.save('model.keras')")
     if not isinstance(found, np.ndarray) or found.dtype != np.float64:
         raise ModelError(f"{path}: no numbers there; save the whole model again with model.save('model.keras')")
     return found
