@@ -6,6 +6,8 @@ understood (categorical predictors, transformations) is refused. Rows of X are o
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ ACTIVATIONS = {"relu": "relu", "tanh": "tansig", "sigmoid": "logsig", "none": "p
 OUTPUT_ACTIVATIONS = ("none", "softmax")
 TRANSFORMS = ("PrivResponseTransform", "ResponseTransform", "PrivScoreTransform", "ScoreTransform")
 IDENTITY = ("none", "identity")
+RESPONSE_SCALE = re.compile(r"(?i)standardi[sz]e\w*response|(response|^y)_?(mu|mean|sigma|std|scale)s?$")  # of releases never seen
 MOST_LAYERS = 10_000
 
 Fields = dict[str, Any]
@@ -64,6 +67,10 @@ def _kind(e: MatlabObject) -> str:
     return e.classname.rsplit(".", 1)[-1]
 
 
+def _members(value: Any) -> Iterable[tuple[str, Any]]:
+    return value.fields.items() if isinstance(value, MatlabObject) else ()
+
+
 def _inside(fields: Fields, *path: str) -> Any:
     """A field of structs and objects in each other; None where there is none."""
     value: Any = fields
@@ -91,6 +98,12 @@ def _check(fields: Fields) -> None:
             found = repr(text) if isinstance(text, str) else type(value).__name__
             raise ModelError(
                 f".{name}: {found} is not supported; supported is none: set {name.removeprefix('Priv')} to 'none' and save again"
+            )
+    for name, value in (*fields.items(), *_members(fields.get("ModelParams")), *_members(fields.get("NeuralNetworkImpl"))):
+        if RESPONSE_SCALE.search(name) and (stored := numbers(value)) is not None and stored.any():
+            raise ModelError(
+                f".{name}: standardised responses are not supported; train without StandardizeResponses, on responses that you standardise "
+                "yourself, and save again"
             )
 
 

@@ -6,10 +6,11 @@ from the user; which way round the matrices are follows from their shapes, and a
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise, permutations, product
 from typing import Any
 
 import numpy as np
@@ -25,14 +26,16 @@ NAME = "dump of plain weights (W1,b1,... or cells W,b or fc1.Weights,...)"
 HINTS = ("activation", "weights")
 OUT_BY_IN, IN_BY_OUT = "out-by-in", "in-by-out"
 MOST_NAMES = 10  # in one path
+MOST_ORDERS = 720  # of layers whose names do not tell it
 
-WEIGHTS = frozenset({"w", "wt", "wts", "weight", "weights", "kernel", "kernels", "layerweights", "theta"})
-BIASES = frozenset({"b", "bias", "biases", "layerbiases"})
+WEIGHTS = frozenset({"w", "wt", "wts", "weight", "weights", "kernel", "kernels", "layerweights", "theta", "coefs"})
+BIASES = frozenset({"b", "bias", "biases", "layerbiases", "intercepts"})
 ACTIVATIONS = frozenset(
     {"act", "acts", "actfcn", "actfcns", "activation", "activations", "activationfcn", "activationfcns", "activationfunction"}
     | {"activationfunctions", "activetype", "transferfcn", "transferfcns", "actfun", "actfuns"}
 )
-LAST = frozenset({"o", "out", "output", "outputlayer", "final", "last", "head"})
+FIRST = frozenset({"in", "input", "first", "enc", "encoder", "ih"})
+LAST = frozenset({"o", "out", "output", "final", "last", "head", "classifier", "dec", "decoder", "ho"})
 ROLES = "|".join(sorted(WEIGHTS | BIASES | {"iw", "lw"}, key=len, reverse=True))
 ROLE_FIRST = re.compile(rf"(?:(.+)[._/])?({ROLES})(?:[._/]?(\d+(?:_\d+)?|out|output)|[._/](\w+))", re.IGNORECASE)
 ROLE_LAST = re.compile(rf"(.+?)[._/]({ROLES})", re.IGNORECASE)
@@ -50,7 +53,9 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Dump:
-    """The weights of a network, in order; `names` are the fields or variables they were found in, `unused` the others beside them."""
+    """The weights of a network, in order; `names` are the fields or variables they were found in, `unused` the others beside them,
+    `keys` the parts of the names that the order was taken from.
+    """
 
     names: tuple[str, ...]
     layers: tuple[Layer, ...]
@@ -59,6 +64,7 @@ class Dump:
     problem: str = ""
     network_fields: bool = False  # IW, LW, b: fields of a `network` object, without its processing steps
     thetas: bool = False
+    keys: tuple[str, ...] = ()
 
 
 def find(tree: Tree) -> list[tuple[str, Dump]]:
@@ -219,11 +225,11 @@ def _of_struct(label: str, fields: Any) -> Layer | None:
 
 def _structs(fields: dict[str, Any]) -> Dump | None:
     """fc1.Weights, fc1.Bias, fc2.Weights, ..., output.Weights: a struct for each layer, in order of their numbers, the output last."""
-    names = [name for name in fields if name not in SKIPPED and _of_struct(name, fields[name])]
+    names = sorted((name for name in fields if name not in SKIPPED and _of_struct(name, fields[name])), key=_order)
     if len(names) < 2:
         return None
-    layers = [_of_struct(name, fields[name]) for name in sorted(names, key=_order)]
-    return Dump(tuple(sorted(names, key=_order)), tuple(layer for layer in layers if layer))
+    layers = [_of_struct(name, fields[name]) for name in names]
+    return Dump(tuple(names), tuple(layer for layer in layers if layer), keys=tuple(names))
 
 
 def _list_of_structs(items: list[Any]) -> Dump | None:
@@ -273,7 +279,7 @@ def _numbered(
         problem = f": {', '.join(weights.values())}: a layer between them is missing"
     layers = tuple(Layer(weights[k], fields[weights[k]], fields[groups[k]["b"]]) for k in keys if "b" in groups[k])
     names = tuple(n for k in keys for n in (weights[k], groups[k].get("b")) if n)
-    return Dump((*names, *where), layers, said, problem=problem)
+    return Dump((*names, *where), layers, said, problem=problem, keys=tuple(k for k in keys if "b" in groups[k]))
 
 
 def _parsed(name: str) -> tuple[str, str, str] | None:
@@ -288,7 +294,10 @@ def _parsed(name: str) -> tuple[str, str, str] | None:
             key = to
         return (first[1] or "").lower(), _role(first[2]), key.lower()
     last = ROLE_LAST.fullmatch(name)
-    return ("", _role(last[2]), last[1].lower()) if last else None
+    if not last:
+        return None
+    # 0.weight, 2.weight: modules of PyTorch, whose numbers have gaps where activations stand
+    return "", _role(last[2]), f"module {last[1]}" if last[1].isdigit() else last[1].lower()
 
 
 def _role(text: str) -> str:
@@ -298,9 +307,27 @@ def _role(text: str) -> str:
 
 def _order(name: str) -> tuple[Any, ...]:
     """By number; a name such as `output` comes last, `input` first."""
-    plain = _plain(name)
-    place = 2 if plain in LAST else 0 if plain in ("in", "input", "first") else 1
-    return place, tuple((int(p), "") if p.isdigit() else (-1, p) for p in re.findall(r"\d+|[a-z]+", name.lower()) if len(p) < 20)
+    parts = re.findall(r"\d+|[a-z]+", name.lower())
+    return _place(name), tuple((int(p), "") if p.isdigit() else (-1, p) for p in parts if len(p) < 20)
+
+
+def _place(name: str) -> int:
+    words = {word.removesuffix("layer") for word in re.findall(r"[a-z]+", name.lower())}
+    return 2 if words & LAST else 0 if words & FIRST else 1
+
+
+def _orders(dump: Dump) -> list[tuple[list[Layer], ...]]:
+    """Every order that the names leave open, as runs of layers: numbers tell it, and `input` and `output`, but other words do not."""
+    if not dump.keys:
+        return [(list(dump.layers),)]
+    places: dict[int, dict[tuple[str, ...], list[Layer]]] = {}
+    for key, layer in zip(dump.keys, dump.layers, strict=True):
+        words = tuple(re.findall(r"[a-z]+", re.split(r"\d", key.lower())[0]))  # before the number
+        places.setdefault(_place(key), {}).setdefault(words, []).append(layer)
+    if math.prod(math.factorial(len(runs)) for runs in places.values()) > MOST_ORDERS:
+        return []
+    each = (permutations(runs.values()) for runs in places.values())
+    return [tuple(run for runs in order for run in runs) for order in product(*each)]
 
 
 # reading
@@ -308,7 +335,7 @@ def _order(name: str) -> tuple[Any, ...]:
 
 def read(dump: Dump, hints: Hints = NO_HINTS) -> Network:
     """The network of a dump; ModelError where something is missing, with the option that says it."""
-    wrapped = [layer.label for layer in dump.layers if isinstance(layer.W, MatlabObject) or isinstance(layer.b, MatlabObject)]
+    wrapped = sorted(layer.label for layer in dump.layers if isinstance(layer.W, MatlabObject) or isinstance(layer.b, MatlabObject))
     if wrapped:
         raise ModelError(
             f": dlarray parameters of a custom training loop ({', '.join(wrapped)}): what is computed with them stands in MATLAB code, "
@@ -316,6 +343,15 @@ def read(dump: Dump, hints: Hints = NO_HINTS) -> Network:
         )
     if dump.problem:
         raise ModelError(dump.problem)
+    recurrent = [layer.label for key, layer in zip(dump.keys, dump.layers, strict=False) if "hh" in re.findall("[a-z]+", key.lower())]
+    if recurrent:
+        raise ModelError(f": {recurrent[0]}: weights of a layer from itself; recurrent networks are not supported as plain weights")
+    if len(dump.layers) == 1 and dump.unused and any(_place(key) == 2 for key in dump.keys):
+        raise ModelError(
+            f": {dump.layers[0].label} is an output layer, and no layer before it is recognised among {', '.join(dump.unused[:8])}; "
+            "name all layers W1, b1, W2, b2, ..."
+        )
+    dump = replace(dump, layers=_ordered(dump, hints.weights))
     pairs, notes, doubts = _oriented(dump.layers, hints.weights)
     activations, said = _activations(dump, pairs, hints.activation)
     layers: list[Any] = []
@@ -343,7 +379,32 @@ def _left_out(dump: Dump) -> tuple[str, ...]:
     return tuple(notes)
 
 
-# which way round
+# in which order, and which way round
+
+
+def _ordered(dump: Dump, hint: str | None) -> tuple[Layer, ...]:
+    """The layers in the one order that chains, where their names leave several."""
+    orders = _orders(dump)
+    if len(orders) == 1:
+        return tuple(chain.from_iterable(orders[0]))
+    for layer in dump.layers:
+        _refuse_odd(layer)
+    ways = [hint] if hint else [OUT_BY_IN, IN_BY_OUT]
+    fitting = [runs for runs in orders if any(_chained(tuple(chain.from_iterable(runs)), way) for way in ways)]
+    if not fitting and orders:
+        return dump.layers
+    if len(fitting) != 1 or any(_may_stand_beside(fitting[0], way) for way in ways):
+        raise ModelError(
+            f": {_listing(dump.layers)}: neither names nor shapes tell the order of these layers; name them W1, b1, W2, b2, ... in it, "
+            "and those of each network apart"
+        )
+    return tuple(chain.from_iterable(fitting[0]))
+
+
+def _may_stand_beside(runs: tuple[list[Layer], ...], way: str) -> bool:
+    """Whether another run takes what the first takes, as a critic beside an actor does."""
+    starts = [turned[0].shape[1] for run in runs if (turned := _turned(run[0], way))]
+    return len(starts) == len(runs) and starts[0] in starts[1:]
 
 
 def _oriented(layers: tuple[Layer, ...], hint: str | None) -> tuple[list[tuple[np.ndarray, np.ndarray]], tuple[str, ...], tuple[str, ...]]:

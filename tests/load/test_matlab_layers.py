@@ -420,6 +420,7 @@ REFUSED = [
         "net.LayerGraph.Layers(2): FullyConnectedLayer 'fc': Weights are empty: it was never trained",
     ),
     (series(features(2), dense(np.ones((3, 3)), np.zeros(3))), "Weights of 3x3 and a Bias of 3 don't take the 2 inputs"),
+    (series(features(3), dense(np.ones((3, 4)), np.zeros(4))), "Weights of 3x4 and a Bias of 4 don't take the 3 inputs"),
     (series(features(2), layer("FullyConnectedLayer", "fc", Weights="x", Bias=number(1))), "no Weights that are understood: a str"),
     (series(layer("TanhLayer", "t")), "reads nothing: no input layer"),
     (series(features(0)), "InputSize is not a number of features"),

@@ -117,6 +117,11 @@ REFUSED = [
     (model(OutputLayerActivation="sigmoid"), ".OutputLayerActivation: 'sigmoid' is not supported"),
     (model("ClassificationNeuralNetwork", OutputLayerActivation=None), ".OutputLayerActivation: NoneType is not supported"),
     (model(PrivResponseTransform=FunctionHandle("@(y)exp(y)")), ".PrivResponseTransform: '@(y)exp(y)' is not supported"),
+    (
+        model(ModelParams=MatlabObject("NeuralNetworkParams", {"StandardizeResponses": np.ones((1, 1))})),
+        ".StandardizeResponses: standardised responses are not supported",
+    ),
+    (model(ResponseMu=np.ones((1, 2))), ".ResponseMu: standardised responses are not supported"),
     (model(ScoreTransform="logit"), ".ScoreTransform: 'logit' is not supported"),
     (model(DataSummary={"CategoricalPredictors": np.array([[2.0]])}), ".DataSummary.CategoricalPredictors: categorical"),
     (model(CategoricalPredictors="all"), ".CategoricalPredictors: categorical predictors are not supported"),

@@ -84,6 +84,7 @@ CONVENTIONS = {
     "from 0": ({"W0": W1, "b0": b1, "W1": W2, "b1": b2}, "W0,b0,W1,b1"),
     "theta with biases": ({"theta1": W1, "b1": b1, "theta2": W2, "b2": b2}, "theta1,b1,theta2,b2"),
     "Wout": ({"W1": W1, "b1": b1, "Wout": W2, "bout": b2}, "W1,b1,Wout,bout"),
+    "from and to": ({"W_ho": W2, "b_ho": b2, "W_ih": W1, "b_ih": b1}, "W_ih,b_ih,W_ho,b_ho"),
     "prefix": ({"net_W1": W1, "net_b1": b1, "net_W2": W2, "net_b2": b2}, "net_W1,net_b1,net_W2,net_b2"),
     "suffix": ({"fc1_weight": W1, "fc1_bias": b1, "fc2_weight": W2, "fc2_bias": b2}, "fc1_weight,fc1_bias,fc2_weight,fc2_bias"),
     "genFunction's names": ({"IW1_1": W1, "b1": b1, "LW2_1": W2, "b2": b2}, "IW1_1,b1,LW2_1,b2"),
@@ -104,6 +105,11 @@ CONVENTIONS = {
     "struct array": (
         {"layers": np.array([(W1, b1), (W2, b2)], dtype=[("W", object), ("b", object)])},
         "layers",
+    ),
+    "coefs_ and intercepts_": ({"coefs_": cell(W1.T, W2.T), "intercepts_": cell(b1.T, b2.T)}, "coefs_,intercepts_"),
+    "coefs_0": (
+        {"coefs_0": W1.T, "intercepts_0": b1, "coefs_1": W2.T, "intercepts_1": b2},
+        "coefs_0,intercepts_0,coefs_1,intercepts_1",
     ),
     "in-by-out": ({"W1": W1.T, "b1": b1.T, "W2": W2.T, "b2": b2.T}, "W1,b1,W2,b2"),
     "4-D": ({"W": cell(W1[..., None, None], W2[..., None, None]), "b": cell(b1, b2)}, "W,b"),
@@ -153,6 +159,8 @@ HDF5 = {
     "datasets": {"W1": W1, "b1": b1.ravel(), "W2": W2, "b2": b2.ravel()},
     "names with dots": {"fc1.weight": W1, "fc1.bias": b1.ravel(), "fc2.weight": W2, "fc2.bias": b2.ravel()},
     "names of a state": {"net.0.weight": W1, "net.0.bias": b1.ravel(), "net.2.weight": W2, "net.2.bias": b2.ravel()},
+    "numbers of modules": {"0.weight": W1, "0.bias": b1.ravel(), "2.weight": W2, "2.bias": b2.ravel()},
+    "shapes tell the order": {"fc1.weight": W1, "fc1.bias": b1.ravel(), "classify.weight": W2, "classify.bias": b2.ravel()},
     "groups, in-by-out": {"fc1/kernel": W1.T, "fc1/bias": b1.ravel(), "out/kernel": W2.T, "out/bias": b2.ravel()},
     "lists": {"W/1": W1, "W/2": W2, "b/1": b1.ravel(), "b/2": b2.ravel()},
     "written column by column": {"W1": W1.T, "b1": b1.T, "W2": W2.T, "b2": b2.T},
@@ -302,6 +310,46 @@ def test_one_square_matrix_goes_with_the_others(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "names",
+    [
+        ("input_layer", "hidden_layer", "output_layer"),
+        ("linear_in", "linear", "linear_out"),
+        ("fc1", "fc2", "classifier"),
+        ("encoder.0", "encoder.2", "decoder.0"),
+        ("layer1.fc", "layer2.body", "layer3.lin"),
+    ],
+)
+def test_the_order_of_square_layers_follows_from_their_names(tmp_path, names):
+    layers = pairs(3, 3, 3, 3)
+    weights = {f"{name}.weight": W for name, (W, _) in zip(names, layers, strict=True)}
+    biases = {f"{name}.bias": b[:, 0] for name, (_, b) in zip(names, layers, strict=True)}
+    hdf5(tmp_path / "dump.h5", weights | biases)
+    same(nngrad.load(tmp_path / "dump.h5", activation=ASKED), layers, ("tanh", "tanh", "linear"))
+
+
+@pytest.mark.parametrize("names", [("trunk", "mid"), ("mid", "trunk"), ("a1", "b1", "c1", "d1", "e1", "f1", "g1")])
+def test_layers_whose_order_nothing_tells_are_refused(tmp_path, names):
+    """Also where they chain as 3 -> 2 -> 3 and as 2 -> 3 -> 2: the alphabet is no order."""
+    layers = pairs(*([3, 2] * len(names))[: len(names) + 1])
+    structs = {name: {"W": W, "b": b} for name, (W, b) in zip(names, layers, strict=True)}
+    variables = {f"{name}_{role}": value for name, fields in structs.items() for role, value in fields.items()}
+    for made in (structs, variables):
+        savemat(tmp_path / "dump.mat", made)
+        with pytest.raises(ModelError, match="neither names nor shapes tell the order of these layers; name them W1, b1, W2, b2"):
+            nngrad.load(tmp_path / "dump.mat", activation=ASKED)
+
+
+def test_networks_beside_each_other_are_not_put_one_after_the_other(tmp_path):
+    """An actor 3 -> 5 -> 3 and a critic 3 -> 5 -> 1 would chain."""
+    state = {}
+    for name, layers in (("actor", pairs(3, 5, 3)), ("critic", pairs(3, 5, 1))):
+        state |= {f"{name}.{2 * k}.{role}": v for k, pair in enumerate(layers) for role, v in zip(("weight", "bias"), pair, strict=True)}
+    hdf5(tmp_path / "dump.h5", {name: v.ravel() if name.endswith("bias") else v for name, v in state.items()})
+    with pytest.raises(ModelError, match=r"neither names nor shapes tell the order of these layers.*, and those of each network apart"):
+        nngrad.load(tmp_path / "dump.h5", activation=ASKED)
+
+
+@pytest.mark.parametrize(
     ("variables", "told", "words"),
     [
         ({"W1": W1, "b1": b1, "W2": W1, "b2": b1}, None, ["W1 5x3 with bias 5x1, W2 5x3 with bias 5x1", "do not chain", "neither"]),
@@ -312,6 +360,11 @@ def test_one_square_matrix_goes_with_the_others(tmp_path):
         ({"W1": W1, "b1": b1, "W2": W2}, None, ["W2 has no partner"]),
         ({"W1": W1, "b1": b1, "b2": b2}, None, ["b2 has no partner"]),
         ({"W1": W1, "b1": b1, "W3": W2, "b3": b2}, None, ["W1, W3: a layer between them is missing"]),
+        (
+            {"wh": W1, "bh": b1, "wout": W2, "bout": b2},
+            None,
+            ["wout is an output layer, and no layer before it is recognised among wh, bh"],
+        ),
         ({"W1": W1, "weights1": W1, "b1": b1}, None, ["weights1 has no partner"]),
         ({"IW1_1": W1, "b1": b1, "LW2_1": W2, "b2": b2, "LW3_1": W2, "b3": b2}, None, ["has no partner"]),
         ({"W": cell(W1, W2), "b": cell(b1, b2, b2)}, None, ["2 matrices in W and 3 biases in b"]),

@@ -124,11 +124,12 @@ def fully_connected(part: Part, values: Sequence[Value]) -> Value:
 
 def dense_weights(weights: np.ndarray, outputs: int, inputs: int) -> np.ndarray | None:
     """Weights as (out, in); None where they fit neither way."""
-    if weights.size != outputs * inputs:
-        return None
     if weights.shape == (outputs, inputs):
         return np.ascontiguousarray(weights)
-    return np.ascontiguousarray(weights.reshape(inputs, outputs, order="F").T)  # MATLAB drops trailing dimensions of 1
+    behind_image = (*weights.shape, 1, 1)[:4]  # MATLAB drops trailing dimensions of 1
+    if weights.size != outputs * inputs or behind_image[3] != outputs or weights.ndim > 4:
+        return None
+    return np.ascontiguousarray(weights.reshape(inputs, outputs, order="F").T)
 
 
 def elementwise(name: str, **params: tuple[Any, ...]) -> Callable[[Part, Sequence[Value]], Value]:
