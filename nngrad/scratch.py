@@ -49,11 +49,6 @@ def outside() -> Iterator[None]:
         _store.open = was
 
 
-def release() -> None:
-    """Gives this thread's memory back."""
-    _store.chunks = []
-
-
 def empty(shape: tuple[int, ...]) -> np.ndarray:
     """An uninitialised float64 array, valid until the block ends."""
     if not _store.open:
