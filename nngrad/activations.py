@@ -59,10 +59,10 @@ class Activation:
 
     def second(self, x: np.ndarray, y: np.ndarray, params: dict[str, Any]) -> np.ndarray:
         """f''(x), the shape of x."""
-        env = {"x": x, "y": y, **params}
-        if "d" in _names(self.d2f):
+        env, read = {"x": x, "y": y, **params}, formula.names_in(self.d2f)
+        if "d" in read:
             env["d"] = self.slope(x, y, params)
-        if self.q and "q" in _names(self.d2f):
+        if self.q and "q" in read:
             env["q"] = formula.compiled(self.q)(env)
         return np.broadcast_to(formula.compiled(self.d2f)(env), x.shape)
 
@@ -72,10 +72,6 @@ class Activation:
             env["q"] = formula.compiled(self.q)(env)
         d = formula.compiled(self.df)(env)
         return d if np.shape(d) == x.shape else np.broadcast_to(d, x.shape)
-
-
-def _names(text: str) -> set[str]:
-    return {n.id for n in formula.ast.walk(formula.parse(text)) if isinstance(n, formula.ast.Name)}
 
 
 ZERO = "where(x == x, 0.0, x)"  # zero, but NaN for NaN

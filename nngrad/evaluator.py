@@ -75,6 +75,13 @@ def _softmax(layer: Softmax, z: Array) -> Array:
     return np.asarray(e / e.sum(axis=0))
 
 
+def _compet(layer: Compet, z: Array) -> Array:
+    if not len(z):
+        return z
+    winners = np.arange(len(z))[:, None] == z.real.argmax(axis=0)
+    return np.where(np.isnan(z.real).any(axis=0), np.nan, winners)
+
+
 def _distance(layer: Distance, z: Array) -> Array:
     D = z.T[:, None, :] - layer.W
     if layer.manhattan:
@@ -147,7 +154,7 @@ COMPLEX: dict[type, Callable[[Any, Any], Array]] = {
     FillMissing: _fill_missing,
     Elementwise: _elementwise,
     Softmax: _softmax,
-    Compet: lambda layer, z: layer.forward(z.real),
+    Compet: _compet,
     SquaredDistance: _squared_distance,
     Distance: _distance,
     NormProd: lambda layer, z: (layer.W @ z) / z.sum(axis=0),

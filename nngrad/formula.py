@@ -42,7 +42,11 @@ OPERATORS: dict[type, Callable[..., Any]] = {
 }
 
 
+_PLAIN = (ast.BinOp, ast.UnaryOp, ast.USub, ast.Compare, ast.Name, ast.Load, *OPERATORS)
+
+
 def function(name: str) -> Callable[..., Any]:
+    """The ufunc of that name; KeyError where it is outside the vocabulary."""
     if name == "erfc":  # the only function that NumPy lacks
         from scipy.special import erfc
 
@@ -53,7 +57,10 @@ def function(name: str) -> Callable[..., Any]:
 @lru_cache(maxsize=1024)
 def parse(text: str) -> ast.expr:
     """The syntax tree of a formula; ValueError where it is outside the vocabulary."""
-    tree = ast.parse(text, mode="eval").body
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except SyntaxError as e:
+        raise ValueError(f"formula {text!r} is outside the vocabulary: {e.msg}") from None
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             known = isinstance(node.func, ast.Name) and node.func.id in (*FUNCTIONS, "erfc", "where") and not node.keywords
@@ -66,7 +73,10 @@ def parse(text: str) -> ast.expr:
     return tree
 
 
-_PLAIN = (ast.BinOp, ast.UnaryOp, ast.USub, ast.Compare, ast.Name, ast.Load, *OPERATORS)
+@lru_cache(maxsize=1024)
+def names_in(text: str) -> frozenset[str]:
+    """What a formula reads, and the functions that it calls."""
+    return frozenset(node.id for node in ast.walk(parse(text)) if isinstance(node, ast.Name))
 
 
 @lru_cache(maxsize=1024)

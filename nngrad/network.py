@@ -49,6 +49,7 @@ class Port:
 class Origin:
     """Where a network came from: the file, the path inside it, container, class and version; notes for the user.
 
+    `name` and `created` are what the file says of itself; `processing` and `layers` describe the network in the file's own words.
     `doubts` are notes about what the file leaves open and the numbers depend on: nobody should use them without having seen it.
     """
 
@@ -66,6 +67,7 @@ class Origin:
 
 
 def numbered(letter: str, count: int, start: int = 1) -> tuple[str, ...]:
+    """Names for columns that have none: x1, x2, ..."""
     return tuple(f"{letter}{k}" for k in range(start, start + count))
 
 
@@ -74,8 +76,8 @@ class Network:
     """A trained network: y = net(x), J = net.jacobian(x), J[s, i, j] = dy_i/dx_j of row s, in the user's own units.
 
     Frozen, picklable, and safe to call from several threads. x is (N, n) or (n,), any real dtype, computed in float64;
-    for (n,) the leading axis is absent from every result. `of` and `wrt` choose outputs and inputs (names, or indices from 0).
-    Raises DataError where x does not fit and UsageError where `of` or `wrt` name nothing.
+    for (n,) the leading axis is absent from every result. `of` and `wrt` choose outputs and inputs: names, or indices from 0.
+    Raises DataError where x (or a direction v, weights w) does not fit, and UsageError where `of` or `wrt` name nothing.
     """
 
     layers: tuple[Node, ...]
@@ -90,15 +92,7 @@ class Network:
     @cached_property
     def sizes(self) -> tuple[int, ...]:
         """How many numbers a row of each value has; checks that the layers chain."""
-        sizes = [self.input_size]
-        for k, node in enumerate(self.layers, 1):
-            if not node.sources or not all(0 <= s < k for s in node.sources):
-                raise ModelError(f"layer {k} ({type(node.layer).__name__}) reads the values {node.sources}, which do not exist before it")
-            try:
-                sizes.append(node.layer.size(*(sizes[s] for s in node.sources)))
-            except ValueError as e:
-                raise ModelError(f"layer {k} ({type(node.layer).__name__}) does not fit what comes before it: {e}") from None
-        return tuple(sizes)
+        return _sizes(self.layers, self.input_size)
 
     # sizes and names
 
@@ -309,15 +303,19 @@ class Network:
 
     @classmethod
     def chain(cls, layers: Sequence[Any], input_size: int | None = None, **rest: Any) -> Network:
-        """A network of one layer after the other; inputs and outputs are named x1.., y1.. unless `inputs`, `outputs` are given."""
+        """A network of one layer after the other; inputs and outputs are named x1.., y1.. unless `inputs`, `outputs` are given.
+
+        `input_size` may be left out where the first layer says it (Affine, Select, ...). Raises ModelError where the layers don't chain.
+        """
         if input_size is None:
-            first = layers[0]
-            input_size = first.W.shape[1] if isinstance(first, Affine) else first.inputs
-        size = input_size
-        for layer in layers:
-            size = layer.size(size)
+            first = layers[0] if layers else None
+            input_size = first.W.shape[1] if isinstance(first, Affine) else getattr(first, "inputs", None)
+            if input_size is None:
+                raise ModelError(f"a chain that begins with {type(first).__name__} takes any number of inputs: give input_size")
+        nodes = tuple(Node(layer, (k,)) for k, layer in enumerate(layers))
+        size = _sizes(nodes, input_size)[-1]
         ports = {"inputs": (Port("x", numbered("x", input_size)),), "outputs": (Port("y", numbered("y", size)),)}
-        return cls(layers=tuple(Node(layer, (k,)) for k, layer in enumerate(layers)), **(ports | rest))
+        return cls(layers=nodes, **(ports | rest))
 
 
 @dataclass
@@ -331,6 +329,7 @@ class Builder:
         return len(self.nodes)
 
     def through(self, layers: Iterable[Any], source: int) -> int:
+        """The layers one after the other; the number of the last value."""
         for layer in layers:
             source = self.add(layer, source)
         return source
@@ -345,13 +344,28 @@ def kinks(net: Network) -> list[tuple[int, Elementwise]]:
     return [(k, n.layer) for k, n in enumerate(net.layers, 1) if isinstance(n.layer, Elementwise) and n.layer.activation.kinks]
 
 
+def _sizes(layers: Sequence[Node], input_size: int) -> tuple[int, ...]:
+    """How many numbers a row of each value has; ModelError where the layers don't chain."""
+    sizes = [input_size]
+    for k, node in enumerate(layers, 1):
+        if not node.sources or not all(0 <= s < k for s in node.sources):
+            raise ModelError(f"layer {k} ({type(node.layer).__name__}) reads the values {node.sources}, which do not exist before it")
+        try:
+            sizes.append(node.layer.size(*(sizes[s] for s in node.sources)))
+        except ValueError as e:
+            raise ModelError(f"layer {k} ({type(node.layer).__name__}) does not fit what comes before it: {e}") from None
+    return tuple(sizes)
+
+
 def _real(x: Any, name: str) -> np.ndarray:
     try:
-        a = np.ma.filled(x.astype(float), np.nan) if isinstance(x, np.ma.MaskedArray) else np.asarray(x)  # what is masked is missing
+        a = np.asarray(x)
     except ValueError as e:
         raise DataError(f"{name} is not a table of numbers: {e}") from None
     if a.dtype.kind not in "fiub":
         raise DataError(f"{name} holds {a.dtype.name}, not real numbers")
+    if isinstance(x, np.ma.MaskedArray):  # what is masked is missing
+        a = np.ma.filled(x.astype(np.float64), np.nan)
     return np.asarray(a, np.float64, order="C")
 
 
@@ -360,9 +374,9 @@ def _chosen(items: Sequence[Any], count: int, by_name: Callable[[Iterable[str]],
         chosen = None if isinstance(items, str) else tuple(by_name([i])[0] if isinstance(i, str) else _index(i) for i in items)
     except TypeError:  # no list, or a mask, or fractions
         chosen = None
-    if chosen is None:
+    if not chosen:
         raise UsageError(f"{what}={items!r}: give a list of names or of indices")
-    if not chosen or not all(0 <= i < count for i in chosen):
+    if not all(0 <= i < count for i in chosen):
         raise UsageError(f"{what}={list(items)}: indices go from 0 to {count - 1}")
     return chosen
 

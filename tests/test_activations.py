@@ -159,4 +159,4 @@ def test_the_slope_of_a_saturated_unit_keeps_its_digits_beside_a_nan(name):
     alone = [a.slope(x[k : k + 1], a.value(x[k : k + 1], {}), {})[0] for k in range(4)]
     np.testing.assert_array_equal(a.slope(x, a.value(x, {}), {}), alone)
     factor = 2.0 if name == "tansig" else 1.0
-    np.testing.assert_allclose(alone[2:], factor**2 * np.exp(-factor * np.array([19.0, 30.0])), rtol=1e-7)
+    np.testing.assert_allclose(alone[2:], factor**2 * np.exp(-factor * np.array([19.0, 30.0])), rtol=1e-7)  # (1 + q)^2 left out

@@ -157,6 +157,7 @@ def test_one_row_has_no_leading_axis():
     assert net.hessian(x[0]).shape == (3, 4, 4)
     assert net.jvp(x[0], x[0]).shape == (3,)
     assert net.vjp(x[0], y).shape == (4,)
+    assert net.hvp(x[0], y, x[0]).shape == (4,)
     assert np.array_equal(net(x)[0], net(x[0]))
 
 
@@ -215,6 +216,12 @@ def test_what_does_not_fit_is_refused(x, message):
         NETWORKS["one output"](x)
 
 
+def test_masked_numbers_that_are_not_real_are_refused():
+    """Not cut to their real parts."""
+    with pytest.raises(nngrad.DataError, match="complex128, not real numbers"):
+        NETWORKS["one output"](np.ma.masked_equal([[1, 2, 3, 4j]], 1))
+
+
 def test_directions_that_do_not_fit_are_refused():
     with pytest.raises(nngrad.DataError, match=r"v has the shape \(3,\); it takes \(4,\) or \(2, 4\)"):
         NETWORKS["one output"].jvp(np.ones((2, 4)), np.ones(3))
@@ -244,7 +251,7 @@ def test_unknown_names_offer_the_nearest():
 
 
 @pytest.mark.parametrize(
-    "odd", ["y1", 1, np.int64(1), [True, False], np.array([True, False]), [0.5], [1.0], [np.nan], [None], [[0, 1]], np.array([[0, 1]])]
+    "odd", ["y1", 1, [], np.int64(1), [True, False], np.array([True, False]), [0.5], [1.0], [np.nan], [None], [[0, 1]], np.array([[0, 1]])]
 )
 def test_what_is_no_list_of_names_or_indices_is_refused(odd):
     """A mask would be taken for the indices 0 and 1, and a fraction would be cut."""
@@ -263,6 +270,14 @@ def test_networks_that_do_not_chain_are_refused():
         Network((Node(dense(4, 5), (1,)),), (Port("x", numbered("x", 4)),), (Port("y", numbered("y", 5)),))
     with pytest.raises(nngrad.ModelError, match="the last layer has 5 outputs, not 2"):
         Network((Node(dense(4, 5), (0,)),), (Port("x", numbered("x", 4)),), (Port("y", numbered("y", 2)),))
+
+
+def test_chains_say_what_they_lack():
+    with pytest.raises(nngrad.ModelError, match="begins with Elementwise takes any number of inputs: give input_size"):
+        Network.chain([tansig(), dense(3, 2)])
+    with pytest.raises(nngrad.ModelError, match=r"layer 2 \(Affine\) does not fit what comes before it"):
+        Network.chain([dense(4, 5), dense(3, 2)])
+    assert Network.chain([], input_size=3)([1.0, 2.0, 3.0]).tolist() == [1.0, 2.0, 3.0]
 
 
 def test_flat_networks_are_known():

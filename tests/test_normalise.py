@@ -1,33 +1,10 @@
-"""Normalize: the rules that every layer kind is tested by, and its formulas against independent ones."""
+"""Normalize: its formulas against independent ones."""
 
 import numpy as np
 import pytest
 
-import tests.test_layers as rules
 from nngrad.layers import Normalize
 from nngrad.network import Network
-
-EXAMPLES = [
-    ("layer", Normalize(5, 1, 1e-5), (5,)),
-    ("groups", Normalize(6, 2, 1e-3), (6,)),
-    ("large epsilon", Normalize(4, 1, 0.5), (4,)),
-    ("one unit each", Normalize(3, 3, 1e-2), (3,)),
-]
-RULES = [
-    rules.test_jvp_is_the_derivative_along_each_tangent,
-    rules.test_vjp_and_jvp_agree_on_inner_products,
-    rules.test_curvature_is_the_derivative_of_vjp,
-    rules.test_shared_tangents_and_cotangents_mean_the_same_for_every_row,
-    rules.test_a_batch_is_its_rows_and_nothing_is_changed,
-    rules.test_no_rows_are_no_error,
-    rules.test_sizes_that_do_not_fit_are_refused,
-]
-
-
-@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.__name__[5:])
-@pytest.mark.parametrize(("layer", "sizes"), [e[1:] for e in EXAMPLES], ids=[e[0] for e in EXAMPLES])
-def test_rule(layer, sizes, rule):
-    rule(layer, sizes)
 
 
 def row(x, groups, epsilon):

@@ -6,6 +6,9 @@ import numpy as np
 
 import nngrad
 from nngrad import scratch
+from nngrad.activations import BY_NAME
+from nngrad.layers import Affine, Elementwise
+from nngrad.network import Network
 from tests.makers import SAMPLES
 
 BIG = (scratch.LARGE, 2)
@@ -60,10 +63,6 @@ def test_results_stay_after_later_calls():
 
 def test_a_plan_first_made_within_a_large_block_stays_right():
     r = np.random.default_rng(1)
-    from nngrad.activations import BY_NAME
-    from nngrad.layers import Affine, Elementwise
-    from nngrad.network import Network
-
     wide = Network.chain(
         [
             Affine(r.normal(size=(90, 80)), r.normal(size=90)),

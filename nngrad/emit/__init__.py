@@ -1,4 +1,4 @@
-"""Source code that evaluates a network: y, its exact Jacobian and Hessian, in one file that needs nothing else.
+"""Source code that evaluates a network: y, its exact Jacobian and Hessian, in one file (in C, with its header) that needs nothing else.
 
 The one rule: a network becomes one neutral program (`build`), and a target language only prints it.
 """
@@ -16,8 +16,6 @@ from nngrad.network import Network
 
 __all__ = ["TARGETS", "Extras", "build", "emit"]
 
-TARGETS = ("matlab", "c", "python")
-
 
 @dataclass(frozen=True)
 class Extras:
@@ -34,6 +32,7 @@ class Extras:
 ONLY = {"single": "c", "mex": "c", "simulink": "c", "wrap": "matlab", "of": "matlab"}
 OPTIONS = {"single": "--float", "mex": "--mex", "simulink": "--simulink", "wrap": "--wrap", "of": "--of"}
 PRINTERS = {"matlab": matlab, "c": c, "python": python}
+TARGETS = tuple(PRINTERS)
 
 
 def emit(net: Network, target: str, name: str | None = None, extras: Extras | None = None) -> dict[str, str]:
@@ -53,7 +52,7 @@ def emit(net: Network, target: str, name: str | None = None, extras: Extras | No
     files = c.emit(net, program, name, extras.single) if target == "c" else PRINTERS[target].emit(net, program, name)
     files |= wrappers.emit(net, name, extras.wrap, extras.of)
     files |= gateways.emit(program, name, extras.single, extras.mex, extras.simulink)
-    return files | (selftest.emit(net, program, target, name, extras) if extras.tests else {})
+    return files | (selftest.emit(net, target, name, extras) if extras.tests else {})
 
 
 def _named(name: str | None, net: Network, program: Program, target: str) -> str:

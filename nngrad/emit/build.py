@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.emit.lower import Flow, Step, Unit, Writer, describe, lowering
+from nngrad.derive import Step
+from nngrad.emit.lower import Flow, Unit, Writer, describe, lowering
 from nngrad.emit.program import Constants, Gram, Map, Program, Section, Sweep, Vector, cost, operands
 from nngrad.errors import ModelError
 from nngrad.layers import JOINS, Affine, Concatenate, Elementwise, FillMissing, Place, Scale, Select
 from nngrad.network import Network, Port, numbered
 
 Array = np.ndarray
-CONSTANT = "constant"
 
 
 def build(net: Network, hessian: bool = True) -> Program:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.emit import program as p
-from nngrad.emit.text import Style, facts, formula, is_run, reserved, shortest, shortest_single, wrapped
+from nngrad.emit.text import WIDTH, Style, facts, formula, indented, is_run, reserved, shortest, shortest_single, wrapped
 from nngrad.errors import ModelError
 from nngrad.formula import FUNCTIONS
 from nngrad.network import Network
@@ -359,10 +359,6 @@ class Function:
         return ["", f"/* {self.comment} */", f"static void {self.name}({given})", "{", *indented(self.body), "}"]
 
 
-def indented(lines: Iterable[str], by: int = 1) -> list[str]:
-    return ["    " * by + line for line in lines]
-
-
 def emit(net: Network, program: p.Program, name: str, single: bool = False) -> dict[str, str]:
     """NAME.c and NAME.h."""
     page = Page("float" if single else "double", style(single), program.x.size, pairs=_pairs(program))
@@ -390,7 +386,7 @@ def _check_range(program: p.Program, single: bool) -> None:
 
 def _array(declaration: str, items: list[str]) -> list[str]:
     short = f"{declaration} = {{{', '.join(items)}}};"
-    return [short] if len(short) <= 118 else [f"{declaration} = {{", *wrapped(items, "    "), "};"]
+    return [short] if len(short) <= WIDTH else [f"{declaration} = {{", *wrapped(items, "    "), "};"]
 
 
 def constant(c: p.Constant, page: Page) -> list[str]:
@@ -402,7 +398,7 @@ def constant(c: p.Constant, page: Page) -> list[str]:
     for k in range(rows):
         items = numbers[k * columns : (k + 1) * columns]
         short = f"    {{{', '.join(items)}}}"
-        lines += [short] if len(short) < 118 else ["    {", *wrapped(items, "        "), "    }"]
+        lines += [short] if len(short) < WIDTH else ["    {", *wrapped(items, "        "), "    }"]
         lines[-1] += "," if k < rows - 1 else ""
     return [*lines, "};"]
 

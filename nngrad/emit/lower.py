@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nngrad.activations import Activation
+from nngrad.derive import Step
 from nngrad.emit.program import (
     Center,
     Constant,
@@ -39,7 +40,7 @@ from nngrad.emit.program import (
     Winner,
 )
 from nngrad.errors import ModelError
-from nngrad.formula import ast, parse
+from nngrad.formula import names_in
 from nngrad.layers import (
     Affine,
     Compet,
@@ -71,14 +72,6 @@ class Unit(NamedTuple):
 Flow = Vector | Unit
 
 
-class Step(NamedTuple):
-    """A layer with the values it reads (None: numbers that don't depend on the input) and the value it makes."""
-
-    layer: Any
-    sources: tuple[int, ...]
-    target: int
-
-
 @dataclass
 class Writer:
     """Collects statements, those of a sample ("") and those of the directions of each pass; names are used once.
@@ -107,6 +100,7 @@ class Writer:
         return found
 
     def fresh(self, name: str) -> str:
+        """The name, with a number behind it where it is taken."""
         unused = next(n for n in chain((name,), (f"{name}_{k}" for k in count(2))) if n not in self.taken)
         self.taken.add(unused)
         return unused
@@ -143,6 +137,7 @@ class Writer:
         return self.known[key]
 
     def map(self, name: str, size: int, along: str, formula: str, **env: Operand | float) -> Vector:
+        """A new vector: the formula, unit by unit."""
         return self.put(Map(Vector(self.fresh(name), size, along), formula, env))
 
     def dense(self, flow: Flow, name: str) -> Vector:
@@ -170,6 +165,7 @@ class Writer:
         return self.put(Row(out, table, flow.place, flow.factor, column=not transposed))
 
     def total(self, x: Vector, name: str, groups: int = 1) -> Vector:
+        """A new vector: the sum of each of several equal runs."""
         return self.put(Total(Vector(self.fresh(name), groups, x.along), x))
 
     def spread(self, v: Vector, size: int, name: str) -> Vector:
@@ -321,16 +317,12 @@ def missing_pull(w: Writer, step: Step, G: Flow, names: list[str]) -> list[Flow]
     return [_scatter(w, _gather(w, flow, tuple(real), f"real_{names[0]}"), tuple(source), layer.inputs, names[0])]
 
 
-def _names(text: str) -> set[str]:
-    return {node.id for node in ast.walk(parse(text)) if isinstance(node, ast.Name)}
-
-
 def _shared(w: Writer, step: Step, text: str) -> dict[str, Any]:
     """What a formula of the table of activations reads: x, y, d, q and parameters."""
     layer, y = step.layer, _y(w, step)
     activation: Activation = layer.activation
     env: dict[str, Any] = {}
-    for name in sorted(_names(text) & {"x", "y", "d", "q", *layer.params}):
+    for name in sorted(names_in(text) & {"x", "y", "d", "q", *layer.params}):
         if name in layer.params:
             env[name] = w.vector_or_number(step, f"{name}_{y.name}", np.asarray(layer.params[name], dtype=np.float64))
         elif name == "d":

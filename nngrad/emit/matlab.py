@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.emit import program as p
-from nngrad.emit.text import Style, facts, formula, is_run, reserved, shortest, wrapped
+from nngrad.emit.text import WIDTH, Style, facts, formula, indented, is_run, reserved, shortest, wrapped
 from nngrad.formula import FUNCTIONS
 from nngrad.network import Network
 
@@ -217,10 +217,6 @@ def _tables(program: p.Program, *sweeps: p.Sweep) -> list[str]:
     return [line for op in made for line in _differences(Columns("1", True), op)]
 
 
-def indented(lines: Iterable[str], by: int = 1) -> list[str]:
-    return ["    " * by + line for line in lines]
-
-
 def matrix(name: str, values: np.ndarray) -> list[str]:
     """A matrix, or a vector as a column."""
     rows = values.reshape(len(values), -1).tolist()
@@ -228,7 +224,7 @@ def matrix(name: str, values: np.ndarray) -> list[str]:
         short = f"{name} = [{'; '.join(number(v) for v in values.tolist())}];"
         return (
             [short]
-            if len(short) < 118
+            if len(short) < WIDTH
             else [f"{name} = [ ...", *wrapped([number(v) for v in values.tolist()], "    ", "; ", " ..."), "    ];"]
         )
     lines = [f"{name} = [ ..."]
@@ -283,15 +279,12 @@ def _hessian(program: p.Program, Q: Columns, m: int, n: int) -> list[str]:
         return ["% the network is linear between its kinks", zero]
     active, live = program.tangents.place, program.cotangents.place
     ahead, back = (Columns(str(len(place)), passing=True) for place in (active, live))
-    output = "i" if live == tuple(range(m)) else f"{_index(live)}(i)" if len(live) == 1 else "LIVE(i)"
+    output = "i" if live == tuple(range(m)) else str(live[0] + 1) if len(live) == 1 else "live(i)"
     words = {"DIRECTIONS": str(len(active)), "ACTIVE": ":" if len(active) == n else _index(active), "OUTPUT": output}
     after = printed(back, program.cotangents.sections)
     for word, text in words.items():
         after = [line.replace(word, text) for line in after]
-    if output == "LIVE(i)":
+    if output == "live(i)":
         zero += f" live = {_index(live)};"
-        after = [line.replace("LIVE(i)", "live(i)") for line in after]
-    elif len(live) == 1 and output != "i":
-        after = [line.replace(output, str(live[0] + 1)) for line in after]
     inner = [*_tables(program, program.tangents, program.cotangents), *printed(ahead, program.tangents.sections), *after]
     return [*printed(Q, program.seconds), zero, "for s = 1:Q", *indented(inner), "end"]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.emit import program as p
-from nngrad.emit.text import Style, facts, formula, is_run, reserved, shortest, wrapped
+from nngrad.emit.text import WIDTH, Style, facts, formula, indented, is_run, reserved, shortest, wrapped
 from nngrad.formula import FUNCTIONS
 from nngrad.network import Network
 
@@ -58,6 +58,13 @@ def _scatter(op: p.Scatter) -> list[str]:
     out, x = op.out.name, op.x.name
     start = f"np.tile({op.fill.name}, (len(x), 1))" if op.fill else f"np.zeros((*{x}.shape[:-1], {op.out.size}))"
     return [f"{out} = {start}", *([f"{out}[..., {_index(op.places)}] = {x}"] if op.places else [])]
+
+
+def _join(op: p.Join) -> list[str]:
+    names = ", ".join(v.name for v in op.parts)
+    if not op.out.along:
+        return [f"{op.out.name} = np.concatenate(({names},), axis=-1)"]
+    return [f"{op.out.name} = _beside({names})"]
 
 
 def _total(op: p.Total) -> list[str]:
@@ -123,7 +130,7 @@ PRINTERS: dict[type, Callable[[Any], list[str]]] = {
     p.Linear: _linear,
     p.Gather: lambda op: [f"{op.out.name} = {op.x.name}[..., {_index(op.places)}]"],
     p.Scatter: _scatter,
-    p.Join: lambda op: _join(op),
+    p.Join: _join,
     p.Total: _total,
     p.Largest: lambda op: [f"{op.out.name} = {op.x.name}.max(axis=-1, keepdims=True)"],
     p.Winner: _winner,
@@ -134,13 +141,6 @@ PRINTERS: dict[type, Callable[[Any], list[str]]] = {
     p.Row: _row,
     p.Gram: _gram,
 }
-
-
-def _join(op: p.Join) -> list[str]:
-    names = ", ".join(v.name for v in op.parts)
-    if not op.out.along:
-        return [f"{op.out.name} = np.concatenate(({names},), axis=-1)"]
-    return [f"{op.out.name} = _beside({names})"]
 
 
 BESIDE = '''
@@ -182,20 +182,16 @@ def printed(sections: Iterable[p.Section]) -> list[str]:
     return lines
 
 
-def indented(lines: Iterable[str], by: int = 1) -> list[str]:
-    return ["    " * by + line if line else "" for line in lines]
-
-
 def array(name: str, values: np.ndarray) -> list[str]:
     if values.ndim == 1:
         items = [number(v) for v in values.tolist()]
         short = f"{name} = np.array([{', '.join(items)}])"
-        return [short] if len(short) < 118 else [f"{name} = np.array([", *wrapped(items, "    "), "])"]
+        return [short] if len(short) < WIDTH else [f"{name} = np.array([", *wrapped(items, "    "), "])"]
     lines = [f"{name} = np.array(["]
     for row in values.tolist():
         items = [number(v) for v in row]
         short = f"    [{', '.join(items)}],"
-        lines += [short] if len(short) < 118 else ["    [", *wrapped(items, "        "), "    ],"]
+        lines += [short] if len(short) < WIDTH else ["    [", *wrapped(items, "        "), "    ],"]
     return [*lines, f"]).reshape({values.shape[0]}, {values.shape[1]})"]
 
 

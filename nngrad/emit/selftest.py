@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from nngrad.emit import c, matlab, python
-from nngrad.emit.program import Constant, Program
+from nngrad.emit.program import Constant
 from nngrad.network import Network
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def expected(net: Network, count: int) -> Points:
     return Points(x, *net.value_and_jacobian(x), net.hessian(x) if second else None)
 
 
-def emit(net: Network, program: Program, target: str, name: str, extras: Extras) -> dict[str, str]:
+def emit(net: Network, target: str, name: str, extras: Extras) -> dict[str, str]:
     """test_NAME in the target language."""
     found = expected(net, extras.tests)
     return WRITERS[target](found, name, extras.single)

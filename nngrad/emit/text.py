@@ -16,12 +16,12 @@ import numpy as np
 
 from nngrad.errors import UsageError
 from nngrad.formula import ast, parse
-from nngrad.network import Network
+from nngrad.network import Network, Port
 
 WIDTH = 118
 COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "=="}
 SIGNS: dict[type, tuple[str, int]] = {ast.Add: (" + ", 2), ast.Sub: (" - ", 2), ast.Mult: ("*", 3), ast.Div: ("/", 3)}
-ATOM, UNARY, LOOSE = 9, 4, 0
+ATOM, UNARY = 9, 4
 Piece = tuple[str, int, bool]  # text, how strongly it binds, whether it is a plain number
 
 
@@ -91,6 +91,7 @@ def shortest(value: float) -> str:
 
 
 def shortest_single(value: float) -> str:
+    """The shortest text that reads back as the nearest number of single precision."""
     return str(np.float32(value))
 
 
@@ -119,6 +120,7 @@ def check_name(name: str, taken: Iterable[str]) -> str:
 
 
 def reserved(*texts: str) -> frozenset[str]:
+    """The words of the texts."""
     return frozenset(word for text in texts for word in text.split())
 
 
@@ -135,6 +137,11 @@ def wrapped(items: list[str], indent: str, separator: str = ", ", end: str = "")
             line = ""
         line += piece
     return [*lines, indent + line] if line else lines
+
+
+def indented(lines: Iterable[str], by: int = 1) -> list[str]:
+    """Lines four blanks further in, for each of `by` levels; empty ones stay empty."""
+    return ["    " * by + line if line else "" for line in lines]
 
 
 def filled(text: str, words: dict[str, str]) -> str:
@@ -173,8 +180,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' if number != 1 else ''}"
 
 
-def _port(port: object) -> list[str]:
-    columns, lower, upper = (getattr(port, a) for a in ("columns", "lower", "upper"))
-    if lower is None or upper is None:
-        return [plain(c, 40) for c in columns]
-    return [f"{plain(c, 40)}  {shortest(a)} to {shortest(b)}" for c, a, b in zip(columns, lower, upper, strict=True)]
+def _port(port: Port) -> list[str]:
+    if port.lower is None or port.upper is None:
+        return [plain(c, 40) for c in port.columns]
+    return [f"{plain(c, 40)}  {shortest(a)} to {shortest(b)}" for c, a, b in zip(port.columns, port.lower, port.upper, strict=True)]

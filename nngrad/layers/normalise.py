@@ -47,15 +47,15 @@ class Normalize:
         t = s if S is T else self._centered(T)
         u, g = self._grouped(y)[:, :, None], self._centered(G)
         gain = 1.0 / np.square(self._deviation(x))[:, :, None]
-        gy = (g * u).mean(axis=1, keepdims=True)
-        weights = -np.broadcast_to(gy * gain, (*u.shape[:2], G.shape[1], y.shape[1])).reshape(len(y), G.shape[1], y.shape[1])
+        gy = (g * u).mean(axis=1, keepdims=True) * gain
+        weights = -np.broadcast_to(gy, (*u.shape[:2], G.shape[1], y.shape[1])).reshape(len(y), G.shape[1], y.shape[1])
         flat = s.reshape(S.shape)
         plain = weighted_gram(weights, flat, flat if S is T else t.reshape(T.shape))
-        half = self._half(u, g, gy * gain, gain, s, t)
-        return plain + (half + (half if S is T else self._half(u, g, gy * gain, gain, t, s)).swapaxes(2, 3))
+        half = self._half(u, g, gy, gain, s, t)
+        return plain + (half + (half if S is T else self._half(u, g, gy, gain, t, s)).swapaxes(2, 3))
 
     def _half(self, u: Array, g: Array, gy: Array, gain: Array, s: Array, t: Array) -> Array:
-        """-N (<g,s> - 1.5 <g,y><y,s>) <y,t> / (var + epsilon), summed over the runs -> (N, m, j, k)."""
+        """-N (<g,s> - 1.5 <g,y><y,s>) <y,t> / (var + epsilon), summed over the runs -> (N, m, j, k); gy is <g,y> / (var + epsilon)."""
         N = u.shape[1]
         ys, yt = (u * s).mean(axis=1), (u * t).mean(axis=1)  # (groups, j or k, N)
         gs = np.stack([(g[:, :, i, None] * s).mean(axis=1) for i in range(g.shape[2])], axis=1)  # (groups, m, j, N or 1)

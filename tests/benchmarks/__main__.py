@@ -1,6 +1,6 @@
 """`make bench`: nngrad beside jax, torch, the scripts of users, and C, in the same run; what should be reached, and whether it is.
 
-    python tests/benchmarks [kernel] [latency] [threads] [hessian] [csv] [npy] [startup] [memory]
+    python tests/benchmarks [kernel] [latency] [threads] [hessian] [csv] [npy] [startup] [memory] [emit]
 
 The table is written to build/bench.md too, and if everything was measured, what README.md shows of it to build/speed.md. The rule: ratios
 within one run count; absolute times on a machine that others use do not.
@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import bench_emit
 import bench_kernel
 import bench_program
-from measure import ROOT, Row, environment, table
+from measure import ROOT, Row, table
 from threadpoolctl import threadpool_info
 
 from nngrad import blocks
@@ -29,9 +29,9 @@ Subset = Callable[[Path], Iterator[Row]]
 
 def main(names: list[str]) -> int:
     """Measure what is named, or everything; the table says what was reached, and a missed target is no failure of the measurement."""
-    unknown = set(names) - set(SUBSETS) - set(BESIDE)
+    unknown = set(names) - set(SUBSETS)
     if unknown:
-        print(f"no such measurement: {', '.join(sorted(unknown))}; there are {', '.join((*SUBSETS, *BESIDE))}", file=sys.stderr)
+        print(f"no such measurement: {', '.join(sorted(unknown))}; there are {', '.join(SUBSETS)}", file=sys.stderr)
         return 2
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -43,9 +43,6 @@ def main(names: list[str]) -> int:
                     rows.append(row)
     if rows:
         report(rows, complete=not names)
-    for name, script in BESIDE.items():
-        if (not names or name in names) and script.exists():
-            subprocess.run([sys.executable, script], env=environment(), check=True)
     return 0
 
 
@@ -80,9 +77,8 @@ SUBSETS: dict[str, Subset] = {
     "npy": bench_program.npy,
     "startup": bench_program.startup,
     "memory": bench_program.memory,
+    "emit": bench_emit.emit,
 }
-
-BESIDE = {"emit": ROOT / "tests" / "benchmarks" / "bench_emit.py"}  # of its own making: run as it is
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

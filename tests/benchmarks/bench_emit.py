@@ -1,26 +1,25 @@
 """Emitted C against the C that CasADi generates for the same function: one call of y and J, same compiler and flags, one process.
 
-    CASADI_PYTHON=/folder/of/a/venv/bin/python python tests/benchmarks/bench_emit.py
-
-CasADi is a peer of this measurement only: it may live in an environment of its own, whose Python the variable names. The rule: both
+CasADi may live in an environment of its own, whose Python the variable CASADI_PYTHON names. The rule: both
 functions are called in turns on the same inputs, the best of nine rounds counts, and only their ratio means anything.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import bounds
 import networks
 import numpy as np
-from measure import Row, at_most, table
+from measure import Row, at_most, missing
 
+import nngrad.emit
 from nngrad import load
-from nngrad.emit import emit
 from nngrad.layers import Affine, Scale
 
 CASES = {"S": (at_most(1.0), 100_000), "M": (at_most(0.3), 3_000)}
@@ -81,15 +80,14 @@ int main(void)
 """
 
 
-def main() -> int:
-    """The table, to standard output; 1 where a target is missed."""
+def emit(folder: Path) -> Iterator[Row]:
+    """Emitted C, a call."""
     python = os.environ.get("CASADI_PYTHON", sys.executable)
-    if not shutil.which("gcc") or subprocess.run([python, "-c", "import casadi"], capture_output=True).returncode:
-        print("emitted C: gcc or CasADi is not installed (CASADI_PYTHON names a Python that has it)")
-        return 0
-    rows = [row for name in CASES for row in measured(name, python)]
-    print(table(rows))
-    return int(any(row.reached is False for row in rows))
+    if not bounds.there("gcc") or subprocess.run([python, "-c", "import casadi"], capture_output=True).returncode:
+        yield missing("emitted C", "CasADi", "gcc or casadi")
+        return
+    for name in CASES:
+        yield from measured(name, python)
 
 
 def measured(name: str, python: str) -> list[Row]:
@@ -99,7 +97,7 @@ def measured(name: str, python: str) -> list[Row]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         net = load(networks.write(name, folder))
-        for file, text in emit(net, "c", "ours").items():
+        for file, text in nngrad.emit.emit(net, "c", "ours").items():
             (folder / file).write_text(text)
         lower, upper = networks.ranges(name)
         np.random.default_rng(3).uniform(lower, upper, (256, len(lower))).tofile(folder / "x.bin")
@@ -128,7 +126,3 @@ def weights(net) -> dict[str, np.ndarray]:
         kept = {Affine: ("W", "b"), Scale: ("gain", "center", "shift")}.get(type(node.layer), ())
         found |= {f"{name}{k}": getattr(node.layer, name) for name in kept}
     return found
-
-
-if __name__ == "__main__":
-    sys.exit(main())

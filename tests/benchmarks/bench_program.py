@@ -38,7 +38,6 @@ def csv(folder: Path) -> Iterator[Row]:
     """CSV to CSV."""
     source, work = inputs(folder, "x.csv"), f"CSV to CSV, {ROWS:,} rows x 10, process"
     ours = runner(jacobian(folder, source, "J.csv"))
-    ours()
     for how, (peer, needs) in peers.SCRIPTS.items():
         if not peers.installed(*needs):
             yield missing(work, peer, " and ".join(n for n in needs if not peers.installed(n)))
