@@ -325,6 +325,7 @@ def _fused(net: Graph) -> tuple[Step, ...]:
 
 
 def _worth(a: Any, b: Any, net: Graph, sources: tuple[int, ...], target: int) -> bool:
+    """Whether two linear layers are one matrix of hardly more numbers: saving a step outweighs half as many multiplications again."""
     if not all(isinstance(layer, LINEAR) and not isinstance(layer, JOINS) for layer in (a, b)):
         return False
     if not any(isinstance(layer, Affine) for layer in (a, b)):
