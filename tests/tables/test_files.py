@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -75,6 +76,16 @@ def test_a_failing_rename_cleans_up(target: str, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(OSError, match="no"):
         fill(target)
     assert os.listdir() == []
+
+
+@pytest.mark.parametrize("target", ALL)
+def test_a_folder_that_goes_away_is_told_by_the_name_of_the_target(target: str) -> None:
+    Path("sub").mkdir()
+    with pytest.raises(FileNotFoundError) as caught, tables.writer(f"sub/{target}") as out:
+        out.begin(["a", "b"])
+        out.write(out.format(BLOCK))
+        shutil.rmtree("sub")
+    assert caught.value.filename == os.path.realpath(f"sub/{target}")
 
 
 @pytest.mark.parametrize("target", ["t.csv", "t.npy", "t.ndjson"])
@@ -270,10 +281,11 @@ def test_kill_leaves_at_most_a_file_with_a_telling_name() -> None:
 def test_control_c_leaves_nothing() -> None:
     process = python("copy('-', 'J.csv')", stdin=subprocess.PIPE)
     assert process.stdin is not None
-    process.stdin.write(b"1,2,3,4,5,6,7,8,9,10\n" * 200_000)
+    process.stdin.write(b"1,2,3,4,5,6,7,8,9,10\n" * 600_000)  # more than a window of blocks
     process.stdin.flush()
     deadline = time.monotonic() + 30
-    while not any(os.path.getsize(n) for n in os.listdir() if n.endswith(".tmp")) and time.monotonic() < deadline:
+    while not any(os.path.getsize(n) for n in os.listdir() if n.endswith(".tmp")):
+        assert time.monotonic() < deadline, "nothing was written"
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
