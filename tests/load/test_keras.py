@@ -246,6 +246,35 @@ def test_inputs_of_a_model_within_the_model_may_be_given_by_name(tmp_path, as_re
     assert "layer inner: is called with inputs named b, c; its own are" in refused(h5(tmp_path / "m.h5", model, {}))
 
 
+@pytest.mark.parametrize(("inner", "outer"), [([None, 3, 1], [None, 3]), ([None, 3], [None, 3, 1]), ([None, None, 1], [None, 3])])
+def test_axes_that_a_model_within_the_model_adds_or_drops_are_refused(tmp_path, inner, outer):
+    """Keras takes (3,) for (3, 1) and the other way round: the softmax would be over another axis."""
+    inside = functional(entry("i", inner), layer("Softmax", "s", ["i"]), inputs=[("i", 0, 0)], outputs=[("s", 0, 0)])
+    model = functional(entry("x", outer), called(inside, tensor("x", 0, 0)), outputs=[("inner", 1, 0)])
+    assert f"layer inner/i (InputLayer): takes the shape {inner}, but gets {tuple(outer[1:])}" in refused(h5(tmp_path / "m.h5", model, {}))
+
+
+def test_integers_are_for_the_inputs_of_the_whole_model_alone(tmp_path):
+    """Whatever else casts to whole numbers would cut off what stands after the point."""
+    integer = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "int32"}}
+    model = sequential(layer("InputLayer", "x", batch_shape=[None, 3], dtype="uint8"), dense(dtype="mixed_float16"))
+    np.testing.assert_array_equal(nngrad.load(h5(tmp_path / "m.h5", model, {"d": DENSE}))(X), by_hand())
+    for dtype, found in ((integer, "int32"), ("bool", "bool")):
+        model = sequential(entry(), layer("Flatten", "f", dtype=dtype))
+        assert f"layer f (Flatten): casts its values to {found}; supported" in refused(h5(tmp_path / "m.h5", model, {}))
+    inner = functional(
+        layer("InputLayer", "i", batch_shape=[None, 3], dtype="int32"), dense(sources=("i",)), inputs=[("i", 0, 0)], outputs=[("d", 0, 0)]
+    )
+    model = functional(entry(), called(inner, tensor("x", 0, 0)), outputs=[("inner", 1, 0)])
+    assert "layer inner/i (InputLayer): casts its values to int32" in refused(h5(tmp_path / "m.h5", model, {"inner": DENSE}))
+
+
+@pytest.mark.parametrize("size", [False, True])
+def test_true_and_false_are_no_sizes(tmp_path, size):
+    model = functional(entry("i", [None, size]), layer("Softmax", "s", ["i"]), inputs=[("i", 0, 0)], outputs=[("s", 0, 0)])
+    assert "layer i (InputLayer)" in refused(h5(tmp_path / "m.h5", model, {}))
+
+
 def test_records_of_inputs_and_outputs_stand_in_the_order_of_their_names(tmp_path):
     """As model.inputs and model.outputs of Keras have them, and as the outputs of a model within the model are numbered."""
     outer = nngrad.load(h5(tmp_path / "m.h5", record_model(True), {}))
@@ -475,6 +504,18 @@ def test_weights_in_archives_are_checked(tmp_path):
     )
     assert "layers/dense/vars/1: no numbers there" in refused(archive(path, model, {"dense": {"0": [[1.0]], "7": [1.0]}}))
     assert "its bias has the shape (3,), not (2,)" in refused(archive(path, model, {"dense": good | {"1": [1.0, 2.0, 3.0]}}))
+
+
+def test_weights_of_a_layer_that_should_have_none_are_refused(tmp_path):
+    """As the gamma of rms_scaling, a setting that Keras 3.0 to 3.3 don't write."""
+    model = sequential(entry(), layer("LayerNormalization", "n", scale=False, center=False), dense(sources=()))
+    good = {"0": DENSE["kernel"], "1": DENSE["bias"]}
+    extra = archive(tmp_path / "m.keras", model, {"dense": good, "layer_normalization": {"0": [1.0, 2.0, 3.0]}})
+    assert "layers/layer_normalization/vars: holds 1 arrays, not the 0 of its layer (none)" in refused(extra)
+    nngrad.load(archive(tmp_path / "m.keras", model, {"dense": good, "layer_normalization": {}}))
+    extra = h5(tmp_path / "m.h5", model, {"d": DENSE, "n": {"gamma": [1.0, 2.0, 3.0]}})
+    assert "model_weights/n: holds 1 arrays (n/gamma:0), not the 0 of its layer (none)" in refused(extra)
+    nngrad.load(h5(tmp_path / "m.h5", model, {"d": DENSE, "n": {}}))
 
 
 def test_models_in_models_are_bounded(tmp_path):

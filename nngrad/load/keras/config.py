@@ -241,12 +241,17 @@ def _references(value: Any, where: str, depth: int) -> Iterator[Reference]:
         raise ModelError(f"{where}: connected to {shown(value)}, which is no layer; write constants as layers (Rescaling), or save without")
 
 
+def is_whole(value: Any) -> bool:
+    """Whether JSON holds a whole number there: true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _is_reference(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) in (3, 4)
         and isinstance(value[0], str)
-        and all(isinstance(k, int) and not isinstance(k, bool) for k in value[1:3])
+        and all(is_whole(k) for k in value[1:3])
     )
 
 

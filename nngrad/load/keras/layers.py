@@ -14,7 +14,7 @@ import numpy as np
 
 from nngrad.errors import ModelError
 from nngrad.layers import Affine, Concatenate, Normalize, Product, Select, Softmax, Sum
-from nngrad.load.keras.config import OWN_MODULES, Constant, Layer, shown
+from nngrad.load.keras.config import OWN_MODULES, Constant, Layer, is_whole, shown
 from nngrad.load.keras.lowering import (
     MOST_UNITS,
     Array,
@@ -273,7 +273,7 @@ def flatten(at: Lowering, layer: Layer, values: tuple[Value, ...]) -> Value:
 def reshape(at: Lowering, layer: Layer, values: tuple[Value, ...]) -> Value:
     (x,) = values
     target = layer.config.get("target_shape")
-    if not isinstance(target, list) or not all(isinstance(n, int) and n >= -1 for n in target) or target.count(-1) > 1:
+    if not isinstance(target, list) or not all(is_whole(n) and n >= -1 for n in target) or target.count(-1) > 1:
         raise layer.error(f"target_shape is {shown(target)}, not a shape")
     known = math.prod(n for n in target if n != -1)
     shape = tuple(x.size // max(known, 1) if n == -1 else n for n in target)
@@ -285,7 +285,7 @@ def reshape(at: Lowering, layer: Layer, values: tuple[Value, ...]) -> Value:
 def permute(at: Lowering, layer: Layer, values: tuple[Value, ...]) -> Value:
     (x,) = values
     dims = layer.config.get("dims")
-    if not isinstance(dims, list) or sorted(d for d in dims if isinstance(d, int)) != list(range(1, len(x.shape) + 1)):
+    if not isinstance(dims, list) or sorted(d for d in dims if is_whole(d)) != list(range(1, len(x.shape) + 1)):
         raise layer.error(f"dims is {shown(dims)}, not an order of the {len(x.shape)} feature axes")
     return permuted(at, x, [d - 1 for d in dims])
 
@@ -486,6 +486,7 @@ ONE["Negative"] = negative
 ONE |= dict.fromkeys(AS_OPERATION, operation)
 SHAPED = frozenset({"Add", "Subtract", "Multiply", "Concatenate", *OPERATIONS})  # the operations of keras.ops that are supported
 TRAINED = frozenset({*RANDOM, "BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2"})  # those that training=True changes
+FLOATS = ("float", "bfloat", "mixed_")  # how the dtype policies begin that round, but keep what stands after the point
 NOT_YET = {  # why a layer is refused, by the beginning or end of its name
     "Lambda": "holds Python code, which is never run; write it with Keras' own layers and save again",
     "TFOpLambda": "a TensorFlow operation; write it with Keras' own layers (Add, Rescaling, Activation) and save again",
@@ -518,6 +519,10 @@ def refuse_unknown(layer: Layer) -> None:
     quantised = isinstance(policy, dict) and "Quantized" in str(policy.get("class_name"))
     if quantised or any(layer.config.get(key) is not None for key in ("quantization_config", "quantization_mode")):
         raise layer.error("its weights are quantised; save the model before quantize()")
+    dtype = policy["config"].get("name") if isinstance(policy, dict) and isinstance(policy.get("config"), dict) else policy
+    is_input = layer.kind == "InputLayer" and layer.path == layer.name  # of the whole model: x is what it is
+    if isinstance(dtype, str) and not dtype.startswith(FLOATS) and not is_input:
+        raise layer.error(f"casts its values to {shown(dtype)}; supported are floating-point types")
     own = layer.kind in OPERATIONS and "trainable" in layer.config  # a layer class of one's own with the name of an operation
     if (layer.kind in ONE or layer.kind in MERGES) and not own and (not layer.is_operation or layer.kind in SHAPED):
         return

@@ -14,7 +14,7 @@ import numpy as np
 from nngrad.activations import BY_NAME
 from nngrad.errors import ModelError
 from nngrad.layers import Concatenate, Elementwise, Scale, Select
-from nngrad.load.keras.config import Layer, shown
+from nngrad.load.keras.config import Layer, is_whole, shown
 from nngrad.network import Builder
 
 MOST_UNITS = 1_000_000
@@ -94,9 +94,9 @@ def number(layer: Layer, *names: str, default: float | None = None) -> float:
 
 
 def whole(layer: Layer, value: Any, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not is_whole(value):
         raise layer.error(f"{name} is {shown(value)}, not a whole number")
-    return value
+    return int(value)
 
 
 def flag(layer: Layer, name: str, default: bool = True) -> bool:

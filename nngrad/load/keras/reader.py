@@ -139,11 +139,8 @@ class _Reader:
         """The names and shapes of the model's inputs."""
         layers = self.model.layers
         if self.model.inputs is not None:
-            found = [(ref.layer, _layer(self.model, ref, "the model")) for ref in self.model.inputs]
-            for _, layer in found:
-                if layer.kind != "InputLayer":
-                    raise layer.error("is listed as an input, but is no InputLayer")
-            return [(name, self._shape(_stated_shape(layer), layer)) for name, layer in found]
+            found = [_input_layer(self.model, ref) for ref in self.model.inputs]
+            return [(layer.name, self._shape(_stated_shape(layer), layer)) for layer in found]
         first = next(iter(layers.values()))
         inner = first
         while inner.model is not None and _stated_shape(inner) is None:
@@ -160,7 +157,7 @@ class _Reader:
         """A shape without its batch axis."""
         if isinstance(stated, list) and len(stated) == 1 and isinstance(stated[0], list):
             stated = stated[0]
-        if not isinstance(stated, list) or not stated or not all(n is None or (isinstance(n, int) and n >= 0) for n in stated):
+        if not isinstance(stated, list) or not stated or not all(n is None or (keras_config.is_whole(n) and n >= 0) for n in stated):
             raise layer.error(f"its input shape is {keras_config.shown(stated)}, not a batch of rows")
         if None in stated[1:] and FREE_AXIS not in self.notes:
             self.notes.append(FREE_AXIS)
@@ -178,6 +175,9 @@ class _Reader:
             raise ModelError(f"layer {path or 'the model'}: reads {len(values)} values, not {len(model.inputs)}")
         if keys:
             values = _by_name(model, values, path, keys)
+        if path:
+            for ref, value in zip(model.inputs, values, strict=True):
+                self._fits(_input_layer(model, ref), value)
         known = {(ref.layer, 0): [value] for ref, value in zip(model.inputs, values, strict=True)}
         first_calls = {name: self._first_call(model, layer) for name, layer in model.layers.items() if layer.model}
         where = f"layer {path}" if path else "the model"
@@ -255,6 +255,7 @@ class _Reader:
         return [ONE[layer.kind](self.at, layer, values)]
 
     def _fits(self, layer: Layer, value: Value) -> None:
+        """Keras adds and drops axes of size 1 where a value enters a model within the model: refused."""
         stated = _stated_shape(layer)
         sizes = stated[1:] if isinstance(stated, list) else []
         if len(sizes) != len(value.shape) or any(n not in (None, m) for n, m in zip(sizes, value.shape, strict=True)):
@@ -273,6 +274,13 @@ def _layer(model: Model, ref: Reference, where: str) -> Layer:
     layer = model.layers.get(ref.layer)
     if layer is None:
         raise ModelError(f"{where}: reads a layer {keras_config.shown(ref.layer)}, which does not exist; the configuration is damaged")
+    return layer
+
+
+def _input_layer(model: Model, ref: Reference) -> Layer:
+    layer = _layer(model, ref, "the model")
+    if layer.kind != "InputLayer":
+        raise layer.error("is listed as an input, but is no InputLayer")
     return layer
 
 

@@ -27,15 +27,15 @@ def from_hdf5(model: Model, root: Group, expected: Expected) -> None:
     group = _group(root, "model_weights", "model_weights")
     for name, layer in model.layers.items():
         wanted = list(_in_saved_order(layer, expected))
-        if not wanted:
-            continue
         path = f"model_weights/{name}"
+        if not wanted and not _has_names(_member(group, name)):
+            continue
         member = _group(group, name, path)
         stored = _names(member, path)
         if len(stored) != len(wanted):
             raise ModelError(
                 f"{path}: holds {len(stored)} arrays ({', '.join(stored[:6])}), not the {len(wanted)} of its layer"
-                f" ({', '.join(w for _, w in wanted[:6])}); save the whole model again"
+                f" ({', '.join(w for _, w in wanted[:6]) or 'none'}); save the whole model again"
             )
         for (owner, weight), where in zip(wanted, stored, strict=True):
             if _plain_name(where) != weight:
@@ -61,6 +61,12 @@ def _flattened(layer: Layer, expected: Expected) -> Iterator[tuple[Layer, str]]:
         return
     for inner in layer.model.layers.values():
         yield from _flattened(inner, expected)
+
+
+def _has_names(group: Any) -> bool:
+    """Whether a layer holds weights; those of a layer that should have none belong to a setting that the file doesn't state."""
+    names = group.attributes.get("weight_names") if isinstance(group, Group) else None
+    return isinstance(names, list | str) and bool(names)
 
 
 def _names(group: Group, path: str) -> list[str]:
@@ -90,9 +96,9 @@ def from_archive(model: Model, group: Any, expected: Expected, path: str = "") -
     for layer in model.layers.values():
         classes.setdefault(_snake(_saved_class(layer)), []).append(layer)
     for snake, layers in classes.items():
-        if not any(layer.model is not None or expected(layer) for layer in layers):
-            continue
         here = f"{path}{holder}"
+        if not _is_filled(_member(group, holder)) and not any(layer.model is not None or expected(layer) for layer in layers):
+            continue
         members = _group(group, holder, here)
         present = _numbered(members, snake)
         for k, layer in enumerate(layers):
@@ -107,14 +113,14 @@ def _from_member(layer: Layer, members: Group, name: str, path: str, expected: E
             from_archive(layer.model, _group(members, name, path), expected, f"{path}/")
         return
     wanted = expected(layer)
-    if not wanted:
+    if not wanted and not _is_filled(_member(members, f"{name}/vars")):
         return
     arrays = _group(_group(members, name, path), "vars", f"{path}/vars")
     saved_name = arrays.attributes.get("name")
     if isinstance(saved_name, str) and saved_name != layer.name:
         raise ModelError(f"{path}: holds the weights of {saved_name[:60]}, not of {layer.path}; save the model again")
     if len(arrays) != len(wanted):
-        raise ModelError(f"{path}/vars: holds {len(arrays)} arrays, not the {len(wanted)} of its layer ({', '.join(wanted)})")
+        raise ModelError(f"{path}/vars: holds {len(arrays)} arrays, not the {len(wanted)} of its layer ({', '.join(wanted) or 'none'})")
     for k, weight in enumerate(wanted):
         layer.weights[weight] = _array(arrays, str(k), f"{path}/vars/{k}")
 
@@ -150,6 +156,10 @@ def _group(parent: Any, name: str, path: str) -> Group:
     if not isinstance(found, Group):
         raise ModelError(f"{path}: the weights of this layer are missing; save the whole model again with model.save('model.keras')")
     return found
+
+
+def _is_filled(group: Any) -> bool:
+    return isinstance(group, Group) and bool(group)
 
 
 def _array(group: Group, name: str, path: str) -> np.ndarray:
