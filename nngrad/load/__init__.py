@@ -143,7 +143,10 @@ def _settings_beside(tree: Tree) -> tuple[str, ...]:
 
 
 def _is_settings(e: Any) -> bool:
-    return isinstance(e, MatlabObject) or (isinstance(e, dict) and {"xrows", "yrows"} <= e.keys() and "kind" not in e)
+    """Settings of mapminmax and the like, or the principal components in a struct exported from the Learner apps."""
+    if isinstance(e, dict):
+        return ({"xrows", "yrows"} <= e.keys() and "kind" not in e) or {"PCACenters", "PCACoefficients"} <= e.keys()
+    return isinstance(e, MatlabObject)
 
 
 LISTED = 8

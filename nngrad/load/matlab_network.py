@@ -32,7 +32,7 @@ from nngrad.layers import (
     Sum,
 )
 from nngrad.load.hints import NO_HINTS, Hints
-from nngrad.load.matlab_processing import STEPS, number, vector
+from nngrad.load.matlab_processing import STEPS, is_identity, number, vector
 from nngrad.load.tree import MatlabObject, Tree
 from nngrad.load.tree import find as find_in
 from nngrad.network import Builder, Network, Origin, Port
@@ -153,6 +153,8 @@ class _Reader:
             raise ModelError(
                 f".{name}: not a connection matrix{f' of shape {shape}' if shape else ''}; the object is damaged or no network"
             )
+        if not np.isin(value, (0.0, 1.0)).all():
+            raise ModelError(f".{name}: not a matrix of 0 and 1; the object is damaged or no network")
         return value != 0
 
     def _cell(self, name: str, i: int, j: int) -> Any:
@@ -190,7 +192,8 @@ class _Reader:
     def delays(self, kind: str, i: int, j: int) -> list[int]:
         part, path = self._part(kind, i, j), f".{kind}{{{i + 1},{j + 1}}}.delays"
         values = vector(part, "delays")
-        values = np.zeros(1) if values is None else values
+        if values is None:
+            raise ModelError(f"{path}: no numbers are stored; the object is damaged or no network")
         if np.any(values != np.round(values)) or np.any(values < 0) or np.any(values > MOST_UNITS):
             raise ModelError(f"{path}: {values.tolist()} are not delays in whole steps")
         return values.astype(int).tolist()
@@ -331,7 +334,11 @@ class _Reader:
 
     def _steps(self, part: dict[str, Any], path: str) -> list[tuple[str, dict[str, Any]]]:
         names, settings = part.get("processFcns"), part.get("processSettings")
-        if names is None or (isinstance(names, np.ndarray) and not names.size):
+        if names is None:
+            if self.version:  # objects of 2006 have no processing, all later ones say which
+                raise ModelError(f"{path}.processFcns: missing; the object is damaged or no network")
+            return []
+        if isinstance(names, np.ndarray) and not names.size and (settings is None or not np.size(settings)):
             return []
         if isinstance(names, str):
             names, settings = np.array([names], object), np.array([settings], object)
@@ -339,8 +346,7 @@ class _Reader:
             raise ModelError(f"{path}.processSettings: does not match .processFcns")
         pairs = list(zip(names.ravel(order="F"), settings.ravel(order="F"), strict=True))
         for q, (name, setting) in enumerate(pairs):
-            if name not in STEPS:
-                raise ModelError(f"{path}.processFcns{{{q + 1}}}: {name!r} is not supported; supported are {', '.join(STEPS)}")
+            _supported(name, tuple(STEPS), f"{path}.processFcns{{{q + 1}}}")
             if not isinstance(setting, dict):
                 raise ModelError(f"{path}.processSettings{{{q + 1}}}: no settings of {name} are stored")
         return pairs
@@ -353,34 +359,25 @@ class _Reader:
         if size * taps != total:
             value = self.builder.add(Select(np.arange(start, start + size * taps), total), 0)
         for q, (name, settings) in enumerate(self._steps(part, path)):
-            layers = _at(f"{path}.processSettings{{{q + 1}}} ({name})", STEPS[name].apply, settings, size)
-            for layer in layers:
-                size = _at(f"{path}.processSettings{{{q + 1}}} ({name})", layer.size, size)
-                if not _is_identity(layer):
-                    value = self.builder.add(_tiled(layer, taps), value)
-        stored = vector(part, "processedSize")
-        if stored is not None and stored.size == 1 and stored[0] != size:
-            raise ModelError(f"{path}.processedSize: {stored[0]:g} rows stored, {size} follow from its processing steps")
+            layers, size = _at(f"{path}.processSettings{{{q + 1}}} ({name})", _effective, STEPS[name].apply, settings, size)
+            value = self.builder.through([_tiled(layer, taps) for layer in layers], value)
+        _same_rows(part, "processedSize", size, path)
         return value, size
 
     def _output_steps(self, i: int) -> tuple[list[Any], int]:
         part, path, size = self._part("outputs", 0, i), f".outputs{{{i + 1}}}", self.layer_size(i)
-        layers = []
+        layers: list[Any] = []
+        _same_rows(part, "processedSize", size, path)
         for q, (name, settings) in reversed(list(enumerate(self._steps(part, path)))):
-            for layer in _at(f"{path}.processSettings{{{q + 1}}} ({name})", STEPS[name].reverse, settings, size):
-                size = _at(f"{path}.processSettings{{{q + 1}}} ({name})", layer.size, size)
-                if not _is_identity(layer):
-                    layers.append(layer)
-        stored = vector(part, "size")
-        if stored is not None and stored.size == 1 and stored[0] != size:
-            raise ModelError(f"{path}.size: {stored[0]:g} rows stored, {size} follow from its processing steps")
+            undone, size = _at(f"{path}.processSettings{{{q + 1}}} ({name})", _effective, STEPS[name].reverse, settings, size)
+            layers += undone
+        _same_rows(part, "size", size, path)
         return layers, size
 
     def _layer(self, i: int) -> int:
         part, path = self._part("layers", i, 0), f".layers{{{i + 1}}}"
-        transfer, net_input = str(part.get("transferFcn")), part.get("netInputFcn", "netsum")
-        _supported(transfer, TRANSFER, f"{path}.transferFcn")
-        _supported(net_input, NET_INPUT, f"{path}.netInputFcn")
+        transfer = _supported(part.get("transferFcn"), TRANSFER, f"{path}.transferFcn")
+        net_input = _supported(part.get("netInputFcn"), NET_INPUT, f"{path}.netInputFcn")
         links = [link for kind, j in self.links_of_layer(i) if (link := self._link(kind, i, j))]
         self.notes += [
             f"{name}: its formula was never compared with MATLAB's own numbers"
@@ -409,8 +406,7 @@ class _Reader:
     def _link(self, kind: str, i: int, j: int) -> _Link | None:
         name = "IW" if kind == "inputWeights" else "LW"
         path = f".{name}{{{i + 1},{j + 1}}}"
-        function = self._part(kind, i, j).get("weightFcn", "dotprod")
-        _supported(function, WEIGHT, f".{kind}{{{i + 1},{j + 1}}}.weightFcn")
+        function = _supported(self._part(kind, i, j).get("weightFcn"), WEIGHT, f".{kind}{{{i + 1},{j + 1}}}.weightFcn")
         delays = self.delays(kind, i, j)
         if not delays:
             return None
@@ -517,10 +513,18 @@ def _tiled(layer: Any, times: int) -> Any:
     raise TypeError(f"{type(layer).__name__} is no processing step of an input")
 
 
-def _is_identity(layer: Any) -> bool:
-    if isinstance(layer, Select):
-        return np.array_equal(layer.index, np.arange(layer.inputs))
-    return isinstance(layer, Place) and np.array_equal(layer.index, np.arange(len(layer.fill)))
+def _effective(call: Any, settings: dict[str, Any], size: int) -> tuple[list[Any], int]:
+    """The layers of a processing step that change something, and the rows that leave it."""
+    layers = call(settings, size)
+    for layer in layers:
+        size = layer.size(size)
+    return [layer for layer in layers if not is_identity(layer)], size
+
+
+def _same_rows(part: dict[str, Any], field: str, rows: int, path: str) -> None:
+    """Refuses a stored number of rows that its processing steps contradict."""
+    if field in part and (stored := _at(path, number, part, field)) != rows:
+        raise ModelError(f"{path}.{field}: {stored:g} rows stored, {rows} follow from its processing steps")
 
 
 def _at(path: str, call: Any, *args: Any) -> Any:
@@ -533,10 +537,13 @@ def _at(path: str, call: Any, *args: Any) -> Any:
         raise ModelError(f"{path}: {e}") from None
 
 
-def _supported(name: Any, known: tuple[str, ...], path: str) -> None:
-    if name not in known:
+def _supported(name: Any, known: tuple[str, ...], path: str) -> str:
+    if name is None:
+        raise ModelError(f"{path}: missing; the object is damaged or no network")
+    if not (isinstance(name, str) and name in known):
         found = repr(name) if isinstance(name, str) else type(name).__name__
         raise ModelError(f"{path}: {found} is not supported; supported are {', '.join(known)}")
+    return name
 
 
 def _shape(value: Any) -> str:

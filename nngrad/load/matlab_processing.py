@@ -28,11 +28,12 @@ def vector(settings: Settings, name: str) -> np.ndarray | None:
 
 
 def number(settings: Settings, name: str, default: float | None = None) -> float:
+    """A numeric field of one number; the default stands only for a field that is absent."""
+    if default is not None and name not in settings:
+        return default
     value = vector(settings, name)
     if value is None or value.size != 1:
-        if default is None:
-            raise ModelError(f".{name}: one number is missing")
-        return default
+        raise ModelError(f".{name}: one number is missing")
     return float(value[0])
 
 
@@ -48,10 +49,9 @@ def _indices(settings: Settings, names: tuple[str, ...], rows: int) -> np.ndarra
     for name in names:
         value = vector(settings, name)
         if value is not None:
-            index = value.astype(int) - 1
-            if np.any(index != value - 1) or (index.size and not (index.min() >= 0 and index.max() < rows)):
+            if not np.all((value >= 1) & (value <= rows) & (value == np.round(value))):
                 raise ModelError(f".{name}: indices outside 1 to {rows}")
-            return index
+            return value.astype(int) - 1
     return None
 
 
@@ -135,8 +135,10 @@ def _removeconstantrows_apply(settings: Settings, rows: int) -> Layers:
 def _removeconstantrows_reverse(settings: Settings, rows: int) -> Layers:
     total = _total(settings, rows)
     kept, removed = _constant_rows(settings, total)
-    constants = vector(settings, "constants")
-    constants = vector(settings, "value") if constants is None else constants
+    constants, value = vector(settings, "constants"), vector(settings, "value")
+    if constants is not None and value is not None and not np.array_equal(constants, value, equal_nan=True):
+        raise ModelError(".value: disagrees with .constants; this version of removeconstantrows is not understood")
+    constants = value if constants is None else constants
     fill = np.zeros(total)
     if removed.size:
         if constants is None or constants.size not in (1, removed.size):
@@ -204,19 +206,61 @@ def _identity(settings: Settings, rows: int) -> Layers:
     return []
 
 
+# steps that say of themselves that they change nothing
+
+
+def is_identity(layer: Any) -> bool:
+    """Whether a layer takes all rows or puts them back in their places."""
+    if isinstance(layer, Select):
+        return np.array_equal(layer.index, np.arange(layer.inputs))
+    return isinstance(layer, Place) and np.array_equal(layer.index, np.arange(len(layer.fill)))
+
+
+def _keeps(layer: Any) -> bool:
+    """Whether a layer gives back what it gets but for rounding."""
+    match layer:
+        case Scale(gain, center, shift):
+            return bool(np.all((gain == 1.0) & (center == shift)))
+        case FillMissing(_, flag, filled, _, _):
+            return not (flag.any() or filled.any())
+        case Affine(W, _):
+            return np.array_equal(W, np.eye(*W.shape))
+    return is_identity(layer)
+
+
+Direction = Callable[[Settings, int], Layers]
+
+
+def _unless_unchanged(call: Direction) -> Direction:
+    """No layers where no_change is 1; refused where the other settings contradict it."""
+
+    def layers(settings: Settings, rows: int) -> Layers:
+        found = call(settings, rows)
+        if not number(settings, "no_change", 0.0):
+            return found
+        if not all(layer.size(rows) == rows and _keeps(layer) for layer in found):
+            raise ModelError(".no_change: 1, but by its other settings the step changes its rows; this version of it is not understood")
+        return []
+
+    return layers
+
+
 class Step(NamedTuple):
     """How a processing function is applied to inputs and undone on outputs; both take its settings and the number of rows it gets."""
 
-    apply: Callable[[Settings, int], Layers]
-    reverse: Callable[[Settings, int], Layers]
+    apply: Direction
+    reverse: Direction
 
 
 STEPS: dict[str, Step] = {
-    "mapminmax": Step(*_scaled(_mapminmax)),
-    "mapstd": Step(*_scaled(_mapstd)),
-    "removeconstantrows": Step(_removeconstantrows_apply, _removeconstantrows_reverse),
-    "fixunknowns": Step(_fixunknowns_apply, _fixunknowns_reverse),
-    "processpca": Step(lambda s, n: _matrix(s, "transform", n), lambda s, n: _matrix(s, "inverseTransform", n)),
-    "removerows": Step(_removerows_apply, _removerows_reverse),
-    "lvqoutputs": Step(_identity, _identity),
+    name: Step(_unless_unchanged(apply), _unless_unchanged(reverse))
+    for name, (apply, reverse) in {
+        "mapminmax": _scaled(_mapminmax),
+        "mapstd": _scaled(_mapstd),
+        "removeconstantrows": (_removeconstantrows_apply, _removeconstantrows_reverse),
+        "fixunknowns": (_fixunknowns_apply, _fixunknowns_reverse),
+        "processpca": (lambda s, n: _matrix(s, "transform", n), lambda s, n: _matrix(s, "inverseTransform", n)),
+        "removerows": (_removerows_apply, _removerows_reverse),
+        "lvqoutputs": (_identity, _identity),
+    }.items()
 }

@@ -44,7 +44,7 @@ def read(candidate: MatlabObject, hints: Hints = NO_HINTS) -> Network:
 
 
 def _network(candidate: MatlabObject, fields: Fields) -> Network:
-    _check(fields)
+    _check(fields, _kind(candidate))
     weights = _weights(fields)
     inputs = weights[0].W.shape[1]
     layers: list[Any] = _standardized(fields, inputs)
@@ -83,7 +83,7 @@ def _inside(fields: Fields, *path: str) -> Any:
 # what is refused
 
 
-def _check(fields: Fields) -> None:
+def _check(fields: Fields, kind: str) -> None:
     for path in (("DataSummary", "CategoricalPredictors"), ("CategoricalPredictors",)):
         value = _inside(fields, *path)
         if value is not None and not (isinstance(value, np.ndarray) and not value.size):
@@ -99,6 +99,11 @@ def _check(fields: Fields) -> None:
             raise ModelError(
                 f".{name}: {found} is not supported; supported is none: set {name.removeprefix('Priv')} to 'none' and save again"
             )
+    after = _inside(fields, "NeuralNetworkImpl", "OutputTransformation")
+    text = after.text if isinstance(after, FunctionHandle) else after
+    if "Regression" in kind and text is not None and np.size(text) and not (isinstance(text, str) and text.rsplit(".", 1)[-1] in IDENTITY):
+        found = repr(text) if isinstance(text, str) else type(text).__name__
+        raise ModelError(f".NeuralNetworkImpl.OutputTransformation: {found} is not supported; supported is none: train without it")
     for name, value in (*fields.items(), *_members(fields.get("ModelParams")), *_members(fields.get("NeuralNetworkImpl"))):
         if RESPONSE_SCALE.search(name) and (stored := numbers(value)) is not None and stored.any():
             raise ModelError(
@@ -144,6 +149,9 @@ def _shape(value: np.ndarray | None) -> str:
 def _standardized(fields: Fields, inputs: int) -> list[Any]:
     mu, sigma = numbers(fields.get("Mu")), numbers(fields.get("Sigma"))
     if (mu is None or not mu.size) and (sigma is None or not sigma.size):
+        asked = numbers(fields.get("StandardizeData"))
+        if asked is not None and asked.any():
+            raise ModelError(".StandardizeData is 1, but neither .Mu nor .Sigma is stored: the model is damaged; save it again")
         return []
     if mu is None or sigma is None or mu.size != inputs or sigma.size != inputs:
         raise ModelError(f".Mu, .Sigma: {_shape(mu)} and {_shape(sigma)} values where {inputs} predictors need one each")
@@ -172,10 +180,10 @@ def _hidden(fields: Fields, count: int) -> list[str]:
 
 def _output_activation(fields: Fields, kind: str) -> str:
     stored = fields.get("OutputLayerActivation", "none" if "Regression" in kind else None)
-    if stored not in OUTPUT_ACTIVATIONS:
+    if not (isinstance(stored, str) and stored in OUTPUT_ACTIVATIONS):
         found = repr(stored) if isinstance(stored, str) else type(stored).__name__
         raise ModelError(f".OutputLayerActivation: {found} is not supported; supported are {', '.join(OUTPUT_ACTIVATIONS)}")
-    return str(stored)
+    return stored
 
 
 # names and ranges

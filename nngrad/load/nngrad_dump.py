@@ -49,6 +49,7 @@ MOST_COLUMNS = 1_000_000
 COLUMN_MAJOR = "column-major"
 BY_CLASS = {kind.__name__: kind for kind in KINDS}
 COMMON = {"kind", "sources", "shapes", "name"}
+PORT = {"name", "size", "columns", "lower", "upper", "units"}
 
 Fields = dict[str, Any]
 
@@ -242,12 +243,17 @@ def _ports(value: Any, path: str, letter: str) -> tuple[Port, ...]:
 def _port(fields: Any, path: str, letter: str) -> Port:
     if not isinstance(fields, dict):
         raise ModelError(f"{path}: not a struct or group with `columns`")
+    unknown = sorted(_names(fields) - PORT)
+    if unknown:
+        raise ModelError(f"{path}.{unknown[0]}: not a field of a port; it takes {', '.join(sorted(PORT))}; what x needs first is a layer")
     columns = _texts(_get(fields, "columns"))
     if columns is None:
         size = _whole(_get(fields, "size"), f"{path}.columns, and .size")
         if not 0 <= size <= MOST_COLUMNS:
             raise ModelError(f"{path}.size: {size} columns; at most {MOST_COLUMNS}")
         columns = numbered(letter, size)
+    elif _get(fields, "size") is not None and (size := _whole(_get(fields, "size"), f"{path}.size")) != len(columns):
+        raise ModelError(f"{path}.size: {size}, but {len(columns)} columns are named")
     name = _text(_get(fields, "name"))
     lower, upper = (_limit(fields, end, len(columns), path) for end in ("lower", "upper"))
     return Port(letter if name is None else name, columns, lower, upper)
@@ -415,6 +421,8 @@ def _named(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
 def _step(kind: str, fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
     """A processing step with MATLAB's own settings, applied, or with `reverse` undone."""
     settings = _get(fields, "settings")
+    if isinstance(settings, dict):
+        _only(fields, {"settings", "reverse"}, path)
     settings = settings if isinstance(settings, dict) else {name: _get(fields, name) for name in _names(fields)}
     reverse = _get(fields, "reverse") is not None and bool(_number(_get(fields, "reverse"), f"{path}.reverse"))
     try:

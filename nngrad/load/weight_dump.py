@@ -49,6 +49,7 @@ class Layer:
     W: Any
     b: Any
     activation: str | None = None
+    unused: tuple[str, ...] = ()  # other numbers beside W and b
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +221,18 @@ def _of_struct(label: str, fields: Any) -> Layer | None:
     if not w or not b or not _is_parameter(fields[w]) or not _is_parameter(fields[b]):
         return None
     said, _ = _said(fields)
-    return Layer(f"{label}.{w}", fields[w], fields[b], said[0] if said else None)
+    unused = tuple(f"{label}.{name}" for name, value in fields.items() if name not in (w, b) and _is_parameter(value))
+    return Layer(f"{label}.{w}", fields[w], fields[b], said[0] if said else None, unused)
+
+
+def _alone(label: str, fields: Any) -> str | None:
+    """The weights of a layer that is a struct without a bias: nothing that may be left out of a chain."""
+    w, b = (_field(fields, names) if isinstance(fields, dict) else None for names in (WEIGHTS, BIASES))
+    return f"{label}.{w}" if w and _is_parameter(fields[w]) and not (b and _is_parameter(fields[b])) else None
+
+
+def _without_partner(lonely: str | None) -> str:
+    return f": {lonely} has no partner: a plain chain of layers has one matrix and one bias for each" if lonely else ""
 
 
 def _structs(fields: dict[str, Any]) -> Dump | None:
@@ -229,13 +241,15 @@ def _structs(fields: dict[str, Any]) -> Dump | None:
     if len(names) < 2:
         return None
     layers = [_of_struct(name, fields[name]) for name in names]
-    return Dump(tuple(names), tuple(layer for layer in layers if layer), keys=tuple(names))
+    lonely = next((w for name, value in fields.items() if name not in SKIPPED and (w := _alone(name, value))), None)
+    return Dump(tuple(names), tuple(layer for layer in layers if layer), problem=_without_partner(lonely), keys=tuple(names))
 
 
 def _list_of_structs(items: list[Any]) -> Dump | None:
     """params{k}.w, params{k}.b, or layers(k).W: entries without weights stand for layers without parameters."""
     layers = [layer for k, item in enumerate(items, 1) if (layer := _of_struct(f"{{{k}}}", item))]
-    return Dump((), tuple(layers)) if layers else None
+    lonely = next((w for k, item in enumerate(items, 1) if (w := _alone(f"{{{k}}}", item))), None)
+    return Dump((), tuple(layers), problem=_without_partner(lonely)) if layers else None
 
 
 def _positional(items: list[Any]) -> Dump | None:
@@ -273,7 +287,7 @@ def _numbered(
 ) -> Dump:
     weights = {k: groups[k].get("W") or groups[k].get("theta") or "" for k in keys}
     lonely = [weights[k] for k in keys if "b" not in groups[k]] + [groups[k]["b"] for k in groups if k not in keys]
-    problem = f": {lonely[0]} has no partner: a plain chain of layers has one matrix and one bias for each" if lonely else ""
+    problem = _without_partner(lonely[0] if lonely else None)
     numbers = [int(k) for k in keys if k.isdigit()]
     if numbers and numbers != list(range(numbers[0], numbers[0] + len(numbers))):
         problem = f": {', '.join(weights.values())}: a layer between them is missing"
@@ -373,8 +387,9 @@ def _left_out(dump: Dump) -> tuple[str, ...]:
             "IW, LW, b hold no processing steps: x and y are in the network's own (normalised) units unless it had none; "
             "save the network object itself to have them"
         )
-    if dump.unused:
-        names = ", ".join(dump.unused[:8]) + (", ..." if len(dump.unused) > 8 else "")
+    unused = (*dump.unused, *chain.from_iterable(layer.unused for layer in dump.layers))
+    if unused:
+        names = ", ".join(unused[:8]) + (", ..." if len(unused) > 8 else "")
         notes.append(f"in the file beside the weights, not used: {names}; if x or y were normalised with them, do the same")
     return tuple(notes)
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.io import savemat
 
 import nngrad
-from nngrad.load import candidates
+from nngrad.load import candidates, containers, read
 from nngrad.load.tree import MatlabObject, Tree, Undecoded, find
 from tests.makers import SAMPLES, saved
 
@@ -54,6 +54,15 @@ def test_settings_beside_the_network_are_mentioned_and_not_applied(tmp_path):
     assert "output_ps: processing settings stored beside the network are not applied" in beside.origin.doubts[0]
     x = np.array([[1000.0, 50.0, 300.0]])
     assert np.array_equal(alone(x), beside(x))
+
+
+def test_principal_components_of_the_learner_apps_are_mentioned():
+    model = containers.read(SAMPLES / "fitrnet.mat").variables["mdl"]
+    for pca, said in (({}, False), ({"PCACenters": np.zeros((1, 4)), "PCACoefficients": np.eye(4)}, True)):
+        tree = Tree("MAT v7", {"trainedModel": {"RegressionNeuralNetwork": model, **pca}})
+        (found,) = candidates(tree)
+        doubts = read("file.mat", tree, found).origin.doubts
+        assert any(text.startswith("trainedModel: processing settings stored beside the network") for text in doubts) == said
 
 
 def test_every_path_that_is_listed_can_be_chosen():

@@ -66,6 +66,10 @@ def dense(W, b, name="fc"):
     )
 
 
+def with_fields(element, **fields):
+    return MatlabObject(element.classname, element.fields | fields)
+
+
 def function(text, captured=None, inputs=1, name="f"):
     workspace = MatlabObject("function_handle_workspace", {"any": cells(Undecoded("object", "none"), captured or {}, column=True)})
     ports = cells(*(["in"] if inputs == 1 else [f"in{k + 1}" for k in range(inputs)]))
@@ -378,7 +382,24 @@ def test_a_state_space_model_that_normalises_around_its_network_says_so():
         owner = MatlabObject("idNeuralStateSpace", {"StateTransitionFcn_": {"Network": series(features(2))}, "prvFcnInputScale": scale})
         net = network(owner)
         assert net.origin.network == "net.StateTransitionFcn_.Network"
-        assert any("normalises around this network (prvFcnInputScale)" in note for note in net.origin.notes) == said
+        assert any("normalises around this network (prvFcnInputScale)" in text for text in net.origin.doubts) == said
+
+
+@pytest.mark.parametrize(("kind", "said"), [("none", False), ("zscore", True)])
+def test_a_normalizer_beside_the_network_of_an_agent_is_a_doubt(kind, said):
+    normalizer = MatlabObject("rl.util.rlNormalizer", {"Normalization": kind, "Mean": number(2), "StandardDeviation": number(3)})
+    actor = MatlabObject(
+        "rl.function.rlContinuousDeterministicActor", {"Normalizers_": cells(normalizer), "Model_": {"Net": series(features(2))}}
+    )
+    critic = MatlabObject("rl.function.rlQValueFunction", {"Model_": {"Net": series(features(2))}})
+    tree = Tree("MAT v7", {"agent": MatlabObject("rl.agent.rlDDPGAgent", {"Actor": actor, "Critic": critic})})
+    first, second = (read("file.mat", tree, c).origin.doubts for c in candidates(tree))
+    assert first == (
+        ("agent.Actor.Normalizers_{1}: MATLAB normalises an input with this before the network; that is not applied: do it to x",)
+        if said
+        else ()
+    )
+    assert second == ()
 
 
 def test_a_network_inside_a_regression_model_is_not_taken_alone():
@@ -395,6 +416,13 @@ def test_layers_alone_count_only_where_nothing_is_trained():
     assert message.startswith("file.mat: net: layers without weights ('fc' has none): it was never trained; train it")
     held = MatlabObject("nnet.cnn.LayerGraph", {"Layers": layers, "Connections": table([("input", "fc")])})
     assert "never trained" in refusal(held)
+
+
+def test_layers_inside_an_object_that_is_not_known_come_with_a_doubt():
+    net = graph([features(2), layer("TanhLayer")])
+    assert network(net.fields["LayerGraph"]).origin.doubts == ()
+    (said,) = network(MatlabObject("deep.prune.TaylorPrunableNetwork", net.fields)).origin.doubts
+    assert said == "net is a deep.prune.TaylorPrunableNetwork: what it does to its layers, or to x and y, is not known"
 
 
 def test_layers_alone_with_their_weights_are_read():
@@ -423,6 +451,10 @@ REFUSED = [
     (series(features(3), dense(np.ones((3, 4)), np.zeros(4))), "Weights of 3x4 and a Bias of 4 don't take the 3 inputs"),
     (series(features(2), layer("FullyConnectedLayer", "fc", Weights="x", Bias=number(1))), "no Weights that are understood: a str"),
     (series(layer("TanhLayer", "t")), "reads nothing: no input layer"),
+    (series(features(2), classname="DAGNetwork"), ".Connections: missing, and a DAGNetwork is no chain"),
+    (series(features(np.inf)), "InputSize inf is more than"),
+    (series(features(2), with_fields(dense(np.eye(2), [0, 0]), OperationDimension=number(1))), "OperationDimension is a number"),
+    (series(features(2), with_fields(dense(np.eye(2), [0, 0]), OperationDimension="channel")), "OperationDimension is 'channel'"),
     (series(features(0)), "InputSize is not a number of features"),
     (series(features(2, SplitComplexInputs=number(1))), "complex inputs"),
     (series(image(2, 2, 3), layer("SoftmaxLayer", "s")), "softmax at each pixel of a 2x2x3 image"),

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import nngrad
-from nngrad.load import matlab_network, matlab_processing
+from nngrad.load import candidates, containers, matlab_network, matlab_processing, read
+from nngrad.load.tree import MatlabObject
 from tests.load.reference import Reference
 from tests.makers import SAMPLES, saved, script
 
@@ -303,6 +304,13 @@ def cell_of(*names):
             cell_of("whiten"),
             r"\.inputs\{1\}\.processFcns\{1\}: 'whiten' is not supported; supported are mapminmax",
         ),
+        (("inputs", (0, 0), "processFcns"), cell_of(np.eye(2)), r"\.inputs\{1\}\.processFcns\{1\}: ndarray is not supported"),
+        (("inputs", (0, 0), "processFcns"), np.zeros((1, 0), object), r"\.inputs\{1\}\.processSettings: does not match \.processFcns"),
+        (("layers", (0, 0), "transferFcn"), np.eye(30), r"\.layers\{1\}\.transferFcn: ndarray is not supported"),
+        (("biasConnect",), np.array([[1.0], [np.nan]]), r"\.biasConnect: not a matrix of 0 and 1"),
+        (("outputs", (0, 1), "processedSize"), 2.0, r"\.outputs\{2\}\.processedSize: 2 rows stored, 1 follow"),
+        (("outputs", (0, 1), "size"), "one", r"\.outputs\{2\}\.size: one number is missing"),
+        (("inputWeights", (0, 0), "delays"), "none", r"\.inputWeights\{1,1\}\.delays: no numbers are stored"),
         (("inputs", (0, 0), "size"), 0.0, r"\.inputs\{1\}\.size is 0: the network was never configured"),
         (("inputs", (0, 0), "size"), 2.0, r"\.inputs\{1\}\.processSettings\{1\} \(mapminmax\)\.gain: 3 values where 2 rows"),
         (("inputs", (0, 0), "processedSize"), 2.0, r"\.inputs\{1\}\.processedSize: 2 rows stored, 3 follow"),
@@ -320,6 +328,27 @@ def test_what_is_not_understood_is_refused_by_name(tmp_path, path, value, messag
     with pytest.raises(nngrad.ModelError, match=r"made\.mat: net" + message) as error:
         nngrad.load(saved(tmp_path, net=changed(net, path, value)))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (("inputs", 0, "processFcns"), r"\.inputs\{1\}\.processFcns: missing"),
+        (("outputs", 1, "processFcns"), r"\.outputs\{2\}\.processFcns: missing"),
+        (("layers", 0, "transferFcn"), r"\.layers\{1\}\.transferFcn: missing; the object is damaged"),
+        (("layers", 0, "netInputFcn"), r"\.layers\{1\}\.netInputFcn: missing; the object is damaged"),
+        (("inputWeights", 0, "weightFcn"), r"\.inputWeights\{1,1\}\.weightFcn: missing; the object is damaged"),
+        (("inputWeights", 0, "delays"), r"\.inputWeights\{1,1\}\.delays: no numbers are stored"),
+    ],
+)
+def test_what_every_object_stores_is_never_assumed(path, message):
+    tree = containers.read(SAMPLES / "fitnet.mat")
+    kind, index, field = path
+    part = tree.variables["net"].fields[kind].ravel()[index]
+    del (part.fields if isinstance(part, MatlabObject) else part)[field]
+    (found,) = candidates(tree)
+    with pytest.raises(nngrad.ModelError, match=message):
+        read("made.mat", tree, found)
 
 
 def test_a_struct_made_of_the_object_is_read_alike(tmp_path):
@@ -352,12 +381,43 @@ def test_zero_delay_cycles_are_refused(tmp_path):
         ("mapstd", {"xmean": [0.0] * 3, "xstd": [1.0] * 3, "gain": [2.0] * 3}, "disagrees with ystd/xstd"),
         ("processpca", {"transform": [1.0]}, "not a matrix for 3 rows"),
         ("mapminmax", {"ymin": -1.0, "gain": [1.0], "xoffset": [1.0]}, "1 values where 3 rows"),
+        ("removeconstantrows", {"keep": [1.0, np.nan], "remove": [2.0]}, "indices outside 1 to 3"),
+        ("mapstd", {"xmean": [0.0] * 3, "xstd": [1.0] * 3, "ystd": []}, r"\.ystd: one number is missing"),
+        ("mapminmax", {"ymin": -1.0, "gain": [2.0] * 3, "xoffset": [-1.0] * 3, "no_change": 1.0}, r"\.no_change: 1, but by its other"),
+        ("removeconstantrows", {"keep": [1.0, 3.0], "remove": [2.0], "no_change": 1.0}, r"\.no_change: 1, but by its other"),
+        ("fixunknowns", {"unknown": [1.0], "xmeans": [0.0] * 3, "no_change": 1.0}, r"\.no_change: 1, but by its other"),
+        ("processpca", {"transform": 2 * np.eye(3), "no_change": 1.0}, r"\.no_change: 1, but by its other"),
     ],
 )
 def test_settings_that_do_not_add_up_are_refused(name, settings, message):
     settings = {k: np.atleast_2d(np.asarray(v, float)) for k, v in settings.items()}
     with pytest.raises(nngrad.ModelError, match=message):
         matlab_processing.STEPS[name].apply(settings, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("mapminmax", {"ymin": -1.0, "gain": [1.0] * 3, "xoffset": [-1.0] * 3}),
+        ("mapstd", {"xmean": [0.0] * 3, "xstd": [1.0] * 3}),
+        ("removeconstantrows", {"keep": [1.0, 2.0, 3.0], "remove": []}),
+        ("fixunknowns", {"unknown": [], "xmeans": [0.0] * 3}),
+        ("processpca", {"transform": np.eye(3), "inverseTransform": np.eye(3)}),
+        ("lvqoutputs", {}),
+    ],
+)
+def test_steps_that_change_nothing_are_left_out(name, settings):
+    settings = {k: np.atleast_2d(np.asarray(v, float)) for k, v in {**settings, "no_change": 1.0}.items()}
+    assert matlab_processing.STEPS[name].apply(settings, 3) == matlab_processing.STEPS[name].reverse(settings, 3) == []
+
+
+def test_constants_that_are_stored_twice_must_agree():
+    settings = {"keep": np.array([[2.0]]), "remove": np.array([[1.0]]), "xrows": np.array([[2.0]]), "constants": np.array([[7.0]])}
+    reverse = matlab_processing.STEPS["removeconstantrows"].reverse
+    (same,) = reverse(settings | {"value": np.array([[7.0]])}, 1)
+    np.testing.assert_array_equal(same.fill, [7.0, 0.0])
+    with pytest.raises(nngrad.ModelError, match=r"\.value: disagrees with \.constants"):
+        reverse(settings | {"value": np.array([[8.0]])}, 1)
 
 
 def test_networks_are_found_anywhere_and_revert_never():

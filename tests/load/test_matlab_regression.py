@@ -110,6 +110,12 @@ def test_names_by_number_where_there_are_none():
 REFUSED = [
     (model(Mu=MU, Sigma=np.array([[1.0, 0.0, 1.0]])), ".Sigma: 0 for predictor 2"),
     (model(Mu=MU[:, :2], Sigma=SIGMA), ".Mu, .Sigma: 1x2 and 1x3 values where 3 predictors"),
+    (model(StandardizeData=np.ones((1, 1))), ".StandardizeData is 1, but neither .Mu nor .Sigma is stored"),
+    (model(OutputLayerActivation=np.eye(2)), ".OutputLayerActivation: ndarray is not supported"),
+    (
+        model(impl={"LayerWeights": cells(W1, W2, W3), "LayerBiases": cells(b1, b2, b3), "OutputTransformation": FunctionHandle("exp")}),
+        ".NeuralNetworkImpl.OutputTransformation: 'exp' is not supported",
+    ),
     (model(Mu=MU), ".Mu, .Sigma: 1x3 and 0x0 values"),
     (model(Activations="gelu"), ".Activations: 'gelu' is not supported; supported are relu, tanh"),
     (model(Activations=cells("tanh", "tanh", "tanh")), ".Activations: 3 activations for 2 layers"),

@@ -231,6 +231,22 @@ REFUSED = {
     "shapes that do not chain": (lambda: net_of(DENSE, DENSE), ".layers{2} (Affine): weights (3, 2) don't take 3 inputs"),
     "unequal sum": (lambda: net_of(DENSE, {"kind": "sum", "sources": [0, 1]}), ".layers{2} (Sum)"),
     "keep from 0": (lambda: net_of({"kind": "select", "keep": [0, 1]}, **TWO), ".layers{1}.keep: 0, 1; it counts from 1 to 2"),
+    "size beside columns": (
+        lambda: net_of({"kind": "tanh"}, inputs={"columns": ["a", "b"], "size": np.array([[3.0]])}),
+        ".inputs{1}.size: 3, but 2 columns are named",
+    ),
+    "port with a field of its own": (
+        lambda: net_of({"kind": "tanh"}, inputs={"columns": ["a", "b"], "mean": np.ones((2, 1))}),
+        ".inputs{1}.mean: not a field of a port; it takes columns, lower, name, size, units, upper",
+    ),
+    "step with a field beside its settings": (
+        lambda: net_of({"kind": "mapstd", "settings": {"xmean": np.ones((2, 1)), "xstd": np.ones((2, 1))}, "reversed": 1.0}, **TWO),
+        ".layers{1}.reversed: not a field of kind mapstd; it takes reverse, settings",
+    ),
+    "step that contradicts itself": (
+        lambda: net_of({"kind": "mapstd", "xmean": np.ones((2, 1)), "xstd": np.ones((2, 1)), "no_change": np.ones((1, 1))}, **TWO),
+        ".layers{1} (mapstd).no_change: 1, but by its other settings the step changes its rows",
+    ),
     "step without settings": (lambda: net_of({"kind": "mapminmax"}, **TWO), ".layers{1} (mapminmax).ymin: one number is missing"),
     "inputs unknown": (lambda: net_of({"kind": "tanh"}), ".inputs: missing"),
     "huge inputs": (lambda: net_of({"kind": "tanh"}, inputs={"size": np.array([[1e15]])}), ".size: 1000000000000000 columns; at most"),

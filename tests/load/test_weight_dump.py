@@ -437,6 +437,21 @@ def test_what_stands_beside_is_mentioned(tmp_path):
     assert "not used: mu, sigma" in note
 
 
+@pytest.mark.parametrize("form", ["structs", "list of structs"])
+def test_layers_that_are_structs_lose_nothing_quietly(tmp_path, form):
+    def doubts(**second):
+        layers = {"fc1": {"W": W1, "b": b1}, "fc2": second, "fc3": {"W": np.eye(2), "b": np.zeros((2, 1))}}
+        params = np.empty((1, 3), object)
+        params[0, :] = list(layers.values())
+        savemat(tmp_path / "dump.mat", layers if form == "structs" else {"params": params})
+        return nngrad.load(tmp_path / "dump.mat", activation=["tanh", "tanh", "linear"]).origin.doubts
+
+    assert not any("not used" in text for text in doubts(W=W2, b=b2))
+    assert "2.gamma" in doubts(W=W2, b=b2, gamma=3.0)[0].replace("{2}", "fc2")
+    with pytest.raises(ModelError, match=r"2\}?\.W has no partner: a plain chain of layers has one matrix and one bias for each"):
+        doubts(W=W2)
+
+
 def test_fields_of_a_network_object_are_said_to_lack_processing(tmp_path):
     savemat(tmp_path / "dump.mat", CONVENTIONS["IW,LW matrices"][0])
     assert "no processing steps" in nngrad.load(tmp_path / "dump.mat", activation=ASKED).origin.doubts[0]

@@ -65,12 +65,13 @@ def probe(kind: str, name: str) -> tuple[list[Any], np.ndarray]:
     if kind == "transfer":
         n[0, :6] = (0.0, 1.0, -1.0, 0.5, 3.0, -0.5) if name != "netinv" else n[0, :6]
     size = 4.0 if kind == "weight" and name != "scalprod" else 5.0
+    unprocessed = {"processFcns": _cells(1, 0, {}), "processSettings": _cells(1, 0, {})}
     fields = network_fields(
-        inputs={0: ({"size": scalar(5)})},
+        inputs={0: {"size": scalar(5), **unprocessed}},
         layers={0: {"size": scalar(size), "transferFcn": name if kind == "transfer" else "purelin", "netInputFcn": "netsum"}},
         links={("I", 0, 0): (W, name if kind == "weight" else "dotprod", (0,))},
         biases={},
-        outputs={0: {}},
+        outputs={0: unprocessed},
     )
     expected = matlab_network.read(MatlabObject("network", fields))(n.T).T
     return ([n] if kind == "transfer" else [W, n]), expected

@@ -247,12 +247,7 @@ def is_whole(value: Any) -> bool:
 
 
 def _is_reference(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) in (3, 4)
-        and isinstance(value[0], str)
-        and all(is_whole(k) for k in value[1:3])
-    )
+    return isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str) and all(is_whole(k) for k in value[1:3])
 
 
 def _text(record: Any, key: str, where: str) -> str:

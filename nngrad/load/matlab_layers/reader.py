@@ -26,6 +26,8 @@ from nngrad.network import Builder, Network, Origin, Port, numbered
 
 NAME = "MATLAB Deep Learning Toolbox network"
 CLASSES = ("SeriesNetwork", "DAGNetwork", "dlnetwork")
+LAYER_ARRAY = "Layer array"  # layers without an object around them
+CHAINS = ("SeriesNetwork", LAYER_ARRAY)
 OWNERS = matlab_regression.CLASSES  # they may hold a network of this kind, which is not theirs without its standardisation
 MOST_LAYERS = 10_000
 MOST_NUMBERS = 100_000_000  # of all weights together, and of all values of sixteen rows: layers may be the same object many times
@@ -38,31 +40,56 @@ class Found:
     """A network with what the object around it has to say."""
 
     element: MatlabObject
-    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def find(tree: Tree) -> list[tuple[str, Found]]:
     """Every trained network; one that is reached on several paths is listed once."""
     objects = find_in(tree, lambda e: isinstance(e, MatlabObject) and (e.classname in CLASSES or e.classname.rsplit(".", 1)[-1] in OWNERS))
-    scaled = find_in(tree, lambda e: isinstance(e, MatlabObject) and e.classname == "idNeuralStateSpace")
+    scaled = {p: _scaling(e) for p, e in find_in(tree, lambda e: isinstance(e, MatlabObject) and e.classname == "idNeuralStateSpace")}
+    normalized = _normalized(tree, [path for path, _ in objects])
     found: dict[int, tuple[str, Found]] = {}
     for path, element in objects:
         if element.classname in CLASSES:
-            outer = [e for p, e in scaled if path.startswith(f"{p}.")]
-            found.setdefault(id(element), (path, Found(element, tuple(_scaling(e) for e in outer if _scaling(e)))))
+            said = [text for p in around(path) for text in (scaled.get(p), normalized.get(p)) if text]
+            found.setdefault(id(element), (path, Found(element, tuple(said))))
     return list(found.values())
 
 
 def read(candidate: Found, hints: Hints = NO_HINTS) -> Network:
     """The network of an object; ModelError, with the layer's path, where anything in it is not understood."""
     with np.errstate(all="ignore"):  # what is stored may be infinite or no number
-        return _Reader(candidate.element, candidate.notes).network()
+        return _Reader(candidate.element, candidate.doubts).network()
 
 
 def _scaling(model: MatlabObject) -> str:
     used = [name for name in STATE_SPACE if (v := numbers(model.fields.get(name))) is not None and v.size]
     text = "the state-space model normalises around this network ({}): x and y are in the network's own, normalised units"
     return text.format(", ".join(used)) if used else ""
+
+
+def around(path: str) -> Iterable[str]:
+    """The paths of what holds an element, the innermost first."""
+    while path := path.rpartition(".")[0]:
+        yield path
+
+
+def _normalized(tree: Tree, networks: list[str]) -> dict[str, str]:
+    """What to say of the networks inside an object that also holds normalizers, by the path of the object."""
+    holders = {p for path in networks for p in around(path)}
+    said: dict[str, str] = {}
+    for path, _ in find_in(tree, _normalizes):
+        owner = next((p for p in around(path) if p in holders), "")
+        said.setdefault(owner, f"{path}: MATLAB normalises an input with this before the network; that is not applied: do it to x")
+    return said
+
+
+def _normalizes(e: Any) -> bool:
+    """Whether this is a normalizer of the Reinforcement Learning Toolbox (it stands beside a network, not in it) that is in use."""
+    if not isinstance(e, MatlabObject) or not e.classname.endswith("Normalizer"):
+        return False
+    kinds = [v for name, v in e.fields.items() if name.rstrip("_") == "Normalization"]
+    return any(isinstance(v, str) and v not in ("", "none") for v in kinds)
 
 
 def _nothing(info: Any) -> bool:
@@ -78,7 +105,7 @@ class _Reader:
     """One network object on its way to a Network."""
 
     element: MatlabObject
-    notes_before: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     made: int = 0  # numbers of the layers so far
 
     # what the object says
@@ -130,7 +157,7 @@ class _Reader:
 
     @cached_property
     def notes(self) -> list[str]:
-        return [SINGLE, *self.notes_before]
+        return [SINGLE]
 
     # the graph
 
@@ -139,6 +166,8 @@ class _Reader:
         """For each layer the layers it reads, in the order of its inputs."""
         connections = self.holder[1].get("Connections")
         if connections is None:
+            if self.element.classname not in CHAINS:
+                raise ModelError(f"{self.holder[0]}.Connections: missing, and a {self.element.classname} is no chain; the file is damaged")
             return [[k - 1] if k else [] for k in range(len(self.parts))]
         inputs: list[dict[str, int]] = [{} for _ in self.parts]
         for source, target in self._pairs(connections):
@@ -351,6 +380,7 @@ class _Reader:
             classname=self.element.classname,
             version=f"{version.flat[0]:g}" if version is not None and version.size else "",
             notes=tuple(dict.fromkeys(self.notes)),
+            doubts=self.doubts,
             processing=tuple(self._processing()),
             layers=tuple(self._layer_lines(values)),
         )

@@ -26,7 +26,7 @@ def input_shape(part: Part) -> Shape:
     if size is None or size.size not in (1, 3) or not np.all((size >= 1) & (size == np.round(size))):
         raise part.fail("InputSize is not a number of features or [height width channels]")
     if np.prod(size) > MOST_UNITS:
-        raise part.fail(f"InputSize {by([int(n) for n in size.flat])} is more than {MOST_UNITS} numbers")
+        raise part.fail(f"InputSize {'x'.join(f'{n:g}' for n in size.flat)} is more than {MOST_UNITS} numbers")
     return tuple(int(n) for n in size.flat)
 
 
@@ -114,6 +114,10 @@ def nothing(part: Part, values: Sequence[Value]) -> Value:
 def fully_connected(part: Part, values: Sequence[Value]) -> Value:
     """y = W x + b; weights [out in], or [h w c out] behind an image."""
     (value,) = values
+    dimension = part.fields.get("OperationDimension", "spatial-channel")
+    if np.size(dimension) and not (isinstance(dimension, str) and dimension == "spatial-channel"):
+        found = repr(dimension) if isinstance(dimension, str) else "a number" if isinstance(dimension, np.ndarray) else "something else"
+        raise part.fail(f"OperationDimension is {found}; supported is 'spatial-channel', over all units at once")
     weights, bias = part.learned("Weights"), part.learned("Bias").ravel(order="F")
     W = dense_weights(weights, bias.size, value.size)
     if W is None:
