@@ -43,7 +43,8 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
 def encoded(net: Network) -> Fields:
     """The network as dicts, lists, text, numbers and float64 arrays: what both containers hold."""
     origin = {f.name: getattr(net.origin, f.name) for f in dataclasses.fields(net.origin)}
-    origin["path"] = os.path.basename(net.origin.path)  # where the file stood is nobody's business
+    name = os.path.basename(net.origin.path)  # where the file stood is nobody's business
+    origin["path"] = os.fsencode(name).decode(errors="replace")  # a name of any bytes becomes text
     return {
         "format": FORMAT,
         "version": float(VERSION),

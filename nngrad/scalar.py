@@ -12,6 +12,8 @@ from __future__ import annotations
 import ast
 import difflib
 import re
+import unicodedata
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -47,7 +49,8 @@ class Scalar:
     def parse(cls, net: Network, text: str) -> Scalar:
         """UsageError, naming what is outside the vocabulary, or the unknown name with its nearest match."""
         tree = _parsed(text)
-        found = [_output(net, node.id, text) for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id not in _called(tree)]
+        functions = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        found = [_output(net, node.id, text) for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in functions]
         if not found:
             raise UsageError(f"scalar {text!r}: names no output; it may use {', '.join(net.output_names[:8])}")
         return cls(net, text, tree, tuple(sorted(set(found))))
@@ -104,7 +107,9 @@ class Scalar:
 
 def _parsed(text: str) -> ast.expr:
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the grammar, for a user of Python
+            tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise UsageError(f"scalar {text!r}: is no expression; write something like y1**2 + 3*y2") from None
     nodes = list(ast.walk(tree))
@@ -130,21 +135,17 @@ def _admit(node: ast.AST, text: str) -> None:
         raise UsageError(f"scalar {text!r}: {what} is not understood; it takes + - * / **, numbers, outputs and {', '.join(FUNCTIONS)}")
 
 
-def _called(tree: ast.expr) -> set[str]:
-    """Names that stand for functions: outputs of the same name can be meant by number only."""
-    return {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-
-
 def _output(net: Network, name: str, text: str) -> int:
-    """By name, or y1, y2, ... by number."""
-    if name in net.output_names:
-        return net.output_names.index(name)
+    """By name, as Python's grammar spells it, or y1, y2, ... by number."""
+    names = [unicodedata.normalize("NFKC", known) for known in net.output_names]
+    if name in names:
+        return names.index(name)
     by_number = re.fullmatch(r"y([1-9]\d{0,8})", name, re.ASCII)
     if by_number and int(by_number[1]) <= net.output_size:
         return int(by_number[1]) - 1
     near = difflib.get_close_matches(name, net.output_names, 1)
-    names = ", ".join(net.output_names[:8]) + (", ..." if net.output_size > 8 else "")
-    raise UsageError(f"scalar {text!r}: no output {name!r}; there are {names}" + (f"; did you mean {near[0]}?" if near else ""))
+    some = ", ".join(net.output_names[:8]) + (", ..." if net.output_size > 8 else "")
+    raise UsageError(f"scalar {text!r}: no output {name!r}; there are {some}" + (f"; did you mean {near[0]}?" if near else ""))
 
 
 # evaluation

@@ -110,7 +110,8 @@ def verify(net: Network, x: Array, recorded: Array, others: Sequence[Network] = 
     plain = verdicts[0]
     if len(x_rows) != len(y_rows) and (not ranked or ranked[0].digits < DIGITS):
         raise DataError(f"the inputs hold {len(x_rows)} samples, the recorded outputs {len(y_rows)}, and no shift of rows explains it")
-    return replace(plain, hypotheses=tuple(h for h in ranked if h.digits > max(plain.agreement.digits + 0.5, 1.0)))
+    floor = max(plain.agreement.digits + 0.5, 1.0) if len(x_rows) == len(y_rows) else 1.0  # else plain is the first rows alone
+    return replace(plain, hypotheses=tuple(h for h in ranked if h.digits > floor))
 
 
 def _by(a: Array) -> str:
@@ -333,5 +334,11 @@ def _shifted(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
         begin, end = max(0, shift), min(len(y), len(x) + shift)  # rows of y that have a partner x[s - shift]
         if (shift or len(x) != len(y)) and end - begin >= max(3, min(len(x), len(y)) // 2):
             digits = agreement(computed[begin - shift : end - shift], y[begin:end]).digits
-            way = f"row k + {shift} of the outputs belongs" if shift >= 0 else f"row k of the outputs belongs to row k + {-shift}, not"
-            yield Hypothesis("rows shifted", f"{way} to row k of the inputs: a delay, or rows cut off", digits)
+            yield Hypothesis("rows shifted", _shift(shift, end), digits)
+
+
+def _shift(shift: int, rows: int) -> str:
+    if not shift:
+        return f"the first {rows} rows of inputs and outputs belong to each other, and one of them goes on"
+    way = f"row k + {shift} of the outputs belongs" if shift > 0 else f"row k of the outputs belongs to row k + {-shift}, not"
+    return f"{way} to row k of the inputs: a delay, or rows cut off"

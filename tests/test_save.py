@@ -247,3 +247,11 @@ def test_nothing_tells_where_the_file_stood(tmp_path):
 def test_what_has_no_place_is_refused():
     with pytest.raises(ModelError, match="gain: values of type object have no place in the format"):
         _value(object(), "gain", [])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX names are bytes")
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_model_file_whose_name_is_no_text(tmp_path, suffix):
+    net = Network.chain([Affine(np.ones((1, 2)), np.zeros(1))], origin=Origin(path=os.fsdecode(b"a\xff.mat")))
+    save(net, tmp_path / f"net{suffix}")
+    np.testing.assert_array_equal(nngrad.load(tmp_path / f"net{suffix}")([1.0, 2.0]), [3.0])

@@ -117,9 +117,21 @@ def test_names_of_outputs():
     np.testing.assert_array_equal(f(X), NET(X)[:, 0] * NET(X)[:, 1])
 
 
+@pytest.mark.parametrize(("text", "same"), [("exp(y2) + exp", "exp(y2) + y1"), ("µ*exp(µ)", "y2*exp(y2)")])
+def test_outputs_called_like_a_function_or_spelled_as_unicode(text, same):
+    named = Network(NET.layers, NET.inputs, (Port("out", ("exp", "\u00b5")),))
+    np.testing.assert_array_equal(Scalar.parse(named, text).gradient(X), Scalar.parse(NET, same).gradient(X))
+
+
+def test_a_function_is_no_output():
+    with pytest.raises(UsageError, match="no output 'exp'"):
+        Scalar.parse(NET, "exp(y1) + exp")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("1or y1", "is not understood"),  # Python has a warning for it
         ("y1 +", "is no expression"),
         ("", "is no expression"),
         ("y1^2", r"write \*\* for powers"),

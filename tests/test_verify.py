@@ -123,6 +123,14 @@ def test_outputs_that_come_later():
     assert "row k + 2 of the outputs belongs to row k" in found.text
 
 
+@pytest.mark.parametrize(("x", "y"), [(X, Y[:9]), (X[:9], Y)])
+def test_rows_missing_at_the_end_are_named(x, y):
+    found = verify(NET, x, y)
+    assert not found.reproduced
+    assert found.explanation.name == "rows shifted"
+    assert found.explanation.text.startswith("the first 9 rows of inputs and outputs belong to each other")
+
+
 def test_another_network_of_the_file():
     r = np.random.default_rng(3)
     other = replace(

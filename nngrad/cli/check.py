@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
-from nngrad.cli.options import Told, model_options
+from nngrad.cli.options import PATH, Told, model_options
 from nngrad.errors import DataError
 
 
 @click.command(short_help="Check the derivatives by an independent route.")
-@click.option("-i", "--input", "source", metavar="FILE", help="Rows to check at; else points in the training ranges, or normal ones.")
+@click.option(
+    "-i", "--input", "source", type=PATH, metavar="FILE", help="Rows to check at; else points in the training ranges, or normal ones."
+)
 @click.option("--points", type=click.IntRange(1, 100_000), default=10, metavar="N", help="Points to check at where there is no input.")
 @click.option("--seed", type=click.IntRange(0), default=1, metavar="N", help="Which points.")
 @click.option("--hessian", is_flag=True, help="Check second derivatives too.")

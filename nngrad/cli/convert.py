@@ -6,13 +6,13 @@ import os
 
 import click
 
-from nngrad.cli.options import Told, model_options
+from nngrad.cli.options import PATH, Told, model_options
 from nngrad.errors import UsageError
 
 
 @click.command(short_help="Write a network in nngrad's own format.")
 @model_options
-@click.argument("output")
+@click.argument("output", type=PATH)
 def convert(model: str, told: Told, output: str, quiet: bool) -> None:
     """\b
     Example: nngrad convert sample_models/fitnet.mat /tmp/fitnet.h5

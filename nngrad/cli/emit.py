@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import click
 
-from nngrad.cli.options import Listed, model_options
+from nngrad.cli.options import PATH, Listed, model_options
 from nngrad.errors import UsageError
 
 
 @click.command(short_help="Write a network as MATLAB, C or Python source code.")
 @click.option("--to", "target", type=click.Choice(("matlab", "c", "python")), required=True, help="The language to write.")
-@click.option("-o", "--output", metavar="FILE", help="File to write, or a folder/; other files go beside it. Else standard output.")
+@click.option(
+    "-o", "--output", type=PATH, metavar="FILE", help="File to write, or a folder/; other files go beside it. Else standard output."
+)
 @click.option("--name", metavar="NAME", help="Name of the function (of the module in Python); else that of FILE, else of MODEL.")
 @click.option("--float", "single", is_flag=True, help="C: single precision.")
 @click.option("--with-tests", type=click.IntRange(1, 10_000), metavar="N", default=None, help="Write a test of N points too.")
@@ -78,17 +81,19 @@ def _show(files: dict[str, str], output: str) -> None:
 def _write(files: dict[str, str], folder: Any, model: str, quiet: bool) -> None:
     from nngrad.cli.output import note
     from nngrad.cli.places import spare
+    from nngrad.tables.files import Output
 
     for file in files:
         spare(str(folder / file), model)
     folder.mkdir(parents=True, exist_ok=True)
-    for file, text in files.items():
-        part = folder / f".{file}.part"
-        try:
-            part.write_text(text, encoding="ascii", newline="\n")
-            part.replace(folder / file)
-        finally:
-            part.unlink(missing_ok=True)
+    with contextlib.ExitStack() as opened:
+        outs = []
+        for file, text in files.items():
+            outs.append(Output(str(folder / file)))
+            opened.callback(outs[-1].abandon)
+            outs[-1].file.write(text.encode("ascii"))
+        for out in outs:  # once all of them are written
+            out.commit()
     note(f"wrote {', '.join(str(folder / file) for file in files)}", quiet)
 
 

@@ -6,12 +6,14 @@ from typing import Any
 
 import click
 
-from nngrad.cli.options import Asked, Told, model_options, table_options
+from nngrad.cli.options import PATH, Asked, Told, model_options, table_options
 
 
 @click.command(short_help="Write J v, the derivatives along a direction.")
 @table_options
-@click.option("--direction", required=True, metavar="V", help="One direction, such as 1,0,2, or a table with a direction for each row.")
+@click.option(
+    "--direction", type=PATH, required=True, metavar="V", help="One direction, such as 1,0,2, or a table with a direction for each row."
+)
 @model_options
 def jvp(model: str, told: Told, asked: Asked, direction: str) -> Any:
     """\b

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+PATH = click.Path()  # its only meaning here: the shell completes names of files
 Told = dict[str, Any]  # what load() takes beside the file: network, activation, weights
 LINES = ("csv", "tsv", "ndjson", "parquet")  # formats of lines, with text in them
 SCALES = ("raw", "range", "sigma", "elasticity")
@@ -88,7 +89,7 @@ def _with(options: tuple[Callable[[Any], Any], ...], collected: Any, command: Ca
 
 
 MODEL_OPTIONS = (
-    click.argument("model"),
+    click.argument("model", type=PATH),
     click.option("--network", metavar="PATH", help="Which network of the file, by its path in it, such as values.net."),
     click.option(
         "--activation", type=Listed(), metavar="NAMES", help="Activations that the file does not name: tanh,linear, or each layer's."
@@ -101,8 +102,10 @@ MODEL_OPTIONS = (
 )
 
 TABLE_OPTIONS = (
-    click.option("-i", "--input", "inputs", metavar="FILE", multiple=True, help="Rows to read, a quoted pattern, or - ; may be repeated."),
-    click.option("-o", "--output", metavar="FILE", help="File to write, or a folder/ for several inputs; else standard output."),
+    click.option(
+        "-i", "--input", "inputs", type=PATH, metavar="FILE", multiple=True, help="Rows to read, a quoted pattern, or - ; may be repeated."
+    ),
+    click.option("-o", "--output", type=PATH, metavar="FILE", help="File to write, or a folder/ for several inputs; else standard output."),
     click.option("--format", type=click.Choice(LINES + ARRAYS), help="Format to write; else the suffix decides, else csv."),
     click.option("--keep", type=Listed(), default=(), metavar="NAMES", help="Columns of the input to pass through, such as id,date."),
     click.option("--digits", type=click.IntRange(1, 17), metavar="N", help="Significant digits; else the shortest exact text."),

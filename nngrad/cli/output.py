@@ -55,15 +55,16 @@ def write_results(net: Network, asked: Asked, wanted: Wanted, width: int, *other
         if not os.path.isdir(source):
             tables.check_source(source, **_spelled(asked))
     failed = 0
-    for source, target in every:
+    for k, (source, target) in enumerate(every):
         try:
             _convert(net, source, target, asked, wanted, max(1, CHUNK_NUMBERS // (net.input_size + width)))
-        except (DataError, OSError) as error:
+        except (DataError, UsageError, OSError) as error:
             if isinstance(error, OSError) and target != "-":
                 error.filename = error.filename or target  # a write that fails doesn't know where it was writing to
-            if len(every) == 1:
+            wrong_usage = isinstance(error, UsageError)  # of every input, where the first shows it; else of this one's column names
+            if len(every) == 1 or (wrong_usage and k == 0):
                 raise
-            click.echo(message(error), err=True)
+            click.echo(one_line(f"{source}: {error}") if wrong_usage else message(error), err=True)
             failed += 1
     if failed:
         click.echo(one_line(f"{failed} of {len(every)} inputs failed; the others are written"), err=True)

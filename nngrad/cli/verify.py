@@ -7,15 +7,17 @@ from typing import Any
 
 import click
 
-from nngrad.cli.options import Told, model_options
+from nngrad.cli.options import PATH, Told, model_options
 from nngrad.errors import UsageError
 
 MOST_OUTPUTS = 12  # shown one by one
 
 
 @click.command(short_help="Compare with outputs recorded in MATLAB or Keras.")
-@click.option("-i", "--input", "source", metavar="FILE", help="The recorded inputs: a table, or net.mat:NAME with any path in the file.")
-@click.option("--expect", metavar="FILE", help="The recorded outputs: likewise. Samples may stand in rows or in columns.")
+@click.option(
+    "-i", "--input", "source", type=PATH, metavar="FILE", help="The recorded inputs: a table, or net.mat:NAME with any path in the file."
+)
+@click.option("--expect", type=PATH, metavar="FILE", help="The recorded outputs: likewise. Samples may stand in rows or in columns.")
 @click.option("--find", "finding", is_flag=True, help="Search MODEL itself for arrays that are its inputs and outputs.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON: {model, reproduced, networks: [...]}.")
 @model_options

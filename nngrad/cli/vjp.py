@@ -6,12 +6,14 @@ from typing import Any
 
 import click
 
-from nngrad.cli.options import Asked, Told, model_options, table_options
+from nngrad.cli.options import PATH, Asked, Told, model_options, table_options
 
 
 @click.command(short_help="Write w' J, the gradient of weighted outputs.")
 @table_options
-@click.option("--weighting", required=True, metavar="W", help="One weight an output, such as 1,0,2, or a table with a row for each row.")
+@click.option(
+    "--weighting", type=PATH, required=True, metavar="W", help="One weight an output, such as 1,0,2, or a table with a row for each row."
+)
 @model_options
 def vjp(model: str, told: Told, asked: Asked, weighting: str) -> Any:
     """\b

@@ -17,6 +17,7 @@ import numpy as np
 from nngrad.errors import DataError, UsageError
 
 CHUNK_BYTES = 1 << 20
+NAMED = 8  # names in a message
 GENERIC = re.compile(r"[A-Za-z]\d+(\(t([+-]\d+)?\))?")  # x1, y2, x1(t-1): names that stand for a position only
 
 Kept = tuple[list[str | None], ...]
@@ -118,7 +119,7 @@ def _by_name(where: str, names: Sequence[str], columns: Sequence[str], kept: tup
     missing = [c for c in columns if c not in place]
     surplus = [n for i, n in enumerate(names) if n not in asked and i not in kept]
     if missing:
-        near = [f"{m} like {c[0]}" for m in missing if (c := difflib.get_close_matches(m, surplus, 1, 0.6))]
+        near = [f"{m} like {c[0]}" for m in missing[:NAMED] if (c := difflib.get_close_matches(m, surplus, 1, 0.6))]
         raise DataError(
             f"{where}: {counted(len(missing), 'column')} of {len(columns)} missing: {listed(missing)}"
             + (f"; surplus: {listed(surplus)}" if surplus else "")
@@ -154,7 +155,7 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def listed(names: Sequence[str], most: int = 8) -> str:
+def listed(names: Sequence[str], most: int = NAMED) -> str:
     """A few names for a message."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 

@@ -115,20 +115,22 @@ class DelimitedReader:
             return None
         if self._width > WIDE and len(self._indices) == self._width and not self._kept and b'"' not in data:
             return self._tall(data, ord(separator), rows)
-        wanted, numeric = set(self._indices), [f"c{i}" for i in self._indices]
+        numeric = [f"c{i}" for i in self._indices]
+        parsed = set(self._indices) - set(self._kept)  # what is passed through stays text
         try:
             frame = pl.read_csv(
                 data,
                 has_header=False,
                 separator=separator,
-                schema={f"c{i}": pl.Float64 if i in wanted else pl.String for i in range(self._width)},
-                null_values=dict.fromkeys(numeric, "NA"),
+                schema={f"c{i}": pl.Float64 if i in parsed else pl.String for i in range(self._width)},
+                null_values={f"c{i}": "NA" for i in parsed},
                 empty_string_is_null=False,
                 glob=False,
             )
+            numbers = frame if numeric == frame.columns and not self._kept else frame.select(pl.col(numeric).cast(pl.Float64))
         except pl.exceptions.PolarsError:
             return None
-        x = (frame if numeric == frame.columns else frame.select(numeric)).to_numpy(order="c")
+        x = numbers.to_numpy(order="c")
         blank = self._width == 1 and frame["c0"].null_count() > 0  # an empty cell or a blank line, and who can tell?
         if len(x) != rows or blank or np.isinf(x).any():
             return None

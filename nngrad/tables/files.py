@@ -112,7 +112,10 @@ class Output:
                 self.file.close()
             return
         self.file.close()
-        os.replace(self.path, self.final)
+        try:
+            os.replace(self.path, self.final)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.final) from error  # the other name says nothing to anybody
         self.final = None
 
     def abandon(self) -> None:

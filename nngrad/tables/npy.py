@@ -17,7 +17,7 @@ import numpy as np
 from nngrad.errors import DataError
 from nngrad.tables.arrays import ArrayReader, Layout, layout, rows_per_chunk
 from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Reader, Wanted, listed, match, numbers_only
-from nngrad.tables.files import Output, Place, Stream
+from nngrad.tables.files import Output, Place, Stream, reason
 
 MAGIC = b"\x93NUMPY"
 
@@ -84,7 +84,9 @@ def read_npz(place: Place, wanted: Wanted, samples: str | None = None) -> Reader
     """Rows of one array of an .npz file: `file.npz:key`, or the only one there is."""
     try:
         archive = zipfile.ZipFile(place.path)
-    except (OSError, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise DataError(f"{place.path}: can't be read: {reason(error)}") from error
+    except zipfile.BadZipFile as error:
         raise DataError(f"{place.path}: can't be read as npz: {error}") from error
     keys = [name.removesuffix(".npy") for name in archive.namelist()]
     if place.name is None and len(keys) != 1:

@@ -34,7 +34,11 @@ class ParquetReader:
             if file.read(4) != b"PAR1":
                 raise DataError(f"{where}: is not a Parquet file")
         try:
-            self._table = pl.scan_parquet(os.path.abspath(where), glob=False, hive_partitioning=False)
+            path = os.fsencode(os.path.abspath(where)).decode()
+        except UnicodeDecodeError:
+            raise DataError(f"{where}: its name or its folder's is not UTF-8 text, as polars wants it; rename it") from None
+        try:
+            self._table = pl.scan_parquet(path, glob=False, hive_partitioning=False)
             schema = self._table.collect_schema()
             self.count: int | None = self._table.select(pl.len()).collect().item()
         except pl.exceptions.PolarsError as error:

@@ -28,6 +28,21 @@ def test_the_rest_goes_on_and_it_is_exit_5(nngrad, fitnet, tables, tmp_path):
     assert (tmp_path / "out" / "a.csv").read_text() == nngrad("jacobian", fitnet[0], "-i", fitnet[1]).out
 
 
+def test_a_name_that_one_table_lacks_fails_that_input_alone(nngrad, fitnet, tables, tmp_path):
+    (tables / "b.csv").write_text("velocity,throttle,temperature\n1,2,3\n")
+    done = nngrad("jacobian", fitnet[0], "-i", f"{tables}/*.csv", "-o", f"{tmp_path}/out/", "--wrt", "speed")
+    assert done.code == 5
+    assert "b.csv: no input 'speed'" in done.err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.csv", "c.csv"]
+
+
+def test_wrong_usage_is_said_once_and_writes_nothing(nngrad, fitnet, tables, tmp_path):
+    for wrong in (("--wrt", "nothing"), ("--wrt", "1,1", "--format", "ndjson")):
+        done = nngrad("jacobian", fitnet[0], "-i", f"{tables}/*.csv", "-o", f"{tmp_path}/out/", *wrong)
+        assert (done.code, len(done.err.splitlines())) == (2, 1)
+        assert not list((tmp_path / "out").iterdir())
+
+
 def test_all_well_is_exit_0(nngrad, fitnet, tables, tmp_path):
     (tmp_path / "out").mkdir()
     done = nngrad("predict", fitnet[0], "-i", tables / "a.csv", "-i", tables / "c.csv", "-o", tmp_path / "out", "--format", "npy")

@@ -58,8 +58,25 @@ def test_refusals_name_what_to_do(nngrad, fitnet, tmp_path, monkeypatch, argumen
 def test_a_failed_write_leaves_nothing_behind(nngrad, fitnet, tmp_path):
     (tmp_path / "fitnet.m").mkdir()
     done = nngrad("emit", fitnet[0], "--to", "matlab", "-o", f"{tmp_path}/")
-    assert done.code == 4
+    assert done.code == 2
+    assert "fitnet.m: can't be written: is a directory" in done.err
     assert [f.name for f in tmp_path.iterdir()] == ["fitnet.m"]
+
+
+def test_files_that_belong_together_appear_together(nngrad, fitnet, tmp_path):
+    (tmp_path / "net.h").mkdir()
+    (tmp_path / "net.c").write_text("old")
+    assert nngrad("emit", fitnet[0], "--to", "c", "-o", tmp_path / "net.c").code == 2
+    assert (tmp_path / "net.c").read_text() == "old"
+    assert {f.name for f in tmp_path.iterdir()} == {"net.c", "net.h"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX files")
+def test_a_link_stays_a_link(nngrad, fitnet, tmp_path):
+    (tmp_path / "net.m").symlink_to("elsewhere.m")
+    assert nngrad("emit", fitnet[0], "--to", "matlab", "-o", tmp_path / "net.m").code == 0
+    assert (tmp_path / "net.m").is_symlink()
+    assert (tmp_path / "elsewhere.m").read_text().startswith("function [y, J, H] = net(x)\n")
 
 
 def test_the_model_is_never_replaced(nngrad, samples, tmp_path):

@@ -107,6 +107,18 @@ def test_shells_get_a_completion_script(shell):
     assert "_NNGRAD_COMPLETE" in done.stdout
 
 
+@pytest.mark.parametrize("words", ["jacobian ", "jacobian net.mat -i ", "convert net.mat ", "verify net.mat --expect "])
+def test_names_of_files_are_completed(words):
+    environment = {
+        **os.environ,
+        "_NNGRAD_COMPLETE": "bash_complete",
+        "COMP_WORDS": f"nngrad {words}x",
+        "COMP_CWORD": str(len(words.split()) + 1),
+    }
+    done = subprocess.run([sys.executable, "-m", "nngrad"], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "file,x\n"
+
+
 def test_commands_are_completed():
     environment = {**os.environ, "_NNGRAD_COMPLETE": "bash_complete", "COMP_WORDS": "nngrad ja", "COMP_CWORD": "1"}
     done = subprocess.run([sys.executable, "-m", "nngrad"], env=environment, capture_output=True, text=True, check=True)

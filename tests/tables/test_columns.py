@@ -91,3 +91,12 @@ def test_which_names_stand_for_a_position_only() -> None:
 def test_a_kept_column_that_occurs_twice_is_refused() -> None:
     with pytest.raises(DataError, match="column id to keep occurs more than once"):
         match("t.csv", ("id", "id", "a"), 3, Wanted(1, ("a",), keep=("id",)))
+
+
+def test_near_names_are_sought_for_those_that_are_listed_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    sought = []
+    monkeypatch.setattr("difflib.get_close_matches", lambda name, *rest: sought.append(name) or [])
+    names = [f"s{i}s" for i in range(3000)]
+    with pytest.raises(DataError, match="3000 columns of 3000 missing"):
+        match("t.csv", [f"t{name}" for name in names], 3000, Wanted(3000, tuple(names)))
+    assert sought == names[:8]

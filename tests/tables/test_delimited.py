@@ -277,6 +277,18 @@ def test_kept_text_passes_through_verbatim(write: Write) -> None:
     assert Path("o.csv").read_text() == 'id,note,y\n007,"a, ""b""",1.5\n1.50,,2.5\n NA , z ,3.5\n'
 
 
+def test_a_column_is_read_and_kept_at_once(write: Write) -> None:
+    with tables.reader(write("x1,x2\n1.50,2\n-0,007\n"), size=2, columns=["x2", "x1"], keep=["x1"]) as reader:
+        (chunk,) = reader.chunks()
+        for block in (reader._fast(chunk), reader._careful(chunk), reader.parse(Lines(b"1.50,2\n-0,007\n", 2))):
+            assert block is not None
+            np.testing.assert_array_equal(block.x, [[2, 1.5], [7, 0]])
+            assert block.kept == (["1.50", "-0"],)
+        missing = reader.parse(Lines(b",2\nNA,3\n 1 ,4\n", 4))
+    np.testing.assert_array_equal(missing.x, [[2, np.nan], [3, np.nan], [4, 1]])
+    assert missing.kept == (["", "NA", " 1 "],)
+
+
 def test_kept_text_is_the_same_from_the_fast_and_the_careful_pass(write: Write) -> None:
     with tables.reader(write("id,x1\na,1\n"), size=1, columns=["x1"], keep=["id"]) as reader:
         chunk = Lines(b'a,1\n,2\n"",3\n" b",4\nNA,5\n', 2)

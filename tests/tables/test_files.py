@@ -81,10 +81,12 @@ def test_a_failing_rename_cleans_up(target: str, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("target", ALL)
 def test_a_folder_that_goes_away_is_told_by_the_name_of_the_target(target: str) -> None:
     Path("sub").mkdir()
-    with pytest.raises(FileNotFoundError) as caught, tables.writer(f"sub/{target}") as out:
-        out.begin(["a", "b"])
-        out.write(out.format(BLOCK))
-        shutil.rmtree("sub")
+    out = tables.writer(f"sub/{target}")
+    out.begin(["a", "b"])
+    out.write(out.format(BLOCK))
+    shutil.rmtree("sub")
+    with pytest.raises(FileNotFoundError) as caught:
+        out.__exit__(None, None, None)
     assert caught.value.filename == os.path.realpath(f"sub/{target}")
 
 

@@ -603,3 +603,16 @@ def test_ndjson_nested_without_end_is_named(tmp_path, monkeypatch, depth, column
 
     with pytest.raises(DataError, match="line 1"):
         read()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX names are bytes")
+def test_parquet_of_a_name_that_is_no_text_is_a_data_error() -> None:
+    save("t.parquet", NUMBERS)
+    os.rename("t.parquet", b"t\xff.parquet")
+    with pytest.raises(DataError, match="is not UTF-8 text"):
+        load(os.fsdecode(b"t\xff.parquet"), 6)
+
+
+def test_a_missing_npz_is_told_as_every_missing_file() -> None:
+    with pytest.raises(DataError, match=r"^no.npz: can't be read: no such file or directory$"):
+        load("no.npz", 6)
