@@ -143,11 +143,28 @@ def _pull(step: Step, known: Sequence[Any], cotangents: Pass, own: set[int] | No
         cotangents[source] = cotangents[source] + part if source in cotangents else part
 
 
-class Half(NamedTuple):
-    """One direction of a plan: `seeds` is what does not depend on the rows, `steps` is what is left, in the order it runs."""
+@dataclass(frozen=True, eq=False)
+class Half:
+    """One direction of a plan: `steps` is what is left for every row, in the order it runs; `fixed` is what runs once, before all rows."""
 
     steps: tuple[Step, ...]
-    seeds: Pass
+    fixed: tuple[Step, ...]
+    run: Callable[[Step, Sequence[None], Pass], None]
+    start: int  # the value it starts at
+    chosen: tuple[int, ...]  # the units of that value
+    sizes: tuple[int, ...]
+    seeded: frozenset[int]  # the values that `seeds` is of
+
+    @cached_property
+    def seeds(self) -> Pass:
+        """What the steps start from: tangents or cotangents that are the same for all rows."""
+        unit = np.zeros((self.sizes[self.start], len(self.chosen), 1))
+        unit[self.chosen, range(len(self.chosen))] = 1.0
+        found: Pass = {self.start: unit}
+        with scratch.outside(), np.errstate(all="ignore"):  # weights may be infinite
+            for step in self.fixed:
+                self.run(step, (None,) * len(self.sizes), found)
+        return {k: found[k] for k in self.seeded}
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,15 +200,14 @@ class Plan:
 
     @classmethod
     def of_network(cls, net: Graph, of: tuple[int, ...], wrt: tuple[int, ...]) -> Plan:
-        n, m, last = net.sizes[0], net.sizes[-1], len(net.layers)
         with scratch.outside(), np.errstate(all="ignore"):  # weights may be infinite
             every = _fused(net)
-            forward = _partial_forward(every, np.eye(n)[:, list(wrt), None], len(net.sizes))
-            backward = _partial_backward(every, np.eye(m)[:, list(of), None], last, len(net.sizes))
+            forward, backward = _forward_half(every, wrt, net), _backward_half(every, of, net)
             merged = _merged(backward, wrt)
         reverse = _cost(backward.steps, len(of), net) <= _cost(forward.steps, len(wrt), net)
         reverse = reverse or (merged is not None and merged.whole)
-        return cls(of, wrt, n, m, reverse, merged, every, forward, backward)
+        (backward if reverse else forward).seeds  # noqa: B018  (now, by the one thread that plans)
+        return cls(of, wrt, net.sizes[0], net.sizes[-1], reverse, merged, every, forward, backward)
 
     @cached_property
     def every_output(self) -> bool:
@@ -316,12 +332,20 @@ def _fused(net: Graph) -> tuple[Step, ...]:
         step = Step(node.layer, node.sources, k)
         before = steps[-1] if steps and steps[-1].target == k - 1 else None
         if before and node.sources == (k - 1,) and readers[k - 1] == 1 and _worth(before.layer, node.layer, net, before.sources, k):
-            n = net.sizes[before.sources[0]]
-            T = node.layer.jvp(None, None, before.layer.jvp(None, None, np.eye(n)[:, :, None]))
-            steps[-1] = Step(Affine(np.ascontiguousarray(T[:, :, 0]), np.zeros(net.sizes[k])), before.sources, k)
+            W = _product(before.layer, node.layer, net.sizes[before.sources[0]], net.sizes[k])
+            steps[-1] = Step(Affine(W, np.zeros(net.sizes[k])), before.sources, k)
         else:
             steps.append(step)
     return tuple(steps)
+
+
+def _product(first: Any, second: Any, n: int, m: int) -> Array:
+    """Two linear layers as one matrix (m, n), from the side that takes less work."""
+    if n <= m:
+        tangents = second.jvp(None, None, first.jvp(None, None, np.eye(n)[:, :, None]))
+        return np.ascontiguousarray(tangents[:, :, 0])
+    cotangents = first.vjp(None, None, second.vjp(None, None, np.eye(m)[:, :, None]))
+    return np.ascontiguousarray(cotangents[:, :, 0].T)
 
 
 def _worth(a: Any, b: Any, net: Graph, sources: tuple[int, ...], target: int) -> bool:
@@ -335,36 +359,35 @@ def _worth(a: Any, b: Any, net: Graph, sources: tuple[int, ...], target: int) ->
     return sizes[0] * sizes[2] <= 1.5 * apart
 
 
-def _partial_forward(every: tuple[Step, ...], seed: Array, count: int) -> Half:
-    """Runs what is the same for all rows of the tangent pass; returns the steps left and the tangents they start from."""
-    tangents: Pass = {0: seed}
-    left = []
-    nothing: list[Any] = [None] * count
+def _forward_half(every: tuple[Step, ...], wrt: tuple[int, ...], net: Graph) -> Half:
+    """The tangent pass from the inputs `wrt`."""
+    same, fixed, left = {0}, [], []
     for step in every:
-        if isinstance(step.layer, LINEAR) and all(s in tangents for s in step.sources):
-            _push(step, nothing, tangents)
+        if isinstance(step.layer, LINEAR) and same.issuperset(step.sources):
+            fixed.append(step)
+            same.add(step.target)
         else:
             left.append(step)
-    needed = {s for step in left for s in step.sources} | {count - 1}
-    return Half(tuple(left), {k: T for k, T in tangents.items() if k in needed})
+    read = {s for step in left for s in step.sources} | {len(net.layers)}
+    return Half(tuple(left), tuple(fixed), _push, 0, wrt, tuple(net.sizes), frozenset(same & read))
 
 
-def _partial_backward(every: tuple[Step, ...], seed: Array, last: int, count: int) -> Half:
-    """Runs what is the same for all rows of the cotangent pass; returns the steps left, last layer first, and their seeds."""
-    cotangents: Pass = {last: seed}
-    left: list[Step] = []
+def _backward_half(every: tuple[Step, ...], of: tuple[int, ...], net: Graph) -> Half:
+    """The cotangent pass from the outputs `of`, last layer first."""
+    last = len(net.layers)
+    same, fixed, left = {last}, [], []
     waiting: set[int] = set()  # values to which a step that is left will add
-    nothing: list[Any] = [None] * count
     for step in reversed(every):
-        if step.target not in cotangents and step.target not in waiting:
+        if step.target not in same and step.target not in waiting:
             continue
         if isinstance(step.layer, LINEAR) and step.target not in waiting:
-            _pull(step, nothing, cotangents)
+            fixed.append(step)
+            same.update(step.sources)
         else:
             left.append(step)
             waiting.update(step.sources)
-    needed = {step.target for step in left} | {0}
-    return Half(tuple(left), {k: G for k, G in cotangents.items() if k in needed})
+    read = {step.target for step in left} | {0}
+    return Half(tuple(left), tuple(fixed), _pull, last, of, tuple(net.sizes), frozenset(same & read))
 
 
 def _merged(half: Half, wrt: tuple[int, ...]) -> Merged | None:
@@ -373,15 +396,16 @@ def _merged(half: Half, wrt: tuple[int, ...]) -> Merged | None:
         return None
     first, second = half.steps[:2]
     hidden = first.sources[0]
-    alone = second.target == hidden and hidden not in half.seeds and not any(hidden in s.sources for s in half.steps[1:])
-    if not (isinstance(first.layer, Elementwise) and isinstance(second.layer, Affine) and alone) or second.sources[0] in half.seeds:
+    alone = second.target == hidden and hidden not in half.seeded and not any(hidden in s.sources for s in half.steps[1:])
+    if not (isinstance(first.layer, Elementwise) and isinstance(second.layer, Affine) and alone) or second.sources[0] in half.seeded:
         return None
     if any(second.sources[0] in s.sources for s in half.steps[2:]):
         return None
     whole = len(half.steps) == 2 and second.sources == (0,)
-    W, G = (second.layer.W[:, wrt] if whole else second.layer.W), half.seeds[first.target][:, :, 0]
-    if not 0 < W.size * G.shape[1] <= MOST_MERGED:
+    W = second.layer.W[:, wrt] if whole else second.layer.W
+    if not 0 < W.size * len(half.chosen) <= MOST_MERGED:
         return None
+    G = half.seeds[first.target][:, :, 0]
     K = W[:, None, :] * G[:, :, None] if whole else W[:, :, None] * G[:, None, :]
     return Merged(first, np.ascontiguousarray(K.reshape(len(W), -1)), second.sources[0], whole)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import operator
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +22,8 @@ from nngrad.layers import Affine, Concatenate, Distance, Elementwise, SquaredDis
 
 BLOCK_NUMBERS = 1_000_000  # of all intermediates of a block: near a core, yet enough of them that threads seldom wait for each other
 FEWEST_ROWS = 160  # below, matrix products are slow
+
+_planning = threading.Lock()  # several threads that need the same plan at once: one makes it
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,14 +237,17 @@ class Network:
             tuple(range(self.output_size)) if of is None else _chosen(of, self.output_size, self.indices_of_outputs, "of"),
             tuple(range(self.input_size)) if wrt is None else _chosen(wrt, self.input_size, self.indices_of_inputs, "wrt"),
         )
-        plan = self._plans.get(chosen)
-        if plan is None:
-            plan = self._plans[chosen] = derive.Plan.of_network(self, *chosen)
-        return plan
+        return self._planned(*chosen)
 
     @cached_property
     def _whole_plan(self) -> derive.Plan:
-        return derive.Plan.of_network(self, tuple(range(self.output_size)), tuple(range(self.input_size)))
+        return self._planned(tuple(range(self.output_size)), tuple(range(self.input_size)))
+
+    def _planned(self, of: tuple[int, ...], wrt: tuple[int, ...]) -> derive.Plan:
+        with _planning:
+            if (of, wrt) not in self._plans:
+                self._plans[of, wrt] = derive.Plan.of_network(self, of, wrt)
+            return self._plans[of, wrt]
 
     @cached_property
     def evaluation(self) -> derive.Evaluation:

@@ -1,6 +1,8 @@
 """Network: shapes, names, the door, threads, pickling; the passes against each other and against differences."""
 
 import pickle
+import threading
+import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 import nngrad
+from nngrad import derive
 from nngrad.activations import BY_NAME
 from nngrad.layers import Affine, Compet, Elementwise, Place, Product, Scale, Select, Softmax, Sum
 from nngrad.network import Builder, Network, Node, Port, numbered
@@ -293,3 +296,35 @@ def test_results_do_not_alias_the_input():
     y = net(x)
     y[:] = 5
     assert np.array_equal(x, np.ones((3, 2)))
+
+
+def test_a_plan_of_many_inputs_takes_no_matrix_of_all_of_them():
+    n = 3000
+    net = Network.chain([Scale(*R.uniform(1, 2, (3, n))), dense(n, 4), tansig(), dense(4, 2)], input_size=n)
+    x = R.normal(size=(2, n))
+    tracemalloc.start()
+    J = net.jacobian(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < n * n  # an eighth of one such matrix
+    some = [0, 1234, n - 1]
+    np.testing.assert_allclose(J[:, :, some], net.jacobian(x, wrt=some), rtol=1e-12)
+
+
+def test_threads_that_need_a_plan_at_once_make_it_once(monkeypatch):
+    made = []
+
+    def slowly(*args):
+        made.append(args)
+        time.sleep(0.05)
+        return plan_of(*args)
+
+    plan_of = derive.Plan.of_network
+    monkeypatch.setattr(derive.Plan, "of_network", slowly)
+    net = deep()
+    threads = [threading.Thread(target=net.jacobian, args=(rows(net),)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
