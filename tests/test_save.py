@@ -255,3 +255,12 @@ def test_a_model_file_whose_name_is_no_text(tmp_path, suffix):
     net = Network.chain([Affine(np.ones((1, 2)), np.zeros(1))], origin=Origin(path=os.fsdecode(b"a\xff.mat")))
     save(net, tmp_path / f"net{suffix}")
     np.testing.assert_array_equal(nngrad.load(tmp_path / f"net{suffix}")([1.0, 2.0]), [3.0])
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_names_of_many_columns_come_back(tmp_path, suffix):
+    n = 20_000
+    names = tuple(f"column {k}" for k in range(n))
+    net = Network.chain([Affine(np.ones((1, n)), np.zeros(1))], n, inputs=(Port("x", names),))
+    save(net, tmp_path / f"n{suffix}")
+    assert nngrad.load(tmp_path / f"n{suffix}").input_names == names

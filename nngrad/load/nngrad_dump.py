@@ -38,7 +38,7 @@ from nngrad.layers import (
 )
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.matlab_processing import STEPS
-from nngrad.load.tree import Group, Tree
+from nngrad.load.tree import Group, Tree, Undecoded
 from nngrad.load.tree import find as find_in
 from nngrad.network import Builder, Network, Origin, Port, numbered
 
@@ -161,6 +161,8 @@ def _text(value: Any) -> str | None:
 
 def _texts(value: Any) -> tuple[str, ...] | None:
     """Names: a cell of char, a char matrix, a string array, or one name; None where it is none of these."""
+    if isinstance(value, Undecoded):
+        raise ModelError(f": names are not decoded: {value.reason}")
     if isinstance(value, np.ndarray) and (value.dtype == object or not value.size):
         value = value.ravel(order="F").tolist()
     items = [value] if isinstance(value, str) else value

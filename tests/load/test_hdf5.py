@@ -151,3 +151,21 @@ def test_every_truncation_is_a_model_error():
     assert hdf5.read(data)
     for k in range(50):
         assert "\n" not in refused(data[: len(data) * k // 50])
+
+
+def test_texts_that_share_their_bytes_are_charged_one_by_one():
+    """Sixty thousand descriptors of the same text of 100 kB would be six gigabytes."""
+    count = 60_000
+
+    def build(file):
+        data = file.create_dataset("names", (count,), h5py.string_dtype())
+        data[0] = "a" * 100_000
+
+    data = bytearray(made(build))
+    with h5py.File(io.BytesIO(data)) as file:
+        start = file["names"].id.get_offset()
+    data[start : start + 16 * count] = data[start : start + 16] * count
+    begin = time.monotonic()
+    with pytest.raises(ModelError, match="'/names' would expand to"):
+        hdf5.read(bytes(data))
+    assert time.monotonic() - begin < 20

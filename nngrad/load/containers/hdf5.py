@@ -172,6 +172,8 @@ class Store:
             if reason:
                 return Undecoded("HDF5 attribute", reason)
             if _is_variable(entry.get_type()):
+                if math.prod(entry.shape or ()) * self.size > limits.TOTAL_BYTES:  # several entries may share the same bytes
+                    return Undecoded("HDF5 attribute", "text of unbounded length")
                 self.heaps.check_attribute(name)
             return decoded_attribute(found.attrs[name])
 
@@ -209,8 +211,6 @@ class Store:
             return "a type of HDF5 data that holds neither numbers nor text"
         if group not in PLAIN:
             self.budget.take_elements(count, what)  # may become Python objects
-        if _is_variable(kind) and count * self.size > limits.TOTAL_BYTES:
-            return "text of unbounded length"  # several entries may share the same bytes
         return ""
 
     def _texts_are_sound(self, found: h5py.Dataset, settings: Any, path: str) -> bool:

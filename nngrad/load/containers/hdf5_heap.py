@@ -89,10 +89,11 @@ class Heaps:
         return entries
 
     def check(self, raw: bytes, what: str) -> None:
-        """Every descriptor must point to an entry that is as long as it says."""
+        """Every descriptor must point to an entry that is as long as it says; several may share one, so each is charged."""
         for length, address, index in DESCRIPTOR.iter_unpack(raw[: len(raw) // 16 * 16]):
             if length and (address == UNDEFINED or self.sizes.get(address, {}).get(index, -1) < length):
                 raise broken(f"{what} states a text of {length} bytes that isn't there")
+            self.budget.take_bytes(length, what)
 
     def check_attribute(self, name: str) -> None:
         """Every attribute of this name that holds texts of variable length, wherever in the file."""
