@@ -396,8 +396,12 @@ def _index(item: Any) -> int:
 def _indices(names: Iterable[str], known: tuple[str, ...], what: str) -> tuple[int, ...]:
     found = []
     for name in (n.strip() for n in names):
-        if name in known:
-            found.append(known.index(name))
+        places = [k for k, other in enumerate(known) if other == name]
+        if len(places) > 1:
+            numbers = ", ".join(str(k + 1) for k in places[:8]) + (", ..." if len(places) > 8 else "")
+            raise UsageError(f"{what} {name!r}: {len(places)} have this name, number {numbers}; choose by number")
+        if places:
+            found += places
         elif name.isascii() and name.isdigit() and 1 <= int(name) <= len(known):
             found.append(int(name) - 1)
         else:

@@ -13,6 +13,7 @@ import pytest
 import nngrad
 from nngrad import derive
 from nngrad.activations import BY_NAME
+from nngrad.errors import UsageError
 from nngrad.layers import Affine, Compet, Elementwise, Place, Product, Scale, Select, Softmax, Sum
 from nngrad.network import Builder, Network, Node, Port, numbered
 
@@ -328,3 +329,10 @@ def test_threads_that_need_a_plan_at_once_make_it_once(monkeypatch):
     for thread in threads:
         thread.join()
     assert len(made) == 1
+
+
+def test_a_name_of_several_columns_chooses_none():
+    net = Network.chain([dense(3, 2)], inputs=(Port("x", ("a", "b", "a")),))
+    with pytest.raises(UsageError, match="input 'a': 2 have this name, number 1, 3; choose by number"):
+        net.jacobian([1, 2, 3], wrt=["a"])
+    assert net.jacobian([1, 2, 3], wrt=["3", "b"]).shape == (2, 2)
