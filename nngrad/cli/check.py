@@ -35,6 +35,8 @@ def check(
     training range (or spread), and where it is. Entries that differ because a kink lies within the step are counted, not blamed.
     Exit code 0: all agree; 1: something differs.
     """
+    import numpy as np
+
     from nngrad.check import check as checked
     from nngrad.check import sample
     from nngrad.cli import whole
@@ -47,6 +49,10 @@ def check(
         x, notes = whole.read(source, size=net.input_size, columns=net.input_names)
         for text in notes:
             note(text, quiet)
+        endless = np.isinf(x).any(axis=1)
+        if endless.any():
+            note(f"{source}: {endless.sum()} of {len(x)} rows hold infinities, where there is nothing to compare; they are left out", quiet)
+            x = x[~endless]
         if not len(x):
             raise DataError(f"{source}: has no rows to check at; name another table, or leave -i out")
     found = checked(net, x, method, hessian)

@@ -56,6 +56,15 @@ def test_other_points(nngrad, fitnet):
     assert nngrad("check", fitnet[0], "-i", "nothing.csv").code == 4
 
 
+def test_rows_of_infinities_are_left_out_and_said(nngrad, fitnet, tmp_path):
+    (tmp_path / "x.csv").write_text("speed,throttle,temperature\n3000,70,270\n3000,inf,270\n")
+    done = nngrad("check", fitnet[0], "-i", tmp_path / "x.csv")
+    assert done.code == 0
+    assert "1 of 2 rows hold infinities" in done.err
+    (tmp_path / "x.csv").write_text("speed,throttle,temperature\n3000,inf,270\n")
+    assert nngrad("check", fitnet[0], "-i", tmp_path / "x.csv").code == 4
+
+
 def test_no_rows_prove_nothing(nngrad, fitnet, tmp_path):
     (tmp_path / "x.csv").write_text("speed,throttle,temperature\n")
     done = nngrad("check", fitnet[0], "-i", tmp_path / "x.csv")
