@@ -1,5 +1,11 @@
 """What can go wrong, and whose fault it is. The library raises these; only the command line prints them."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+NAMED = 8  # names in a message
+
 
 class NngradError(Exception):
     """Base of every error that nngrad raises on purpose. Its message is one line, whatever the names in a file are made of."""
@@ -18,3 +24,8 @@ class DataError(NngradError, ValueError):
 
 class UsageError(NngradError):
     """The request makes no sense for this model (unknown output name, contradicting options)."""
+
+
+def listed(names: Sequence[str], most: int = NAMED) -> str:
+    """A few names for a message."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

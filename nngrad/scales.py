@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nngrad.errors import DataError, UsageError
+from nngrad.errors import DataError, UsageError, listed
 from nngrad.network import Network
 
 Array = np.ndarray
@@ -61,9 +61,8 @@ def training_range(net: Network) -> Scale:
     lower, upper = bounds(net)
     unknown = [name for name, a, b in zip(net.input_names, lower, upper, strict=True) if not np.isfinite(b - a)]
     if unknown:
-        more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
         raise UsageError(
-            f"--scale range: {net.origin.path or 'the network'} stores no training range of {', '.join(unknown[:8])}{more}; "
+            f"--scale range: {net.origin.path or 'the network'} stores no training range of {listed(unknown)}; "
             "give steps of your own with --scale sigma --sigma NUMBERS"
         )
     return Scale("range", upper - lower)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nngrad.errors import ModelError, UsageError
+from nngrad.errors import ModelError, UsageError, listed
 from nngrad.load import containers
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.tree import MatlabObject, Tree, Undecoded, find
@@ -88,7 +88,7 @@ def read(path: str, tree: Tree, candidate: Candidate, hints: Hints = NO_HINTS) -
 
 
 def _choose(path: str, tree: Tree, found: list[Candidate], network: str | None) -> Candidate:
-    paths = _some([c.path for c in found])
+    paths = listed([c.path for c in found])
     if network is not None:
         chosen = [c for c in found if c.path == network]
         if not chosen:
@@ -108,7 +108,7 @@ def _choose(path: str, tree: Tree, found: list[Candidate], network: str | None) 
 def _contents(tree: Tree) -> str:
     """What a file holds instead of a network."""
     kinds = [f"{name} ({_described(value)})" for name, value in tree.variables.items()]
-    return f"the file ({tree.container}) holds {_some(kinds) or 'nothing'}"
+    return f"the file ({tree.container}) holds {listed(kinds) or 'nothing'}"
 
 
 def _described(value: Any) -> str:
@@ -122,14 +122,10 @@ def _described(value: Any) -> str:
         case np.ndarray():
             return f"{'x'.join(map(str, value.shape))} cell"
         case dict():
-            return f"struct with {_some(list(value))}" if value else "empty struct"
+            return f"struct with {listed(list(value))}" if value else "empty struct"
         case str() | list():
             return "text"
     return type(value).__name__
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:LISTED]) + (f" and {len(names) - LISTED} more" if len(names) > LISTED else "")
 
 
 def _settings_beside(tree: Tree) -> tuple[str, ...]:
@@ -149,7 +145,6 @@ def _is_settings(e: Any) -> bool:
     return isinstance(e, MatlabObject)
 
 
-LISTED = 8
 FOREIGN = {  # classes that people take for networks, or keep beside them
     "mamfis": "a Mamdani fuzzy inference system, not a neural network",
     "sugfis": "a Sugeno fuzzy inference system, not a neural network",

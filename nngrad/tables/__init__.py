@@ -51,9 +51,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nngrad.errors import UsageError
+from nngrad.errors import UsageError, listed
 from nngrad.tables import delimited, hdf5, matlab, ndjson, npy, parquet
-from nngrad.tables.common import Block, Reader, Wanted, Writer, listed
+from nngrad.tables.common import Block, Reader, Wanted, Writer
 from nngrad.tables.files import Place, Stream, place
 
 __all__ = ["FORMATS", "READERS", "WRITERS", "Block", "Format", "Reader", "Writer", "check_source", "reader", "writer"]

@@ -14,10 +14,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from nngrad.errors import DataError, UsageError
+from nngrad.errors import NAMED, DataError, UsageError, listed
 
 CHUNK_BYTES = 1 << 20
-NAMED = 8  # names in a message
 GENERIC = re.compile(r"[A-Za-z]\d+(\(t([+-]\d+)?\))?")  # x1, y2, x1(t-1): names that stand for a position only
 
 Kept = tuple[list[str | None], ...]
@@ -153,11 +152,6 @@ def _named(names: Sequence[str] | None, rest: Sequence[int]) -> str:
 
 def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def listed(names: Sequence[str], most: int = NAMED) -> str:
-    """A few names for a message."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def numbers_only(what: str, keep: Sequence[str]) -> None:

@@ -14,8 +14,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from nngrad.errors import DataError, UsageError
-from nngrad.tables.common import Block, Kept, Wanted, checked_digits, listed, match, polars
+from nngrad.errors import DataError, UsageError, listed
+from nngrad.tables.common import Block, Kept, Wanted, checked_digits, match, polars
 from nngrad.tables.files import LONGEST_ROW, Lines, Output, Place, Stream, count, line_chunks, outside_quotes
 
 BLANKS = "blanks"

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.errors import DataError, UsageError
+from nngrad.errors import DataError, UsageError, listed
 from nngrad.tables.arrays import ArrayReader, layout
-from nngrad.tables.common import Kept, Wanted, listed, numbers_only
+from nngrad.tables.common import Kept, Wanted, numbers_only
 from nngrad.tables.files import Output, Place, open_input
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.errors import DataError, NngradError, UsageError
+from nngrad.errors import DataError, NngradError, UsageError, listed
 from nngrad.tables.arrays import ArrayReader, layout
-from nngrad.tables.common import Kept, Wanted, listed, numbers_only
+from nngrad.tables.common import Kept, Wanted, numbers_only
 from nngrad.tables.files import Output, Place, open_input
 
 LIMIT = (1 << 31) - (1 << 16)  # bytes of a variable in a version 5 file

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
-from nngrad.errors import DataError
+from nngrad.errors import DataError, listed
 from nngrad.tables.arrays import ArrayReader, Layout, layout, rows_per_chunk
-from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Reader, Wanted, listed, match, numbers_only
+from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Reader, Wanted, match, numbers_only
 from nngrad.tables.files import Output, Place, Stream, reason
 
 MAGIC = b"\x93NUMPY"

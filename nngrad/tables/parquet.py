@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.errors import DataError
+from nngrad.errors import DataError, listed
 from nngrad.tables.arrays import rows_per_chunk
-from nngrad.tables.common import Block, Kept, Wanted, distinct, listed, match, polars
+from nngrad.tables.common import Block, Kept, Wanted, distinct, match, polars
 from nngrad.tables.files import Output, Place, open_input
 
 OF_SYSTEM = re.compile(r"\(os error (\d+)\)")  # what polars' messages say of a full disk and the like
