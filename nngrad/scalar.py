@@ -137,12 +137,15 @@ def _admit(node: ast.AST, text: str) -> None:
 
 def _output(net: Network, name: str, text: str) -> int:
     """By name, as Python's grammar spells it, or y1, y2, ... by number."""
-    names = [unicodedata.normalize("NFKC", known) for known in net.output_names]
-    if name in names:
-        return names.index(name)
+    places = [k for k, known in enumerate(net.output_names) if unicodedata.normalize("NFKC", known) == name]
+    if len(places) == 1:
+        return places[0]
     by_number = re.fullmatch(r"y([1-9]\d{0,8})", name, re.ASCII)
     if by_number and int(by_number[1]) <= net.output_size:
         return int(by_number[1]) - 1
+    if places:
+        numbers = ", ".join(f"y{k + 1}" for k in places[:8])
+        raise UsageError(f"scalar {text!r}: {len(places)} outputs are called {name!r}; choose by number: {numbers}")
     near = difflib.get_close_matches(name, net.output_names, 1)
     some = ", ".join(net.output_names[:8]) + (", ..." if net.output_size > 8 else "")
     raise UsageError(f"scalar {text!r}: no output {name!r}; there are {some}" + (f"; did you mean {near[0]}?" if near else ""))

@@ -123,6 +123,14 @@ def test_outputs_called_like_a_function_or_spelled_as_unicode(text, same):
     np.testing.assert_array_equal(Scalar.parse(named, text).gradient(X), Scalar.parse(NET, same).gradient(X))
 
 
+@pytest.mark.parametrize("names", [("a", "a"), ("\u00b5", "\u03bc")])  # the second two are the same to Python's grammar
+def test_a_name_of_several_outputs_means_none(names):
+    named = Network(NET.layers, NET.inputs, (Port("out", names),))
+    with pytest.raises(UsageError, match=r"2 outputs are called .*; choose by number: y1, y2"):
+        Scalar.parse(named, f"{names[0]}**2")
+    np.testing.assert_array_equal(Scalar.parse(named, "y2")(X), NET(X)[:, 1])
+
+
 def test_a_function_is_no_output():
     with pytest.raises(UsageError, match="no output 'exp'"):
         Scalar.parse(NET, "exp(y1) + exp")
