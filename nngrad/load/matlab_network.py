@@ -33,7 +33,7 @@ from nngrad.layers import (
 )
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.matlab_processing import STEPS, is_identity, number, vector
-from nngrad.load.tree import MatlabObject, Tree
+from nngrad.load.tree import MatlabObject, Tree, shown
 from nngrad.load.tree import find as find_in
 from nngrad.network import Builder, Network, Origin, Port
 
@@ -541,8 +541,7 @@ def _supported(name: Any, known: tuple[str, ...], path: str) -> str:
     if name is None:
         raise ModelError(f"{path}: missing; the object is damaged or no network")
     if not (isinstance(name, str) and name in known):
-        found = repr(name) if isinstance(name, str) else type(name).__name__
-        raise ModelError(f"{path}: {found} is not supported; supported are {', '.join(known)}")
+        raise ModelError(f"{path}: {shown(name)} is not supported; supported are {', '.join(known)}")
     return name
 
 

@@ -17,7 +17,7 @@ from nngrad.errors import ModelError
 from nngrad.layers import Affine, Elementwise, Scale, Softmax
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.matlab_layers.part import UNTRAINED, by, categories, names, numbers
-from nngrad.load.tree import FunctionHandle, MatlabObject, Tree
+from nngrad.load.tree import FunctionHandle, MatlabObject, Tree, shown
 from nngrad.load.tree import find as find_in
 from nngrad.network import Network, Origin, Port, numbered
 
@@ -83,6 +83,15 @@ def _inside(fields: Fields, *path: str) -> Any:
 # what is refused
 
 
+def _function_name(stored: Any) -> Any:
+    """The name of a function that is stored as text or as a handle; anything else as it is."""
+    return stored.text if isinstance(stored, FunctionHandle) else stored
+
+
+def _is_identity(name: Any) -> bool:
+    return isinstance(name, str) and name.rsplit(".", 1)[-1] in IDENTITY
+
+
 def _check(fields: Fields, kind: str) -> None:
     for path in (("DataSummary", "CategoricalPredictors"), ("CategoricalPredictors",)):
         value = _inside(fields, *path)
@@ -92,18 +101,14 @@ def _check(fields: Fields, kind: str) -> None:
                 "and save again"
             )
     for name in TRANSFORMS:
-        value = fields.get(name)
-        text = value.text if isinstance(value, FunctionHandle) else value
-        if value is not None and not (isinstance(text, str) and text.rsplit(".", 1)[-1] in IDENTITY):
-            found = repr(text) if isinstance(text, str) else type(value).__name__
+        found = _function_name(fields.get(name))
+        if found is not None and not _is_identity(found):
             raise ModelError(
-                f".{name}: {found} is not supported; supported is none: set {name.removeprefix('Priv')} to 'none' and save again"
+                f".{name}: {shown(found)} is not supported; supported is none: set {name.removeprefix('Priv')} to 'none' and save again"
             )
-    after = _inside(fields, "NeuralNetworkImpl", "OutputTransformation")
-    text = after.text if isinstance(after, FunctionHandle) else after
-    if "Regression" in kind and text is not None and np.size(text) and not (isinstance(text, str) and text.rsplit(".", 1)[-1] in IDENTITY):
-        found = repr(text) if isinstance(text, str) else type(text).__name__
-        raise ModelError(f".NeuralNetworkImpl.OutputTransformation: {found} is not supported; supported is none: train without it")
+    found = _function_name(_inside(fields, "NeuralNetworkImpl", "OutputTransformation"))
+    if "Regression" in kind and found is not None and np.size(found) and not _is_identity(found):
+        raise ModelError(f".NeuralNetworkImpl.OutputTransformation: {shown(found)} is not supported; supported is none: train without it")
     for name, value in (*fields.items(), *_members(fields.get("ModelParams")), *_members(fields.get("NeuralNetworkImpl"))):
         if RESPONSE_SCALE.search(name) and (stored := numbers(value)) is not None and stored.any():
             raise ModelError(
@@ -181,8 +186,7 @@ def _hidden(fields: Fields, count: int) -> list[str]:
 def _output_activation(fields: Fields, kind: str) -> str:
     stored = fields.get("OutputLayerActivation", "none" if "Regression" in kind else None)
     if not (isinstance(stored, str) and stored in OUTPUT_ACTIVATIONS):
-        found = repr(stored) if isinstance(stored, str) else type(stored).__name__
-        raise ModelError(f".OutputLayerActivation: {found} is not supported; supported are {', '.join(OUTPUT_ACTIVATIONS)}")
+        raise ModelError(f".OutputLayerActivation: {shown(stored)} is not supported; supported are {', '.join(OUTPUT_ACTIVATIONS)}")
     return stored
 
 

@@ -72,6 +72,11 @@ class Tree:
     notes: tuple[str, ...] = field(default=())
 
 
+def shown(value: Any) -> str:
+    """What was found, for a message: text in quotes, else its type."""
+    return repr(value) if isinstance(value, str) else type(value).__name__
+
+
 def children(path: str, element: Any) -> Iterator[tuple[str, Any]]:
     """The parts of one element with their MATLAB paths."""
     if isinstance(element, MatlabObject):

@@ -213,12 +213,18 @@ def _chain_places(count: int) -> list[tuple[str, int, int]]:
     return [("iw", 0, 0), *(("lw", k, k - 1) for k in range(1, count))]
 
 
+def _roles(fields: Any) -> tuple[str | None, str | None]:
+    """The fields of a struct that hold the weights and the bias of a layer."""
+    if not isinstance(fields, dict):
+        return None, None
+    w, b = (name if (name := _field(fields, names)) and _is_parameter(fields[name]) else None for names in (WEIGHTS, BIASES))
+    return w, b
+
+
 def _of_struct(label: str, fields: Any) -> Layer | None:
     """A layer that is a struct with weights and bias; None where it has none (pooling, activations)."""
-    if not isinstance(fields, dict):
-        return None
-    w, b = _field(fields, WEIGHTS), _field(fields, BIASES)
-    if not w or not b or not _is_parameter(fields[w]) or not _is_parameter(fields[b]):
+    w, b = _roles(fields)
+    if not w or not b:
         return None
     said, _ = _said(fields)
     unused = tuple(f"{label}.{name}" for name, value in fields.items() if name not in (w, b) and _is_parameter(value))
@@ -227,8 +233,8 @@ def _of_struct(label: str, fields: Any) -> Layer | None:
 
 def _alone(label: str, fields: Any) -> str | None:
     """The weights of a layer that is a struct without a bias: nothing that may be left out of a chain."""
-    w, b = (_field(fields, names) if isinstance(fields, dict) else None for names in (WEIGHTS, BIASES))
-    return f"{label}.{w}" if w and _is_parameter(fields[w]) and not (b and _is_parameter(fields[b])) else None
+    w, b = _roles(fields)
+    return f"{label}.{w}" if w and not b else None
 
 
 def _without_partner(lonely: str | None) -> str:

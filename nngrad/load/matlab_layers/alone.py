@@ -12,7 +12,7 @@ import numpy as np
 
 from nngrad.errors import ModelError
 from nngrad.load.hints import NO_HINTS, Hints
-from nngrad.load.matlab_layers import reader as matlab_layers
+from nngrad.load.matlab_layers import reader
 from nngrad.load.matlab_layers.part import UNTRAINED
 from nngrad.load.tree import MatlabObject, Tree
 from nngrad.load.tree import find as find_in
@@ -21,26 +21,26 @@ from nngrad.network import Network
 NAME = "MATLAB Deep Learning Toolbox layers with weights"
 
 
-def find(tree: Tree) -> list[tuple[str, matlab_layers.Found]]:
+def find(tree: Tree) -> list[tuple[str, reader.Found]]:
     """Layers wherever they are; those inside an object of another class with a doubt about what that class does with them."""
     owners = {p: o.classname for p, o in find_in(tree, lambda e: isinstance(e, MatlabObject) and not _is_graph(e))}
     found = []
     for path, e in find_in(tree, lambda e: _is_graph(e) or _is_layers(e)):
-        element = e if isinstance(e, MatlabObject) else MatlabObject(matlab_layers.LAYER_ARRAY, {"Layers": e})
-        unknown = [p for p in matlab_layers.around(path) if p in owners]
+        element = e if isinstance(e, MatlabObject) else MatlabObject(reader.LAYER_ARRAY, {"Layers": e})
+        unknown = [p for p in reader.around(path) if p in owners]
         doubts = tuple(f"{p} is a {owners[p]}: what it does to its layers, or to x and y, is not known" for p in unknown)
-        found.append((path, matlab_layers.Found(element, doubts)))
+        found.append((path, reader.Found(element, doubts)))
     return found
 
 
-def read(candidate: matlab_layers.Found, hints: Hints = NO_HINTS) -> Network:
+def read(candidate: reader.Found, hints: Hints = NO_HINTS) -> Network:
     """The network that the layers make; ModelError where they were never trained."""
     element = candidate.element
     untrained = [e for e in _layers(element) if _empty(e)]
     if untrained:
         name = untrained[0].fields.get("Name") or untrained[0].classname
         raise ModelError(f": layers without weights ({name!r} has none): {UNTRAINED}, or export its weights")
-    return matlab_layers.read(candidate)
+    return reader.read(candidate)
 
 
 def _is_graph(e: Any) -> bool:
