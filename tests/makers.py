@@ -19,6 +19,14 @@ def script(name: str):
     return module
 
 
+def damaged(data: bytes, rng, start: int, most: int) -> bytes:
+    """Some bytes from `start` on, fewer than `most`, replaced by others."""
+    broken = bytearray(data)
+    for position in rng.integers(start, len(broken), rng.integers(1, most)):
+        broken[position] = rng.integers(256)
+    return bytes(broken)
+
+
 def saved(folder: Path, **variables) -> Path:
     path = folder / "made.mat"
     savemat(path, variables)

@@ -14,6 +14,7 @@ import pytest
 from nngrad.errors import ModelError
 from nngrad.load import limits
 from nngrad.load.containers import keras_zip
+from tests.makers import damaged
 
 CONFIG = {"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense", "text": 'a "quoted" [bracket'}]}}
 
@@ -109,11 +110,8 @@ def test_every_truncation_and_random_damage():
     rng = np.random.default_rng(3)
     refusals = 0
     for _ in range(300):
-        broken = bytearray(data)
-        for position in rng.integers(0, len(broken), rng.integers(1, 4)):
-            broken[position] = rng.integers(256)
         try:
-            keras_zip.read(bytes(broken))
+            keras_zip.read(damaged(data, rng, 0, 4))
         except ModelError:
             refusals += 1
     assert refusals

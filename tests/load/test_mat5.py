@@ -17,6 +17,7 @@ from nngrad.errors import ModelError
 from nngrad.load import limits
 from nngrad.load.containers import mat4, mat5
 from nngrad.load.tree import FunctionHandle, MatlabObject, Undecoded
+from tests.makers import damaged
 from tests.matlab_bytes import Bytes
 from tests.scipy_reference import assert_same
 
@@ -265,11 +266,8 @@ def test_random_damage_ends_in_a_tree_or_a_model_error():
     original = saved({k: v for k, v in VARIABLES.items() if k != "special"})
     outcomes = set()
     for _ in range(400):
-        broken = bytearray(original)
-        for position in rng.integers(128, len(broken), rng.integers(1, 6)):
-            broken[position] = rng.integers(256)
         try:
-            mat5.read(bytes(broken))
+            mat5.read(damaged(original, rng, 128, 6))
             outcomes.add("tree")
         except ModelError:
             outcomes.add("refused")

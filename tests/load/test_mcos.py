@@ -9,6 +9,7 @@ from nngrad.errors import ModelError
 from nngrad.load import limits
 from nngrad.load.containers import mat5
 from nngrad.load.tree import FunctionHandle, MatlabObject, Undecoded, find
+from tests.makers import damaged
 from tests.matlab_bytes import MARK, Bytes, store, tables
 
 NAMES = ["ReLULayer", "nnet.cnn.layer", "Node", "Next", "Weight", "any", "string", "LSTM", "Mode", "train", "Flag"]
@@ -187,10 +188,8 @@ def test_random_damage_to_the_tables_ends_in_a_tree_or_a_model_error():
     table = tables(NAMES, CLASSES, objects)
     undecoded = decoded = 0
     for _ in range(500):
-        broken = bytearray(table)
-        for position in rng.integers(0, len(broken), rng.integers(1, 4)):
-            broken[position] = rng.integers(256)
-        data = LITTLE.file(LITTLE.object("Node", [1], "n"), store=store(LITTLE, bytes(broken), values, [LITTLE.struct({})] * 4))
+        broken = damaged(table, rng, 0, 4)
+        data = LITTLE.file(LITTLE.object("Node", [1], "n"), store=store(LITTLE, broken, values, [LITTLE.struct({})] * 4))
         tree = mat5.read(data)
         undecoded += bool(find(tree, lambda e: isinstance(e, Undecoded)))
         decoded += isinstance(tree.variables["n"], MatlabObject)
