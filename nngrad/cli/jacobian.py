@@ -9,8 +9,6 @@ import click
 from nngrad.cli.options import Asked, Told, derivative_options, model_options, scale_options, table_options
 from nngrad.errors import UsageError
 
-LINE_NUMBERS = 8  # a line of the long layout holds text: it takes the memory of so many numbers
-
 
 @click.command(short_help="Write the exact Jacobians dy/dx of a network.")
 @table_options
@@ -48,5 +46,5 @@ def jacobian(model: str, told: Told, asked: Asked, of: Any, wrt: Any, scale: str
     if net.flat:
         note(f"{model}: its outputs are piecewise constant, so the Jacobian is zero wherever it exists", asked.quiet)
     wanted = results.jacobian(net, of, wrt, with_outputs, layout == "long", scale_of(net, asked, scale, sigma))
-    each = LINE_NUMBERS if layout == "long" else 1
+    each = results.LINE_NUMBERS if layout == "long" else 1
     return write_results(net, asked, wanted, each * net.output_size * net.input_size)

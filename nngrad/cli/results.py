@@ -32,6 +32,9 @@ class Result:
     beside: Beside | None = None
 
 
+LINE_NUMBERS = 8  # a line of the long layout holds text: it takes the memory of so many numbers
+
+
 @dataclass(frozen=True)
 class LongResult:
     """A Jacobian with a line for each number; the row, the output and the input go along as text."""
