@@ -388,7 +388,7 @@ def _chosen(items: Sequence[Any], count: int, by_name: Callable[[Iterable[str]],
 
 
 def _index(item: Any) -> int:
-    if isinstance(item, bool):
+    if isinstance(item, bool | np.bool_):
         raise TypeError("a part of a mask is no index")
     return operator.index(item)
 

@@ -117,7 +117,9 @@ def before_numbers(name: str, columns: Sequence[str], shape: tuple[int, ...]) ->
 
     memory = io.BytesIO()
     with h5py.File(memory, "w") as file:
-        data = file.create_dataset(name, shape, "<f8", fill_time="never")
+        never_filled = h5py.h5p.create(h5py.h5p.DATASET_CREATE)  # as fill_time="never", which h5py before 3.12 does not know
+        never_filled.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        data = file.create_dataset(name, shape, "<f8", dcpl=never_filled)
         if sum(len(column.encode()) + 16 for column in columns) < 1 << 16:  # an attribute holds 64 KiB
             data.attrs["columns"] = list(columns)
         if data.size:

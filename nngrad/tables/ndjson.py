@@ -152,6 +152,7 @@ class NdjsonWriter:
     def begin(
         self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
     ) -> None:
+        polars()  # as in chunks()
         distinct("ndjson", [*keep, *columns])
         self._names, self._keep = list(columns), list(keep)
 

@@ -1,6 +1,7 @@
 """Parquet through polars: row groups are streamed in and out.
 
-The rule: constant memory in both directions. Writing hands frames through a bounded queue to polars' own streaming sink.
+The rule: constant memory in both directions (but polars 1 holds a file whole while it is read).
+Writing hands frames through a bounded queue to polars' own streaming sink.
 """
 
 from __future__ import annotations
@@ -107,15 +108,16 @@ class ParquetWriter:
     def begin(
         self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
     ) -> None:
-        self._names, self._keep = list(columns), list(keep)
-        distinct("parquet", [*keep, *columns])
-        self._sink = threading.Thread(target=self._run, name="nngrad-parquet", daemon=True)
-        self._sink.start()
-
-    def _run(self) -> None:
-        pl = polars()
+        polars()  # imported before its thread starts: an import there and a search for BLAS here have waited for each other for ever
         from polars.io.plugins import register_io_source
 
+        self._names, self._keep = list(columns), list(keep)
+        distinct("parquet", [*keep, *columns])
+        self._sink = threading.Thread(target=self._run, args=(register_io_source,), name="nngrad-parquet", daemon=True)
+        self._sink.start()
+
+    def _run(self, register_io_source: Any) -> None:
+        pl = polars()
         schema = dict.fromkeys(self._keep, pl.String()) | dict.fromkeys(self._names, pl.Float64())
         group = max(1, GROUP_NUMBERS // max(1, len(schema)))
         try:

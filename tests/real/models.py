@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
 MODELS = Path(os.environ.get("NNGRAD_REAL_MODELS", "no folder given"))
 
@@ -34,6 +35,11 @@ def table(name: str) -> list[dict[str, str]]:
         return []
     with path.open() as lines:
         return list(csv.DictReader(lines, delimiter="\t"))
+
+
+def recorded() -> list[Any]:
+    """The rows of ORACLES.tsv, networks with outputs that MATLAB recorded, each a test of its own name."""
+    return [pytest.param(row, id=f"{row['local_path']}@{row['network_path_in_file']}") for row in table("ORACLES.tsv")]
 
 
 def entries(*kinds: str) -> list[Entry]:

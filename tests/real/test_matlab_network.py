@@ -6,7 +6,7 @@ import pytest
 import nngrad
 from nngrad.load import containers
 from nngrad.load.tree import children
-from tests.real.models import MODELS, entries, errors, reference, table
+from tests.real.models import MODELS, entries, errors, recorded, reference
 
 SHALLOW = entries("shallow")
 
@@ -32,7 +32,7 @@ def stored(tree, path):
     return element if path.endswith("'") else element.T
 
 
-@pytest.mark.parametrize("row", table("ORACLES.tsv"), ids=lambda r: f"{r['local_path']}@{r['network_path_in_file']}")
+@pytest.mark.parametrize("row", recorded())
 def test_outputs_that_matlab_recorded(row):
     path = MODELS / row["local_path"]
     tree = containers.read(path)

@@ -6,10 +6,10 @@ from nngrad import load
 from nngrad.load import candidates, containers
 from nngrad.recordings import find_pairs
 from nngrad.verify import DIGITS
-from tests.real.models import MODELS, table
+from tests.real.models import MODELS, recorded
 
 
-@pytest.mark.parametrize("row", table("ORACLES.tsv"), ids=lambda r: f"{r['local_path']}@{r['network_path_in_file']}")
+@pytest.mark.parametrize("row", recorded())
 def test_recorded_outputs_are_found(row):
     path = MODELS / row["local_path"]
     tree = containers.read(path)

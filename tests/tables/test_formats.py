@@ -343,7 +343,9 @@ def test_h5_names_links_and_other_files() -> None:
         file["soft"] = h5py.SoftLink("/y")
         file["away"] = h5py.ExternalLink("o.h5", "/x")
         file.create_dataset("raw", (1, 2), "f8", external=[("outside.bin", 0, 16)])
-        file.create_virtual_dataset("virtual", h5py.VirtualLayout((2, 2), "f8"))
+        elsewhere = h5py.VirtualLayout(NUMBERS.shape, "f8")  # without a source, h5py before 3.13 writes an ordinary data set
+        elsewhere[...] = h5py.VirtualSource("o.h5", "x", shape=NUMBERS.shape)
+        file.create_virtual_dataset("virtual", elsewhere)
     np.testing.assert_array_equal(load("x.h5:g/x", 6), SMALL.astype("f4"))
     assert same_bits(load("x.h5:/y", 6, samples="columns"), NUMBERS)
     for name, message in {
@@ -599,10 +601,14 @@ def test_ndjson_nested_without_end_is_named(tmp_path, monkeypatch, depth, column
 
     def read():
         with tables.reader("t.ndjson", size=1, columns=["a"], keep=["id"]) as rows:
-            rows.parse(next(iter(rows.chunks())))
+            return rows.parse(next(iter(rows.chunks())))
 
-    with pytest.raises(DataError, match="line 1"):
-        read()
+    try:
+        told, kept = "", read().kept
+    except DataError as error:
+        told, kept = str(error), ()
+    # how deep Python's json goes depends on its version and on who calls it; what it follows is kept as it stands
+    assert "line 1" in told or (column == "id" and depth < 5000 and kept == ([nested],))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX names are bytes")
