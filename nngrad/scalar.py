@@ -183,6 +183,8 @@ def _outer(a: Any, b: Any) -> Any:
 
 
 def _chain(a: Jet, f: Array, d: Array, d2: Array) -> Jet:
+    """f(a) from f, f' and f'' at a.v. Where f is no number it has no slope either, though 1/x of log(x) has a value at x < 0."""
+    d, d2 = (np.where(np.isnan(f), np.nan, slope) for slope in (d, d2))
     return Jet(f, _times(d, a.g), _times(d, a.h) + _times(d2, _outer(a.g, a.g)))
 
 

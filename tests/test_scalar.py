@@ -163,3 +163,13 @@ def test_a_function_is_no_output():
 def test_what_is_not_understood_is_refused(text, message):
     with pytest.raises(UsageError, match=message):
         Scalar.parse(NET, text)
+
+
+@pytest.mark.parametrize("text", ["log(y1 - 100)", "sqrt(y1 - 100)", "(y1 - 100)**0.5", "y2 + 0*log(y1 - 100)", "(y1 - 100)**y2"])
+def test_where_a_scalar_is_no_number_its_derivatives_are_none(text):
+    """1/x has a value at x < 0, where log(x) has none: a finite gradient beside NaN would be taken for one."""
+    f = Scalar.parse(NET, text)
+    value, gradient = f.value_and_gradient(X)
+    assert np.isnan(value).all()
+    assert np.isnan(gradient).all()
+    assert np.isnan(f.hessian(X)).all()

@@ -35,10 +35,9 @@ def check(
     training range (or spread), and where it is. Entries that differ because a kink lies within the step are counted, not blamed.
     Exit code 0: all agree; 1: something differs.
     """
-    import numpy as np
 
     from nngrad.check import check as checked
-    from nngrad.check import sample
+    from nngrad.check import comparable, sample
     from nngrad.cli import whole
     from nngrad.cli.output import note, opened
 
@@ -49,12 +48,14 @@ def check(
         x, notes = whole.read(source, size=net.input_size, columns=net.input_names)
         for text in notes:
             note(text, quiet)
-        endless = np.isinf(x).any(axis=1)
-        if endless.any():
-            note(f"{source}: {endless.sum()} of {len(x)} rows hold infinities, where there is nothing to compare; they are left out", quiet)
-            x = x[~endless]
         if not len(x):
             raise DataError(f"{source}: has no rows to check at; name another table, or leave -i out")
+    every, x = x, x[comparable(net, x)]
+    if len(x) < len(every):
+        infinite = f"{len(every) - len(x)} of {len(every)} points: x or a number within the network is infinite: nothing to compare"
+        if not len(x):
+            raise DataError(f"{source or model}: {infinite}; name a table of other points with -i, or look at the weights with nngrad info")
+        note(f"{source or model}: {infinite}; they are left out", quiet)
     found = checked(net, x, method, hessian)
     passed = all(c.passed for c in found)
     if as_json:
@@ -70,6 +71,8 @@ def check(
 
 def _lines(model: str, where: str, found: Any, passed: bool) -> Any:
     yield f"{model}: {'the derivatives agree' if passed else 'THE DERIVATIVES DIFFER'} ({where})"
+    if any(c.all_zero for c in found):
+        yield "  but every derivative is 0 at these points, so this says little: all units are saturated or flat there; try points with -i"
     for c in found:
         yield ""
         route = {"complex step": "the complex step", "differences": "extrapolated differences"}.get(c.method, c.method)

@@ -5,6 +5,9 @@ import json
 import numpy as np
 import pytest
 
+import nngrad as library
+from nngrad.activations import BY_NAME
+from nngrad.layers import Affine, Elementwise
 from nngrad.network import Network
 
 NAMES = ("cascade", "constant_rows", "fitnet", "hard_limit", "narx", "nested", "old_version", "patternnet", "rbf", "two_inputs")
@@ -60,7 +63,7 @@ def test_rows_of_infinities_are_left_out_and_said(nngrad, fitnet, tmp_path):
     (tmp_path / "x.csv").write_text("speed,throttle,temperature\n3000,70,270\n3000,inf,270\n")
     done = nngrad("check", fitnet[0], "-i", tmp_path / "x.csv")
     assert done.code == 0
-    assert "1 of 2 rows hold infinities" in done.err
+    assert "1 of 2 points: x or a number within the network is infinite" in done.err
     (tmp_path / "x.csv").write_text("speed,throttle,temperature\n3000,inf,270\n")
     assert nngrad("check", fitnet[0], "-i", tmp_path / "x.csv").code == 4
 
@@ -70,3 +73,35 @@ def test_no_rows_prove_nothing(nngrad, fitnet, tmp_path):
     done = nngrad("check", fitnet[0], "-i", tmp_path / "x.csv")
     assert (done.code, done.out) == (4, "")
     assert "has no rows to check at" in done.err
+
+
+def saved(path, *layers):
+    library.save(library.Network.chain(layers), path)
+    return path
+
+
+def test_infinite_weights_are_no_difference_and_no_proof(nngrad, tmp_path):
+    tanh = Elementwise(BY_NAME["tansig"])
+    model = saved(tmp_path / "m.h5", Affine(np.array([[1.0, np.inf], [1.0, 2.0]]), np.zeros(2)), tanh)
+    done = nngrad("check", model)
+    assert (done.code, done.out) == (4, "")
+    assert "10 of 10 points: x or a number within the network is infinite" in done.err
+
+
+def test_points_where_sums_overflow_are_left_out(nngrad, tmp_path):
+    model = saved(tmp_path / "m.h5", Affine(np.array([[1.0, 1.0]]), np.zeros(1)), Elementwise(BY_NAME["tansig"]))
+    (tmp_path / "x.csv").write_text("x1,x2\n1e308,1e308\n0.1,0.2\n")
+    done = nngrad("check", model, "-i", tmp_path / "x.csv")
+    assert done.code == 0
+    assert "1 of 2 points" in done.err
+
+
+def test_zeros_alone_are_said_to_prove_little(nngrad, tmp_path):
+    model = saved(tmp_path / "m.h5", Affine(np.array([[1e9, 1e9]]), np.ones(1)), Elementwise(BY_NAME["tansig"]))
+    (tmp_path / "x.csv").write_text("x1,x2\n1,2\n3,4\n")
+    done = nngrad("check", model, "-i", tmp_path / "x.csv")
+    assert done.code == 0
+    assert "every derivative is 0 at these points, so this says little" in done.lines[1]
+    assert json.loads(nngrad("check", model, "-i", tmp_path / "x.csv", "--json").out)["checks"][1]["all_zero"] is True
+    (tmp_path / "x.csv").write_text("x1,x2\n1e-9,0\n")
+    assert "says little" not in nngrad("check", model, "-i", tmp_path / "x.csv").out
