@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import Any
 
 import click
@@ -35,66 +36,68 @@ def emit(model: str, told: dict[str, Any], quiet: bool, target: str, output: str
 
     \b
     matlab  NAME.m: [y, J, H] = NAME(x), samples in columns; MATLAB from R2013b, Octave, MATLAB Coder
-    c       NAME.c, NAME.h: NAME(x, y, J) and NAME_hessian(x, y, J, H); C99, no memory asked for
+    c       NAME.c, NAME.h: NAME(x, y, J) and NAME_hessian(x, y, J, H); C90 or later, or C++
     python  NAME.py: f(x), jacobian(x), hessian(x), samples in rows; NumPy only
     """
-    from pathlib import Path
-
     from nngrad import tables
-    from nngrad.cli.output import opened
+    from nngrad.cli.output import note, opened
+    from nngrad.cli.places import names_a_folder
     from nngrad.emit import Extras
     from nngrad.emit import emit as write
-    from nngrad.emit.text import identifier
 
     net = opened(model, told, quiet)
     of = None if asked["of"] is None else net.indices_of_outputs(asked["of"])
     if of is not None and not asked["wrap"]:
         raise UsageError("--of: it is for --wrap; a function has all outputs")
     extras = Extras(asked["single"], asked["with_tests"] or 0, tuple(dict.fromkeys(asked["wrap"])), of, asked["mex"], asked["simulink"])
-    stream = output is None or tables.place(output).is_stream
-    folder = output is not None and (output.endswith("/") or Path(output).is_dir())
-    if output is not None and not stream and not folder:
-        stem = Path(output).name.removesuffix(SUFFIXES[target])
-        if name not in (None, stem):
-            raise UsageError(
-                f"{output}: the file must have the name of the function, {name}{SUFFIXES[target]}; leave out --name, or name a folder/"
-            )
-        name = stem if target != "c" or name else identifier(stem)
-    files = write(net, target, name, extras)
-    if output is None or stream:
-        _show(files, output or "-")
-    else:
-        _write(files, Path(output) if folder else Path(output).parent, model, quiet)
+    if output is None or tables.place(output).is_stream:
+        _show(write(net, target, name, extras), output or "-")
+        return
+    if not output:
+        raise UsageError("-o: the name is empty; name a file, or - for standard output")
+    folder = names_a_folder(output)
+    files = write(net, target, name, extras, file=None if folder else Path(output).name)
+    written = _write(files, Path(output) if folder else Path(output).parent, model)
+    note(f"wrote {', '.join(written)}{_called(target, next(iter(files)), name)}", quiet)
 
 
 def _show(files: dict[str, str], output: str) -> None:
-    """The main file (for C with its header) on standard output, a pipe or a device; the others have no place there."""
-    shown = {f: text for f, text in files.items() if not f.endswith(".h")}
-    if len(shown) > 1:
+    """The main file (for C with its header in it) on standard output, a pipe or a device; the others have no place there."""
+    from nngrad.emit.c import together
+
+    main, *others = files
+    if any(not f.endswith(".h") for f in others):
         raise UsageError(
             f"{', '.join(files)}: several files have no place on standard output; name one with -o FILE or a folder with -o FOLDER/"
         )
     with click.open_file(output, "w") as file:
-        file.write("".join(shown.values()))
+        file.write(together(files) if others else files[main])
 
 
-def _write(files: dict[str, str], folder: Any, model: str, quiet: bool) -> None:
-    from nngrad.cli.output import note
+def _write(files: dict[str, str], folder: Path, model: str) -> list[str]:
+    """All files or none; their paths."""
     from nngrad.cli.places import spare
     from nngrad.tables.files import Output
 
-    for file in files:
-        spare(str(folder / file), model)
+    paths = [str(folder / file) for file in files]
+    for path in paths:
+        spare(path, model)
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as opened:
         outs = []
-        for file, text in files.items():
-            outs.append(Output(str(folder / file)))
+        for path, text in zip(paths, files.values(), strict=True):
+            outs.append(Output(path))
             opened.callback(outs[-1].abandon)
             outs[-1].file.write(text.encode("ascii"))
         for out in outs:  # once all of them are written
             out.commit()
-    note(f"wrote {', '.join(str(folder / file) for file in files)}", quiet)
+    return paths
 
 
-SUFFIXES = {"matlab": ".m", "c": ".c", "python": ".py"}
+def _called(target: str, main: str, name: str | None) -> str:
+    """What a function of C is called, where its file is called something else."""
+    from nngrad.emit.c import RESERVED
+    from nngrad.emit.names import names
+
+    function = names(target, name, main, "", RESERVED).function if target == "c" else ""
+    return f"; the function is {function}" if function and not main.startswith(f"{function}.") else ""

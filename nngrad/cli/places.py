@@ -18,7 +18,7 @@ def pairs(asked: Asked, *others: str) -> list[tuple[str, str]]:
     target = "-" if asked.output is None else asked.output
     if not target:
         raise UsageError("-o: the name is empty; name a file, or - for standard output")
-    if (target.endswith(("/", os.sep)) and tables.place(target).name is None) or os.path.isdir(target):
+    if names_a_folder(target):
         found = _in_folder(sources, target, asked.format or "csv")
     elif len(sources) > 1:
         raise UsageError(f"-o {target}: {len(sources)} inputs need a folder to write to; name one, with a slash at its end: -o results/")
@@ -29,6 +29,12 @@ def pairs(asked: Asked, *others: str) -> list[tuple[str, str]]:
     for source, place in found:
         spare(place, source, *others)
     return found
+
+
+def names_a_folder(target: str) -> bool:
+    """Whether an output is a folder: one that is there, or a name that ends as this system's folders do (in Windows: results\\ too)."""
+    ends = target.endswith(tuple(filter(None, ("/", os.sep, os.altsep))))
+    return (ends and tables.place(target).name is None) or os.path.isdir(target)
 
 
 def spare(target: str, *read: str) -> None:

@@ -6,11 +6,12 @@ The one rule: a network becomes one neutral program (`build`), and a target lang
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from nngrad.emit import c, gateways, matlab, python, selftest, wrappers
 from nngrad.emit.build import build
+from nngrad.emit.names import names
 from nngrad.emit.program import Program
-from nngrad.emit.text import check_name, identifier
 from nngrad.errors import UsageError
 from nngrad.network import Network
 
@@ -31,13 +32,14 @@ class Extras:
 
 ONLY = {"single": "c", "mex": "c", "simulink": "c", "wrap": "matlab", "of": "matlab"}
 OPTIONS = {"single": "--float", "mex": "--mex", "simulink": "--simulink", "wrap": "--wrap", "of": "--of"}
-PRINTERS = {"matlab": matlab, "c": c, "python": python}
+PRINTERS: dict[str, Any] = {"matlab": matlab, "c": c, "python": python}
 TARGETS = tuple(PRINTERS)
 
 
-def emit(net: Network, target: str, name: str | None = None, extras: Extras | None = None) -> dict[str, str]:
+def emit(net: Network, target: str, name: str | None = None, extras: Extras | None = None, file: str | None = None) -> dict[str, str]:
     """The files of a network in a target language (matlab, c, python): {file name: text}, the main file first.
 
+    `name` is the function's name, `file` that of the main file; what is left out follows from the other, or from the model's file.
     Same model, same bytes. Raises ModelError for what can't be written out, and UsageError for a name that is none in that language
     and for extras that it does not have.
     """
@@ -48,17 +50,25 @@ def emit(net: Network, target: str, name: str | None = None, extras: Extras | No
         if getattr(extras, extra) not in (False, (), None) and target != only:
             raise UsageError(f"{OPTIONS[extra]}: only --to {only} has it, not --to {target}; leave it out")
     program = build(net)
-    name = _named(name, net, program, target)
-    files = c.emit(net, program, name, extras.single) if target == "c" else PRINTERS[target].emit(net, program, name)
+    name, file = names(target, name, file, net.origin.path, _taken(target, program))
+    if target == "c":
+        return _c_files(net, program, name, file, extras)
+    files = PRINTERS[target].emit(net, program, name)
     files |= wrappers.emit(net, name, extras.wrap, extras.of)
-    files |= gateways.emit(program, name, extras.single, extras.mex, extras.simulink)
     return files | (selftest.emit(net, target, name, extras) if extras.tests else {})
 
 
-def _named(name: str | None, net: Network, program: Program, target: str) -> str:
-    used = {op.out.name for op in program.every if hasattr(op, "out")} | {k.name for group in program.constants for k in group.constants}
-    taken = used | PRINTERS[target].RESERVED
-    if name is not None:
-        return check_name(name, taken)
-    found = identifier(net.origin.path.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0] or "net")
-    return found if found not in taken else f"{found}_net"
+def _c_files(net: Network, program: Program, name: str, file: str, extras: Extras) -> dict[str, str]:
+    files = c.emit(net, program, name, extras.single, file)
+    header = c.header_of(file)
+    files |= gateways.emit(net, program, name, (file, header), extras.single, extras.mex, extras.simulink)
+    return files | (selftest.emit(net, "c", name, extras, header) if extras.tests else {})
+
+
+def _taken(target: str, program: Program) -> frozenset[str]:
+    """Words that can't be the function's name; in MATLAB those of its own variables too."""
+    if target != "matlab":
+        return PRINTERS[target].RESERVED
+    variables = {op.out.name for op in program.every if hasattr(op, "out")}
+    constants = {k.name for group in program.constants for k in group.constants}
+    return PRINTERS[target].RESERVED | variables | constants

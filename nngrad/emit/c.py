@@ -1,8 +1,10 @@
-"""C99: one source and its header. The one rule: plain loops with fixed counts, constant data only, no memory asked for.
+"""C: one source and its header, for every compiler of C90, C99 or later, and C++. The one rule: plain loops with fixed counts,
+constant data only, no memory asked for.
 
 The weights stand as in the model, a row for each unit. A value is a sum along a row (`dot`); a cotangent goes back as rows times
 numbers (`add_rows`), so that both run along memory and are vectorised without any reordering that the compiler would have to be
-allowed. Directions of a pass are a loop around vectors, which keeps the stack small.
+allowed. Directions of a pass are a loop around vectors, which keeps the stack small. Whatever stands outside of functions begins
+with the function's name, so that several networks have room in one program, and in one translation unit.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.emit import program as p
-from nngrad.emit.text import WIDTH, Style, facts, formula, indented, is_run, reserved, shortest, shortest_single, wrapped
+from nngrad.emit.text import WIDTH, Style, facts, filled, formula, indented, is_run, reserved, shortest, shortest_single, wrapped
 from nngrad.errors import ModelError
 from nngrad.formula import FUNCTIONS
 from nngrad.network import Network
@@ -24,19 +26,40 @@ from nngrad.network import Network
 KEYWORDS = reserved(
     "auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return "
     "short signed sizeof static struct switch typedef union unsigned void volatile while main asm bool true false class new delete this "
-    "private public template namespace using operator try catch throw and or not xor NULL NAN INFINITY DBL_MAX FLT_MAX"
+    "private public protected template namespace using operator try catch throw typename typeid virtual friend explicit export mutable "
+    "and or not xor compl bitand bitor and_eq or_eq xor_eq not_eq alignas alignof nullptr constexpr consteval constinit decltype noexcept "
+    "concept requires static_assert thread_local typeof typeof_unqual const_cast static_cast dynamic_cast reinterpret_cast co_await "
+    "co_return co_yield char8_t char16_t char32_t wchar_t final override import module std fortran linux unix near far pascal cdecl"
 )
-LIBRARY = reserved("exp exp2 expm1 log log2 log10 log1p sin cos tan sinh cosh tanh asin acos atan erf erfc pow sqrt cbrt fabs fmin fmax")
-LIBRARY |= reserved("fmod floor ceil round trunc hypot gamma lgamma tgamma copysign j0 j1 jn y0 y1 yn abs div exit free malloc time")
-MACROS = reserved("isnan isinf isfinite isnormal signbit fpclassify printf stdin stdout stderr")
-BESIDE = reserved("differs wrong right_x right_y right_J right_H rows count input outY outJ outH sizeJ sizeH nlhs plhs nrhs prhs s k i j")
+LIBRARY = reserved(
+    "exp exp2 expm1 log log2 log10 log1p logb sin cos tan sinh cosh tanh asin acos atan atan2 asinh acosh atanh erf erfc pow sqrt cbrt "
+    "fabs fmin fmax fdim fma fmod floor ceil round trunc rint lrint lround llrint llround nearbyint nextafter nexttoward remainder remquo "
+    "frexp ldexp ilogb scalbn scalbln modf nan hypot gamma lgamma tgamma copysign significand drem finite j0 j1 jn y0 y1 yn "
+    "exp10 pow10 sincos abs labs div ldiv"
+)
+HOSTED = reserved(  # functions that a linker would take from here, for itself and for the whole program
+    "exit abort atexit malloc calloc realloc free rand srand random qsort bsearch system getenv putenv setenv strtod strtol atof atoi atol "
+    "printf fprintf sprintf snprintf scanf puts putc putchar getc getchar gets fopen fclose fread fwrite fflush fseek ftell remove rename "
+    "perror rewind setbuf tmpfile tmpnam ungetc memcpy memmove memset memcmp strlen strcpy strcmp strcat strchr strtok index rindex "
+    "time clock difftime mktime gmtime localtime strftime signal raise setjmp longjmp read write open close link unlink pipe dup fork "
+    "exec wait kill pause sleep sync nice access stat chdir select poll send recv bind listen accept connect socket shutdown environ errno "
+    "stdin stdout stderr assert"
+)
+MACROS = reserved(
+    "isnan isinf isfinite isnormal signbit fpclassify NULL NAN INFINITY HUGE_VAL EOF BUFSIZ RAND_MAX DBL_MAX FLT_MAX DBL_EPSILON "
+    "FLT_EPSILON I complex imaginary offsetof va_list size_t ptrdiff_t min max mexFunction mxArray mwSize"
+)
+BESIDE = reserved(
+    "differs wrong right_x right_y right_J right_H input outY outJ outH count plhs nlhs prhs nrhs sizeJ sizeH s k i j to kept"
+)
 RESERVED = (
     KEYWORDS
     | LIBRARY
+    | HOSTED
     | MACROS
     | BESIDE  # the names of the self-test and of the gateways
-    | {f"{name}f" for name in LIBRARY}
-    | {"dot", "add_rows", "tanh_and_exp", "values", "forward", "slopes", "x", "y", "J", "H", "v"}
+    | {f"{name}{suffix}" for name in LIBRARY for suffix in "fl"}
+    | {"x", "y", "J", "H", "v", "all"}
 )
 FLOAT_MAX = float(np.finfo(np.float32).max)
 TANH, SHARED = "tanh(x)", "exp(-2.0*fabs(x))"
@@ -60,6 +83,7 @@ class Page:
 
     real: str
     style: Style
+    prefix: str = ""  # of everything that stands outside of functions
     inputs: int = 0
     active: tuple[int, ...] = ()
     kept: frozenset[str] = frozenset()
@@ -70,13 +94,11 @@ class Page:
     def at(self, v: Any, k: str, direction: str = "d") -> str:
         """An entry of a vector or a constant."""
         index = "0" if v.size == 1 else k
-        if isinstance(v, p.Constant):
-            return f"{v.name}[{index}]"
         return f"{self.whole(v, direction)}[{index}]"
 
     def whole(self, v: Any, direction: str = "d") -> str:
         if isinstance(v, p.Constant):
-            return str(v.name)
+            return self.prefix + v.name
         if isinstance(v, p.Vector) and v.along:
             return f"{v.name}[{direction}]" if v.name in self.kept else v.name
         return v.name if v.name in self.local else f"v->{v.name}"
@@ -87,7 +109,7 @@ class Page:
             return str(index[0])
         if is_run(index):
             return f"{k} + {index[0]}" if index[0] else k
-        return f"{self.tables.setdefault(index, f'places{len(self.tables) + 1}')}[{k}]"
+        return f"{self.tables.setdefault(index, f'{self.prefix}places{len(self.tables) + 1}')}[{k}]"
 
     def map(self, op: p.Map) -> str:
         env = {name: v if isinstance(v, float) else self.at(v, "k") for name, v in op.env.items()}
@@ -99,7 +121,7 @@ def loop(count: int, lines: Iterable[str], k: str = "k") -> list[str]:
     body = list(lines)
     if count == 1 and k != "d" and not any(re.match(r"(const )?(double|float) ", line) for line in body):
         return [_first(line, k) for line in body]
-    head = f"for (int {k} = 0; {k} < {count}; ++{k}) {{"
+    head = f"for ({k} = 0; {k} < {count}; ++{k}) {{"
     return [f"{head} {body[0]} }}"] if len(body) == 1 and len(body[0]) < 80 else [head, *(f"    {line}" for line in body), "}"]
 
 
@@ -111,8 +133,8 @@ def _linear(q: Page, op: p.Linear) -> list[str]:
     rows, columns = _shape(op.table)
     table = q.whole(op.table)
     if op.transposed:
-        return [f"add_rows({rows}, {columns}, &{table}[0][0], {q.whole(op.x)}, {q.whole(op.out)});"]
-    sum_ = f"dot({columns}, {table}[k], {q.whole(op.x)})"
+        return [f"{q.prefix}add_rows({rows}, {columns}, &{table}[0][0], {q.whole(op.x)}, {q.whole(op.out)});"]
+    sum_ = f"{q.prefix}dot({columns}, {table}[k], {q.whole(op.x)})"
     return loop(rows, [f"{q.at(op.out, 'k')} = {q.at(op.b, 'k') + ' + ' if op.b else ''}{sum_};"])
 
 
@@ -181,14 +203,14 @@ def _center(q: Page, op: p.Center) -> list[str]:
 
 
 def _distances(q: Page, op: p.Distances) -> list[str]:
-    d = f"{q.whole(op.x)}[j] - {op.centres.name}[k][j]"
+    d = f"{q.whole(op.x)}[j] - {q.whole(op.centres)}[k][j]"
     term = f"{q.style.functions['fabs']}({d})" if op.absolute else f"({d})*({d})"
     sum_ = loop(op.x.size, [f"sum += {term};"], "j")
     return loop(op.out.size, [f"{q.real} sum = {q.style.number(0.0)};", *sum_, f"{q.at(op.out, 'k')} = sum;"])
 
 
 def _differences(q: Page, op: p.Differences) -> list[str]:
-    x, c, zero, one = f"{q.whole(op.x)}[j]", f"{op.centres.name}[k][j]", q.style.number(0.0), q.style.number(1.0)
+    x, c, zero, one = f"{q.whole(op.x)}[j]", f"{q.whole(op.centres)}[k][j]", q.style.number(0.0), q.style.number(1.0)
     value = f"({x} > {c}) ? {one} : (({x} < {c}) ? -{one} : {zero}*({x} - {c}))" if op.sign else f"{x} - {c}"
     inner = loop(op.out.columns, [f"{q.whole(op.out)}[k][j] = {value};"], "j")
     return loop(op.out.rows, inner)
@@ -210,11 +232,11 @@ def _gram(q: Page, op: p.Gram) -> list[str]:
     weights, size = q.whole(op.weights), op.S.size
     S, T = (lambda a: q.whole(op.S, a)), (lambda a: q.whole(op.T, a))
     scaled = [f"scaled[k] = {weights}[k]*{S('a')}[k];", *([f"other[k] = {weights}[k]*{T('a')}[k];"] if op.cross else [])]
-    more = f" + dot({size}, other, {S('b')})" if op.cross else ""
+    more = f" + {q.prefix}dot({size}, other, {S('b')})" if op.cross else ""
     names = ["scaled", "other"] if op.cross else ["scaled"]
     row, column = q.place(q.active, "a"), q.place(q.active, "b")
     entry = f"h[{f'({row})' if ' ' in row else row}*{q.inputs} + {column}]"
-    inner = [f"for (int b = 0; b <= a; ++b) {{ {entry} += dot({size}, scaled, {T('b')}){more}; }}"]
+    inner = [f"for (b = 0; b <= a; ++b) {{ {entry} += {q.prefix}dot({size}, scaled, {T('b')}){more}; }}"]
     return loop(len(q.active), [*(f"{q.real} {n}[{size}];" for n in names), *loop(size, scaled), *inner], "a")
 
 
@@ -259,7 +281,7 @@ def _maps(q: Page, maps: list[p.Map]) -> list[str]:
     body = []
     for op in maps:
         if op.out.name in q.pairs:
-            body.append(f"{q.at(op.out, 'k')} = tanh_and_exp({q.at(op.env['x'], 'k')}, &v->{q.pairs[op.out.name]}[k]);")
+            body.append(f"{q.at(op.out, 'k')} = {q.prefix}tanh_and_exp({q.at(op.env['x'], 'k')}, &v->{q.pairs[op.out.name]}[k]);")
         elif op.out.name not in together:
             body.append(q.map(op))
     return loop(maps[0].out.size, body) if body else []
@@ -274,14 +296,37 @@ def _pairs(program: p.Program) -> dict[str, str]:
     return {name: shared[x] for x, name in values.items() if x in shared}
 
 
-PRAGMA = (  # measured: with AVX, the next calls of exp and tanh take ten times as long
-    "#if defined(__GNUC__) && !defined(__clang__)",
-    '#pragma GCC optimize("no-ipa-ra") /* GCC 12 with AVX forgets vzeroupper behind static functions, which slows exp down */',
-    "#endif",
-)
+PRAGMA = """
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC push_options
+#pragma GCC optimize("no-ipa-ra") /* GCC 12 with AVX forgets vzeroupper behind static functions, which slows exp down */
+#endif
+"""  # measured: with AVX, the next calls of exp and tanh take ten times as long
+PRAGMA_END = """
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC pop_options
+#endif
+"""
+RESTRICT = """
+#if !defined(__cplusplus) && defined(__STDC_VERSION__) && __STDC_VERSION__ >= 199901L
+#define NAME_RESTRICT restrict
+#elif defined(__GNUC__) || defined(_MSC_VER)
+#define NAME_RESTRICT __restrict
+#else
+#define NAME_RESTRICT
+#endif
+"""
+SINCE_C99 = """
+#if !defined(__cplusplus) && !defined(_MSC_VER) && (!defined(__STDC_VERSION__) || __STDC_VERSION__ < 199901L)
+/* C90 doesn't declare these; the mathematics library must have them, as those of C99 do. */
+PROTOTYPES
+#endif
+"""
+LIMITS = {"NAN": "(HUGE_VAL - HUGE_VAL)", "INFINITY": "HUGE_VAL"}  # which C90 lacks
+NEW_IN_C99 = ("expm1", "log1p", "erfc", "copysign")
 DOT = """
 /* The sum of a[k]*b[k], in four runs that don't wait for each other. */
-static REAL dot(int n, const REAL *a, const REAL *b)
+static REAL NAME_dot(int n, const REAL *a, const REAL *b)
 {
     REAL s0 = ZERO, s1 = ZERO, s2 = ZERO, s3 = ZERO;
     int k = 0;
@@ -297,28 +342,28 @@ static REAL dot(int n, const REAL *a, const REAL *b)
 """
 ADD_ROWS = """
 /* out = the sum over the rows of W of g[i] times the row, four rows at a time. */
-static void add_rows(int rows, int columns, const REAL *W, const REAL *g, REAL *restrict out)
+static void NAME_add_rows(int rows, int columns, const REAL *W, const REAL *g, REAL *NAME_RESTRICT out)
 {
     const REAL *r = W;
-    int i = 0;
-    for (int k = 0; k < columns; ++k) { out[k] = ZERO; }
-    for (; i < rows - 3; i += 4) {
+    int i, k;
+    for (k = 0; k < columns; ++k) { out[k] = ZERO; }
+    for (i = 0; i < rows - 3; i += 4) {
         const REAL g0 = g[i], g1 = g[i + 1], g2 = g[i + 2], g3 = g[i + 3];
-        for (int k = 0; k < columns; ++k) {
+        for (k = 0; k < columns; ++k) {
             out[k] += (g0*r[k] + g1*r[columns + k]) + (g2*r[2*columns + k] + g3*r[3*columns + k]);
         }
         r += 4*columns;
     }
     for (; i < rows; ++i) {
         const REAL g0 = g[i];
-        for (int k = 0; k < columns; ++k) { out[k] += g0*r[k]; }
+        for (k = 0; k < columns; ++k) { out[k] += g0*r[k]; }
         r += columns;
     }
 }
 """
 TANH_AND_EXP = """
 /* tanh(x), and *q = exp(-2|x|): one call of the library gives both, each to its last digits. */
-static REAL tanh_and_exp(REAL x, REAL *q)
+static REAL NAME_tanh_and_exp(REAL x, REAL *q)
 {
     const REAL a = FABS(x);
     REAL t;
@@ -346,36 +391,69 @@ class Function:
 
     def parameters(self) -> list[str]:
         text = re.sub(r"/\*.*?\*/", "", " ".join(self.body))
-        return [name for name in ("x", "y", "v", "J") if re.search(rf"\b{name}\b", text)]
+        return [name for name in ("x", "y", "v", "J", "H") if re.search(rf"\b{name}\b", text)]
 
     def call(self) -> str:
         return f"{self.name}({', '.join(self.parameters())});"
 
-    def text(self, real: str) -> list[str]:
-        types = {n: f"{'' if n in self.writes else 'const '}{real} *{n}" for n in "xyJ"} | {"v": "struct values *v"}
-        if "v" not in self.writes:
-            types["v"] = "const struct values *v"
+    def text(self, page: Page) -> list[str]:
+        types = {n: f"{'' if n in self.writes else 'const '}{page.real} *{n}" for n in "xyJH"}
+        types["v"] = f"{'' if 'v' in self.writes else 'const '}struct {page.prefix}values *v"
         given = ", ".join(types[n] for n in self.parameters()) or "void"
-        return ["", f"/* {self.comment} */", f"static void {self.name}({given})", "{", *indented(self.body), "}"]
+        counters = sorted(set(re.findall(r"\bfor \((\w) = 0;", " ".join(self.body))))
+        declared = [f"int {', '.join(counters)};"] if counters else []
+        return ["", f"/* {self.comment} */", f"static void {self.name}({given})", "{", *indented([*declared, *self.body]), "}"]
 
 
-def emit(net: Network, program: p.Program, name: str, single: bool = False) -> dict[str, str]:
-    """NAME.c and NAME.h."""
-    page = Page("float" if single else "double", style(single), program.x.size, pairs=_pairs(program))
+def emit(net: Network, program: p.Program, name: str, single: bool = False, file: str = "") -> dict[str, str]:
+    """FILE, or NAME.c, and its header."""
+    file = file or f"{name}.c"
+    page = Page("float" if single else "double", style(single), f"{name}_", program.x.size, pairs=_pairs(program))
     _check_range(program, single)
     body, stack = _functions(program, page, name)
-    header = _header(net, program, name, page.real, stack)
-    text = [f"/* {name}: see {name}.h */", *PRAGMA, "#include <math.h>", "#include <stddef.h>", f'#include "{name}.h"']
-    if "FLT_MAX" in " ".join(body):
-        text.insert(1, "#include <float.h>")
+    data = []
     for group in program.constants:
-        text += ["", f"/* {group.comment} */"]
-        for numbers in group.constants:
-            text += constant(numbers, page)
+        data += ["", f"/* {group.comment} */", *(line for numbers in group.constants for line in constant(numbers, page))]
     for index, table in page.tables.items():
-        text += ["", *_array(f"static const int {table}[{len(index)}]", [str(k) for k in index])]
-    text += _helpers("\n".join(body), page)
-    return {f"{name}.c": "\n".join([*text, *body]) + "\n", f"{name}.h": header}
+        data += ["", *_array(f"static const int {table}[{len(index)}]", [str(k) for k in index])]
+    code = [*PRAGMA.rstrip().split("\n"), *data, *_helpers("\n".join(body), page), *body, *PRAGMA_END.rstrip().split("\n")]
+    header = header_of(file)
+    text = [f"/* {name}: see {header} */", *_includes("\n".join(code), header), *_older("\n".join(code), page), *code]
+    return {file: "\n".join(text) + "\n", header: _header(net, program, name, page.real, stack)}
+
+
+def header_of(file: str) -> str:
+    return file.rpartition(".")[0] + ".h"
+
+
+def together(files: dict[str, str]) -> str:
+    """Source and header as one text that needs no file beside it."""
+    text, declared = files.values()
+    header = list(files)[1]
+    return declared + text.partition("\n")[2].replace(f'#include "{header}"\n', "", 1)
+
+
+def _includes(code: str, header: str) -> list[str]:
+    limits = ["#include <float.h>"] if "FLT_MAX" in code else []
+    return [*limits, "#include <math.h>", "#include <stddef.h>", f'#include "{header}"']
+
+
+def limits(code: str) -> list[str]:
+    """The numbers without an end that the code names, for a math.h that has none."""
+    found = [word for word in LIMITS if re.search(rf"\b{word}\b", code)]
+    return [line for word in found for line in (f"#ifndef {word}", f"#define {word} {LIMITS[word]}", "#endif")]
+
+
+def _older(code: str, page: Page) -> list[str]:
+    """What the code needs and older compilers don't have."""
+    lines = limits(code)
+    float_too = ("exp", "log", "sqrt", "fabs", "sin", "cos", "tanh", *NEW_IN_C99)
+    names = [f"{n}f" for n in float_too] if page.real == "float" else list(NEW_IN_C99)
+    used = [n for n in names if re.search(rf"\b{n}\(", code)]
+    prototypes = [f"{page.real} {n}({page.real}{', ' + page.real if n.startswith('copysign') else ''});" for n in used]
+    lines += SINCE_C99.strip().replace("PROTOTYPES", "\n".join(prototypes)).split("\n") if used else []
+    lines += filled(RESTRICT.strip(), {"NAME": page.prefix[:-1]}).split("\n") if "add_rows(" in code else []
+    return ["", *lines] if lines else []
 
 
 def _check_range(program: p.Program, single: bool) -> None:
@@ -392,9 +470,9 @@ def _array(declaration: str, items: list[str]) -> list[str]:
 def constant(c: p.Constant, page: Page) -> list[str]:
     numbers = [page.style.number(v) for v in c.values.ravel().tolist()]
     if c.values.ndim == 1:
-        return _array(f"static const {page.real} {c.name}[{c.size}]", numbers)
+        return _array(f"static const {page.real} {page.prefix}{c.name}[{c.size}]", numbers)
     rows, columns = c.values.shape
-    lines = [f"static const {page.real} {c.name}[{rows}][{columns}] = {{"]
+    lines = [f"static const {page.real} {page.prefix}{c.name}[{rows}][{columns}] = {{"]
     for k in range(rows):
         items = numbers[k * columns : (k + 1) * columns]
         short = f"    {{{', '.join(items)}}}"
@@ -405,13 +483,11 @@ def constant(c: p.Constant, page: Page) -> list[str]:
 
 def _helpers(body: str, page: Page) -> list[str]:
     number, f = page.style.number, "f" if page.real == "float" else ""
-    words = {"REAL": page.real, "ZERO": number(0.0), "HALF": number(0.5), "ONE": number(1.0), "TWO": number(2.0)}
+    words = {"NAME": page.prefix[:-1], "REAL": page.real}
+    words |= {"ZERO": number(0.0), "HALF": number(0.5), "ONE": number(1.0), "TWO": number(2.0)}
     words |= {"FABS": f"fabs{f}", "EXPM1": f"expm1{f}", "EXP": f"exp{f}", "COPYSIGN": f"copysign{f}"}
-    lines: list[str] = []
-    for call, helper in (("dot(", DOT), ("add_rows(", ADD_ROWS), ("tanh_and_exp(", TANH_AND_EXP)):
-        if call in body:
-            lines += re.sub(r"\b(" + "|".join(words) + r")\b", lambda m: words[m[1]], helper.rstrip()).split("\n")
-    return lines
+    helpers = (("dot", DOT), ("add_rows", ADD_ROWS), ("tanh_and_exp", TANH_AND_EXP))
+    return [line for call, text in helpers if f"{page.prefix}{call}(" in body for line in filled(text.rstrip(), words).split("\n")]
 
 
 def _samples(sections: Iterable[p.Section]) -> list[p.Vector | p.Matrix]:
@@ -432,27 +508,29 @@ def _functions(program: p.Program, page: Page, name: str) -> tuple[list[str], di
     """The struct of a sample's vectors, and the functions; and the numbers that each keeps on the stack."""
     real = page.real
     vectors = _samples((*program.forward, *program.slopes))
-    text = (
-        ["", "/* What is known of a sample. */", "struct values {", *indented(_declared(v, real) for v in vectors), "};"] if vectors else []
-    )
-    forward = Function("forward", "The outputs.", printed(page, program.forward), writes="yv")
-    slopes = Function("slopes", "The slopes of every layer.", printed(page, program.slopes), writes="v")
+    members = [_declared(v, real) for v in vectors]
+    text = ["", "/* What is known of a sample. */", f"struct {name}_values {{", *indented(members), "};"] if vectors else []
+    forward = Function(f"{name}_forward", "The outputs.", printed(page, program.forward), writes="yv")
+    slopes = Function(f"{name}_slopes", "The slopes of every layer.", printed(page, program.slopes), writes="v")
     along, local = _jacobian(program, page)
-    jacobian = Function("jacobian", f"The Jacobian, {_direction(program.jacobian)}.", along, writes="J")
-    steps = [f for f in (slopes, jacobian) if f.body]
-    for function in (forward, *steps):
-        text += function.text(real)
-    state = ["struct values all;", "struct values *const v = &all;"] if vectors else []
+    jacobian = Function(f"{name}_jacobian", f"The Jacobian, {_direction(program.jacobian)}.", along, writes="J")
+    second, kept = _second_order(program, page)
+    curvature = Function(f"{name}_curvature", "The Hessians.", second, writes="H")
+    for function in (forward, slopes, jacobian, curvature):
+        text += function.text(page) if function.body else []
+    state = [f"struct {name}_values all;", f"struct {name}_values *const v = &all;"] if vectors else []
     if "x" not in forward.parameters():  # every output is constant
         state.append("(void)x;")
-    calls = [f.call() for f in steps]
+    sloped = [slopes.call()] if slopes.body else []
     text += ["", f"void {name}(const {real} *x, {real} *y, {real} *J)", "{", *indented([*state, forward.call()])]
-    text += ["    if (J != NULL) {", *indented(calls, 2), "    }", "}"]
-    text += ["", f"void {name}_hessian(const {real} *x, {real} *y, {real} *J, {real} *H)", "{"]
-    second, kept = _second_order(program, page)
-    asked = [line for line in calls if line.startswith("jacobian(")]
-    text += indented([*state, forward.call(), *([slopes.call()] if slopes.body else [])])
-    text += [*(indented(["if (J != NULL) {", *indented(asked), "}"])), *indented(second), "}"]
+    text += ["    if (J != NULL) {", *indented([*sloped, jacobian.call()], 2), "    }", "}"]
+    text += [
+        "",
+        f"void {name}_hessian(const {real} *x, {real} *y, {real} *J, {real} *H)",
+        "{",
+        *indented([*state, forward.call(), *sloped]),
+    ]
+    text += [f"    if (J != NULL) {{ {jacobian.call()} }}", f"    {curvature.call()}", "}"]
     size = {"": _numbers(vectors) + local}
     size["_hessian"] = _numbers(vectors) + max(local, kept)
     return text, size
@@ -503,7 +581,7 @@ def _second_order(program: p.Program, page: Page) -> tuple[list[str], int]:
     lines += [*loop(len(q.active), passed, "d"), *zero]
     output = q.place(program.cotangents.place, "d")
     head = f"{q.real} *const h = H + {_times(output, n * n)};"
-    mirror = loop(n, [f"for (int b = 0; b < a; ++b) {{ h[b*{n} + a] = h[a*{n} + b]; }}"], "a")
+    mirror = loop(n, [f"for (b = 0; b < a; ++b) {{ h[b*{n} + a] = h[a*{n} + b]; }}"], "a")
     back = [head, *(_declared(v, q.real) for v in last), *printed(q, program.cotangents.sections), *mirror]
     widest = max(op.S.size for op in grams) * 2
     kept = _numbers(made) + len(q.active) * _numbers(stored) + max(_numbers(first), _numbers(last) + widest)
@@ -511,13 +589,14 @@ def _second_order(program: p.Program, page: Page) -> tuple[list[str], int]:
 
 
 def _header(net: Network, program: p.Program, name: str, real: str, stack: dict[str, int]) -> str:
-    n, m, guard = program.x.size, program.y.size, f"{name.upper()}_H"
+    n, m, guard = program.x.size, program.y.size, f"NNGRAD_{name}_H"
     width = 4 if real == "float" else 8
     convention = [
         f"{name}(x, y, J) writes the outputs y[{m}] at the inputs x[{n}], and unless J is NULL the Jacobian J[{m}*{n}],",
         f"J[i*{n} + j] = dy[i]/dx[j]. {name}_hessian writes H[{m}*{n}*{n}] too, H[(i*{n} + a)*{n} + b] = d2y[i]/dx[a]dx[b].",
         "Nothing is allocated or kept between calls: both may be called from several threads. x must not overlap the results.",
         f"Stack: about {stack[''] * width + 64} bytes in {name}, {stack['_hessian'] * width + 64} bytes in {name}_hessian.",
+        "It compiles as C90 (whose library must have what is declared in the source), C99 or later, and as C++.",
         "NaN and infinity need their meaning of IEEE 754: compile without -ffast-math.",
     ]
     return "\n".join(

@@ -20,7 +20,8 @@ from nngrad.network import Network
 
 RESERVED = reserved(
     "break case catch classdef continue else elseif end for function global if otherwise parfor persistent return spmd switch try while "
-    "endfunction endif endfor endwhile do until unwind_protect not and or x y J H Q s i k n m M nargin nargout zeros ones eye diag repmat "
+    "endfunction endif endfor endwhile do until unwind_protect unwind_protect_cleanup end_unwind_protect end_try_catch endswitch endparfor "
+    "not and or x y J H Q s i k n m M nargin nargout zeros ones eye diag repmat class isa isreal issparse ndims double full "
     "sum max abs exp expm1 log log1p sqrt tanh sin cos erfc sign size numel reshape isnan any isscalar where centered isequal error "
     "upper lower weights fval grad hess c ceq DC DCeq chosen fixed low high second known scale live best "
     "x0 y0 J0 H0 y1 J1 H1 disp realmin isfinite"
@@ -238,7 +239,7 @@ def emit(net: Network, program: p.Program, name: str) -> dict[str, str]:
     """NAME.m."""
     n, m = program.x.size, program.y.size
     Q = Columns("Q", passing=False)
-    body = ["Q = size(x, 2);", ""]
+    body = [*_checked(name, n), "Q = size(x, 2);", ""]
     for group in program.constants:
         body += [f"% {group.comment}", *(line for c in group.constants for line in matrix(c.name, c.values)), ""]
     body += [*printed(Q, program.forward), "", "if nargout > 1", *indented(_jacobian(program, Q, m, n)), "end"]
@@ -249,11 +250,27 @@ def emit(net: Network, program: p.Program, name: str) -> dict[str, str]:
     return {f"{name}.m": "\n".join(lines) + "\n" + "".join(helpers)}
 
 
+def _checked(name: str, n: int) -> list[str]:
+    """x is what the function is for, or an error: other classes round, and other shapes broadcast, without a word."""
+    message = f"{name}: x must be a full real double matrix with {_rows_of(n)}, a column a sample; here: %d x %d, %s"
+    return [
+        f"if ~isa(x, 'double') || ~isreal(x) || issparse(x) || ndims(x) ~= 2 || size(x, 1) ~= {n}",
+        f"    error('{name}:input', '{message}', ...",
+        "        size(x, 1), size(x, 2), class(x));",
+        "end",
+    ]
+
+
+def _rows_of(n: int) -> str:
+    return f"{n} rows" if n > 1 else "1 row"
+
+
 def _help(net: Network, name: str, n: int, m: int) -> list[str]:
     convention = [
         f"y = {name}(x) for one sample, x a column of {n}, y a column of {m}; or for Q samples in the columns of x ({n} x Q), y ({m} x Q).",
         f"[y, J] = {name}(x) also gives the Jacobian J ({m} x {n} x Q), J(i, j, s) = dy(i)/dx(j) at sample s.",
         f"[y, J, H] = {name}(x) also gives the Hessians H ({n} x {n} x {m} x Q), H(a, b, i, s) = d2y(i)/dx(a)dx(b).",
+        f"x is a full real matrix of doubles with {_rows_of(n)}; anything else is an error.",
         "What is not asked for is not computed. No toolbox is needed.",
     ]
     lines = facts(net, name, convention)

@@ -5,6 +5,7 @@ Vectors of samples are (N, size); of the directions of a pass (directions, N or 
 
 from __future__ import annotations
 
+import keyword
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,11 +13,18 @@ from typing import Any
 import numpy as np
 
 from nngrad.emit import program as p
-from nngrad.emit.text import WIDTH, Style, facts, formula, indented, is_run, reserved, shortest, wrapped
-from nngrad.formula import FUNCTIONS
+from nngrad.emit.text import WIDTH, Style, facts, filled, formula, indented, is_run, reserved, shortest, wrapped
+from nngrad.formula import FUNCTIONS, names_in
+from nngrad.layers import Compet, Distance, Elementwise
 from nngrad.network import Network
 
-RESERVED = reserved("numpy") | sys.stdlib_module_names  # a file of that name would be imported instead
+RESERVED = reserved("numpy", *keyword.kwlist) | sys.stdlib_module_names  # a file of a module's name would be imported instead of it
+ABS = '''
+
+def _abs(x):
+    """|x|; of a complex step x or -x, whose derivative is that of |x|."""
+    return np.where(x < 0.0, -x, x) if np.iscomplexobj(x) else np.abs(x)
+'''
 ERFC = "\n\n_erfc = np.vectorize(math.erfc, otypes=[float])\n"
 
 
@@ -26,7 +34,7 @@ def number(value: float) -> str:
     return shortest(value)
 
 
-STYLE = Style(number, {n: f"np.{n}" for n in FUNCTIONS} | {"fabs": "np.abs", "erfc": "_erfc"}, "np.where({c}, {a}, {b})")
+STYLE = Style(number, {n: f"np.{n}" for n in FUNCTIONS} | {"fabs": "_abs", "erfc": "_erfc"}, "np.where({c}, {a}, {b})")
 
 
 def _index(index: tuple[int, ...], within: int = -1) -> str:
@@ -56,7 +64,9 @@ def _linear(op: p.Linear) -> list[str]:
 
 def _scatter(op: p.Scatter) -> list[str]:
     out, x = op.out.name, op.x.name
-    start = f"np.tile({op.fill.name}, (len(x), 1))" if op.fill else f"np.zeros((*{x}.shape[:-1], {op.out.size}))"
+    start = f"np.zeros((*{x}.shape[:-1], {op.out.size}), {x}.dtype)"
+    if op.fill:
+        start = f"np.tile({op.fill.name}, (len(x), 1)).astype(x.dtype)"
     return [f"{out} = {start}", *([f"{out}[..., {_index(op.places)}] = {x}"] if op.places else [])]
 
 
@@ -173,6 +183,9 @@ def _gram(weights, S, T, cross, rows):
 '''
 
 
+HELPERS = {"_abs(": ABS, "_erfc(": ERFC, "_centered(": CENTERED, "_beside(": BESIDE, "_gram(": GRAM}
+
+
 def printed(sections: Iterable[p.Section]) -> list[str]:
     lines: list[str] = []
     for section in sections:
@@ -201,12 +214,13 @@ def emit(net: Network, program: p.Program, name: str) -> dict[str, str]:
     body = [*printed(program.forward), "if order == 0:", "    return y, None", "", *_jacobian(program, m, n)]
     body += ["if order == 1:", "    return y, J", "", *_hessian(program, m, n), "return y, H"]
     text = "\n".join(body)
-    helpers = [h for call, h in (("_erfc(", ERFC), ("_centered(", CENTERED), ("_beside(", BESIDE), ("_gram(", GRAM)) if call in text]
+    helpers = [helper for call, helper in HELPERS.items() if call in text]
     imports = (["import math", ""] if "_erfc(" in text else []) + ["import numpy as np"]
     lines = [*_doc(net, name, n, m), *imports]
     for group in program.constants:
         lines += ["", f"# {group.comment}", *(line for c in group.constants for line in array(c.name, c.values))]
-    functions = FUNCTIONS_TEXT.replace("INPUTS", str(n))
+    doors = {True: ANALYTIC, False: REAL}
+    functions = filled(FUNCTIONS_TEXT, {"DOOR": doors[analytic(net)]}).replace("INPUTS", str(n))
     evaluate = ["", "", "def _evaluate(x, order):", '    """y, with J where order is 1, with H where it is 2."""', *indented(body)]
     return {f"{name}.py": "\n".join(lines) + "\n" + "".join(helpers) + functions + "\n".join(evaluate) + "\n"}
 
@@ -215,11 +229,17 @@ def _doc(net: Network, name: str, n: int, m: int) -> list[str]:
     convention = [
         f"f(x) -> y, jacobian(x) -> J, hessian(x) -> H. Rows are samples: x (N, {n}), y (N, {m}), J (N, {m}, {n}), H (N, {m}, {n}, {n}),",
         f"J[s, i, j] = dy_i/dx_j of row s, H[s, i, a, b] = d2y_i/dx_a dx_b; for one sample x ({n},) without the leading axis.",
+        f"What is masked is NaN. {COMPLEX if analytic(net) else 'x is real: not every part of the network is analytic in NumPy.'}",
         "Nothing is needed but NumPy.",
     ]
     return [f'"""{name}: outputs, exact Jacobian and Hessian of a trained network.', "", *facts(net, name, convention), '"""', ""]
 
 
+COMPLEX = "f takes complex x too, for complex steps: f(x + 1e-20j*v).imag/1e-20 is J v. The derivatives take real x."
+REAL = """    if numbers.dtype.kind == "c":
+        raise TypeError("x is complex: this network takes real numbers only")"""
+ANALYTIC = """    if numbers.dtype.kind == "c" and order:
+        raise TypeError("x is complex: only f takes complex numbers, the derivatives take real ones")"""
 FUNCTIONS_TEXT = '''
 
 def f(x):
@@ -242,14 +262,34 @@ def value_and_jacobian(x):
     return _rows(x, 1)
 
 
+def _numbers(x, order):
+    """x as numbers of our own: what is masked is NaN, and nothing is dropped or taken for a number that is none."""
+    labels = getattr(x, "columns", getattr(x, "index", ())) if hasattr(x, "to_numpy") else ()
+    if any(isinstance(label, str) for label in labels):
+        raise TypeError("x names its columns, and names are not looked at here: put them in the order above and hand in x.to_numpy()")
+    numbers = x if isinstance(x, np.ma.MaskedArray) else np.asarray(x)
+    if numbers.dtype.kind not in "fiubc":
+        raise TypeError(f"x holds {numbers.dtype}, not numbers")
+DOOR
+    return np.ma.filled(numbers.astype(complex if numbers.dtype.kind == "c" else float), np.nan)
+
+
 def _rows(x, order):
-    x = np.array(x, dtype=float)
+    x = _numbers(x, order)
     if x.ndim not in (1, 2) or x.shape[-1] != INPUTS:
         raise ValueError(f"x has the shape {x.shape}; it takes (N, INPUTS) or (INPUTS,)")
     with np.errstate(all="ignore"):
         found = _evaluate(np.atleast_2d(x), order)
     return tuple(v[0] if v is not None and x.ndim == 1 else v for v in found)
 '''
+
+
+def analytic(net: Network) -> bool:
+    """Whether y is an analytic function of x that NumPy can compute for complex x."""
+    layers = [node.layer for node in net.layers]
+    elementwise = [layer.activation for layer in layers if isinstance(layer, Elementwise)]
+    smooth = all(not a.kinks and not a.flat and "erfc" not in names_in(a.f) for a in elementwise)
+    return smooth and not any(isinstance(layer, Compet | Distance) for layer in layers)
 
 
 def _jacobian(program: p.Program, m: int, n: int) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from nngrad.emit import c, matlab, python
 from nngrad.emit.program import Constant
+from nngrad.emit.text import filled
 from nngrad.network import Network
 
 if TYPE_CHECKING:
@@ -46,13 +47,15 @@ def expected(net: Network, count: int) -> Points:
     return Points(x, *net.value_and_jacobian(x), net.hessian(x) if second else None)
 
 
-def emit(net: Network, target: str, name: str, extras: Extras) -> dict[str, str]:
-    """test_NAME in the target language."""
+def emit(net: Network, target: str, name: str, extras: Extras, header: str = "") -> dict[str, str]:
+    """test_NAME in the target language; `header` is the one that C includes."""
     found = expected(net, extras.tests)
-    return WRITERS[target](found, name, extras.single)
+    if target == "c":
+        return _c(found, name, extras.single, header)
+    return {"matlab": _matlab, "python": _python}[target](found, name)
 
 
-def _matlab(found: Points, name: str, single: bool) -> dict[str, str]:
+def _matlab(found: Points, name: str) -> dict[str, str]:
     N, m, n = found.J.shape
     lines = [f"% Compares {name}.m with numbers of nngrad at {N} points; an error where they differ.", ""]
     arrays = found.items() | {"J": found.J.transpose(0, 2, 1)}
@@ -72,7 +75,7 @@ def _matlab(found: Points, name: str, single: bool) -> dict[str, str]:
     return {f"test_{name}.m": "\n".join([*lines, f"disp('{name}: {N} points agree');"]) + "\n"}
 
 
-def _python(found: Points, name: str, single: bool) -> dict[str, str]:
+def _python(found: Points, name: str) -> dict[str, str]:
     N = len(found.x)
     lines = [f'"""Compares {name}.py with numbers of nngrad at {N} points; exit code 1 where they differ."""', "", "import numpy as np"]
     lines += [f"import {name} as module", ""]
@@ -87,19 +90,18 @@ def _python(found: Points, name: str, single: bool) -> dict[str, str]:
     return {f"test_{name}.py": "\n".join([*lines, f'print("{name}: {N} points agree")']) + "\n"}
 
 
-def _c(found: Points, name: str, single: bool) -> dict[str, str]:
+def _c(found: Points, name: str, single: bool, header: str) -> dict[str, str]:
     real = "float" if single else "double"
     page = c.Page(real, c.style(single))
     N, m, n = found.J.shape
-    text = [f"/* Compares {name}.c with numbers of nngrad at {N} points; exit code 1 where they differ. */", "#include <math.h>"]
-    text += ["#include <stdio.h>", f'#include "{name}.h"', ""]
-    for letter, values in found.items().items():
-        text += c.constant(Constant(f"right_{letter}", values.ravel()), page)
-    text += C_COMPARE.replace("REAL", real).split("\n")
+    data = [line for k, v in found.items().items() for line in c.constant(Constant(f"right_{k}", v.ravel()), page)]
+    text = [f"/* Compares {name} with numbers of nngrad at {N} points; exit code 1 where they differ. */", "#include <math.h>"]
+    text += ["#include <stdio.h>", f'#include "{header}"', *c.limits("\n".join(data)), "", *data]
+    text += filled(C_COMPARE, {"REAL": real}).split("\n")
     sizes = {"y": m, "J": m * n, "H": m * n * n}
     arrays = {letter: values for letter, values in found.items().items() if letter != "x"}
     declared = ", ".join(f"{letter}[{sizes[letter]}]" for letter in arrays)
-    text += ["int main(void)", "{", f"    static {real} {declared};", "    int wrong = 0;", f"    for (int s = 0; s < {N}; ++s) {{"]
+    text += ["int main(void)", "{", f"    static {real} {declared};", "    int s, wrong = 0;", f"    for (s = 0; s < {N}; ++s) {{"]
     text += [f"        {name}(right_x + s*{n}, y, J);", *(_differs(k, arrays[k], sizes[k], single) for k in "yJ")]
     if "H" in arrays:
         text += [f"        {name}_hessian(right_x + s*{n}, y, J, H);", *(_differs(k, arrays[k], sizes[k], single) for k in "yJH")]
@@ -116,10 +118,10 @@ def _differs(letter: str, values: np.ndarray, size: int, single: bool) -> str:
 C_COMPARE = """
 static int differs(int n, const REAL *a, const REAL *b, double limit)
 {
-    for (int k = 0; k < n; ++k) {
+    int k;
+    for (k = 0; k < n; ++k) {
         if ((a[k] != a[k]) != (b[k] != b[k]) || fabs((double)a[k] - (double)b[k]) > limit) { return 1; }
     }
     return 0;
 }
 """
-WRITERS = {"matlab": _matlab, "c": _c, "python": _python}

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nngrad.errors import UsageError
 from nngrad.formula import ast, parse
 from nngrad.network import Network, Port
 
 WIDTH = 118
+MOST_ROWS = 1000  # inputs or outputs that a header lists
 COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "=="}
 SIGNS: dict[type, tuple[str, int]] = {ast.Add: (" + ", 2), ast.Sub: (" - ", 2), ast.Mult: ("*", 3), ast.Div: ("/", 3)}
 ATOM, UNARY = 9, 4
@@ -99,8 +99,12 @@ def shortest_single(value: float) -> str:
 
 
 def plain(text: str, most: int = 100) -> str:
-    """Text of a model file as it may stand in a comment of any language: letters, digits and a few harmless signs, on one line."""
-    ascii_text = unicodedata.normalize("NFKD", str(text)).encode("ascii", "ignore").decode()
+    """Text of a model file as it may stand in a comment of any language: letters, digits and a few harmless signs, on one line.
+
+    A letter that ASCII has no likeness of stands as its code, such as <U+03B8>, so that names stay apart.
+    """
+    letters = (c for c in unicodedata.normalize("NFKD", str(text)[: 2 * most]) if not unicodedata.combining(c))
+    ascii_text = "".join(c if c.isascii() else f"<U+{ord(c):04X}>" for c in letters)
     return re.sub(r"[^A-Za-z0-9 _.,:;(){}\[\]+=<>-]", "_", ascii_text)[:most]
 
 
@@ -108,15 +112,6 @@ def identifier(text: str) -> str:
     """A name for a function, made of a file's name."""
     name = re.sub(r"[^A-Za-z0-9]+", "_", plain(text)).strip("_")[:50] or "net"
     return name if name[0].isalpha() else f"net_{name}"
-
-
-def check_name(name: str, taken: Iterable[str]) -> str:
-    """The name the user chose, if it is one in every language."""
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,49}", name):
-        raise UsageError(f"--name {name!r}: a name is a letter, then letters, digits and underscores, at most 50 in all")
-    if name in taken:
-        raise UsageError(f"--name {name}: this word has another meaning in the file that is written; choose another name")
-    return name
 
 
 def reserved(*texts: str) -> frozenset[str]:
@@ -169,11 +164,17 @@ def facts(net: Network, name: str, convention: list[str]) -> list[str]:
         lines.append(f"  {plain(text)}")
     lines += ["", *convention, ""]
     for what, ports in (("Inputs", net.inputs), ("Outputs", net.outputs)):
-        lines.append(f"{what} (with the range of the training data where the file has it):")
+        lines.append(f"{what} [the file's name of them] (with the range of the training data where the file has it):")
         rows = [row for port in ports for row in _port(port)]
-        lines += [f"  {k:>3}  {row}" for k, row in enumerate(rows[:60], 1)]
-        lines += [f"  ... and {len(rows) - 60} more"] if len(rows) > 60 else []
+        lines += [f"  {k:>3}  {row}" for k, row in enumerate(rows[:MOST_ROWS], 1)]
+        lines += [f"  ... and {len(rows) - MOST_ROWS} more"] if len(rows) > MOST_ROWS else []
     return lines
+
+
+def listed(ports: Iterable[Port], most: int = 40) -> str:
+    """The columns of ports in one line, each as the header of the main file calls it."""
+    names = [name for port in ports for name in _names(port)]
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def _count(number: int, what: str) -> str:
@@ -181,6 +182,14 @@ def _count(number: int, what: str) -> str:
 
 
 def _port(port: Port) -> list[str]:
+    names = _names(port)
     if port.lower is None or port.upper is None:
-        return [plain(c, 40) for c in port.columns]
-    return [f"{plain(c, 40)}  {shortest(a)} to {shortest(b)}" for c, a, b in zip(port.columns, port.lower, port.upper, strict=True)]
+        return names
+    return [f"{name}  {shortest(a)} to {shortest(b)}" for name, a, b in zip(names, port.lower, port.upper, strict=True)]
+
+
+def _names(port: Port) -> list[str]:
+    """What each column of a port is: its name, and where that isn't the port's own, its place in the port."""
+    own, count = plain(port.name, 60), port.size
+    places = [f"[{own}]" if count == 1 else f"[{own}, {k} of {count}]" for k in range(1, count + 1)]
+    return [plain(c, 60) if not own or c == port.name else f"{plain(c, 60)} {place}" for c, place in zip(port.columns, places, strict=True)]

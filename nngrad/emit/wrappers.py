@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from nngrad.emit.matlab import number
-from nngrad.emit.text import filled, plain, wrapped
+from nngrad.emit.text import filled, listed, plain, wrapped
 from nngrad.network import Network
 
 OBJECTIVE = """function [fval, grad, hess] = NAME_objective(x, weights)
 %UPPER_OBJECTIVE  A weighted sum of the outputs of NAME, with its gradient and Hessian.
 %   fval = NAME_objective(x) is WHAT; NAME_objective(x, weights) takes
-%   one weight for each of the M outputs. x is a row or a column of N inputs.
+%   one weight for each of the M outputs. x is a row or a column of N inputs: INPUTS.
 %
-%   options = optimoptions('fmincon', 'SpecifyObjectiveGradient', true);
-%   x = fmincon(@(x) NAME_objective(x), x0, [], [], [], [], lower, upper, [], options);
+%   MATLAB: options = optimoptions('fmincon', 'SpecifyObjectiveGradient', true);
+%           x = fmincon(@(x) NAME_objective(x), x0, [], [], [], [], lower, upper, [], options);
+%   Octave: gradient = @(x) nthargout(2, @NAME_objective, x);
+%           x = sqp(x0, {@(x) NAME_objective(x), gradient}, [], [], lower, upper);
 %
 %   To maximise, hand in negative weights. hess is the Hessian of fval alone: for 'HessianFcn' add those of the constraints.
 if nargin < 2
     weights = WEIGHTS;
 end
 weights = weights(:);
+if ~isa(weights, 'double') || ~isreal(weights) || numel(weights) ~= M
+    error('NAME:weights', 'NAME_objective: weights must be real doubles, one for each output (M in all)');
+end
 grad = zeros(N, 1);
 hess = zeros(N, N);
 if nargout > 2
@@ -38,12 +43,16 @@ end
 """
 CONSTRAINT = """function [c, ceq, DC, DCeq] = NAME_constraint(x, lower, upper)
 %UPPER_CONSTRAINT  lower <= outputs of NAME <= upper, as a nonlinear constraint of fmincon.
-%   The K outputs meant are, in this order: WHICH.
+%   The K outputs meant are, in this order: WHICH. x is a row or a column of N inputs: INPUTS.
 %   lower, upper: K numbers each, -Inf and Inf for no bound; where both are equal, an equation. Without them: outputs <= 0.
 %   c <= 0 and ceq == 0; DC (N x numel(c)) and DCeq hold one column for each constraint, as fmincon wants them.
 %
-%   options = optimoptions('fmincon', 'SpecifyConstraintGradient', true);
-%   x = fmincon(fun, x0, [], [], [], [], [], [], @(x) NAME_constraint(x, lower, upper), options);
+%   MATLAB: options = optimoptions('fmincon', 'SpecifyConstraintGradient', true);
+%           x = fmincon(fun, x0, [], [], [], [], [], [], @(x) NAME_constraint(x, lower, upper), options);
+%   Octave, whose sqp wants constraints >= 0 and == 0 (a function and its Jacobian, a row for each constraint):
+%           above = {@(x) -NAME_constraint(x, lower, upper), @(x) -nthargout(3, 4, @NAME_constraint, x, lower, upper)'};
+%           equal = {@(x) nthargout(2, @NAME_constraint, x, lower, upper), @(x) nthargout(4, 4, @NAME_constraint, x, lower, upper)'};
+%           x = sqp(x0, fun, equal, above);     % [] for one of which there is none
 if nargin < 2
     lower = -Inf(K, 1);
 end
@@ -52,6 +61,12 @@ if nargin < 3
 end
 lower = lower(:);
 upper = upper(:);
+if ~isa(lower, 'double') || ~isreal(lower) || numel(lower) ~= K || any(isnan(lower) | lower == Inf)
+    error('NAME:lower', 'NAME_constraint: lower must be real doubles, K in all, -Inf for no bound');
+end
+if ~isa(upper, 'double') || ~isreal(upper) || numel(upper) ~= K || any(isnan(upper) | upper == -Inf)
+    error('NAME:upper', 'NAME_constraint: upper must be real doubles, K in all, Inf for no bound');
+end
 chosen = CHOSEN;
 fixed = lower == upper;
 low = isfinite(lower) & ~fixed;
@@ -76,13 +91,14 @@ def emit(net: Network, name: str, kinds: tuple[str, ...], of: tuple[int, ...] | 
     """NAME_objective.m and NAME_constraint.m, of the outputs `of` (from 0; all where None)."""
     m = net.output_size
     chosen = tuple(range(m)) if of is None else of
-    names = ", ".join(plain(net.output_names[k], 40) for k in chosen[:40]) + (", ..." if len(chosen) > 40 else "")
+    names = ", ".join(plain(net.output_names[k], 60) for k in chosen[:40]) + (", ..." if len(chosen) > 40 else "")
     what = f"the output {names}" if len(chosen) == 1 else f"the sum of {len(chosen)} outputs"
     words = {
         "NAME": name,
         "UPPER": name.upper(),
         "WEIGHTS": _vector([1.0 if k in chosen else 0.0 for k in range(m)]),
         "CHOSEN": _vector([float(k + 1) for k in chosen]),
+        "INPUTS": listed(net.inputs, 12),
         "WHAT": what,
         "WHICH": names,
         "N": str(net.input_size),

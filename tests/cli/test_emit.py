@@ -1,6 +1,7 @@
 """The command that writes source code: files beside each other, names, refusals."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -32,13 +33,53 @@ def test_python_on_standard_output_runs(nngrad, fitnet):
     assert used.stdout == "(1, 3)\n"
 
 
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc")
+def test_c_on_standard_output_needs_no_file(nngrad, fitnet, tmp_path):
+    done = nngrad("emit", fitnet[0], "--to", "c", "--name", "engine")
+    assert (done.code, done.err) == (0, "")
+    text = done.out + "\nint main(void) { double x[3] = {3000.0, 50.0, 280.0}, y[1], J[3]; engine(x, y, J); return !(y[0] > 0.0); }\n"
+    (tmp_path / "alone.c").write_text(text)
+    subprocess.run(["gcc", "-std=c90", "-Wall", "-Werror", "alone.c", "-o", "alone", "-lm"], cwd=tmp_path, check=True)
+    assert subprocess.run(["./alone"], cwd=tmp_path).returncode == 0
+
+
+def test_a_file_that_can_not_name_its_function_is_told(nngrad, fitnet, tmp_path):
+    done = nngrad("emit", fitnet[0], "--to", "c", "-o", tmp_path / "x.c")
+    assert (done.code, done.out) == (0, "")
+    assert done.err.endswith("x.h; the function is x_net\n")
+    assert {f.name for f in tmp_path.iterdir()} == {"x.c", "x.h"}
+    done = nngrad("emit", fitnet[0], "--to", "c", "-o", tmp_path / "a-b.c", "--name", "engine")
+    assert done.err.endswith("a-b.h; the function is engine\n")
+    assert "void engine(const double *x" in (tmp_path / "a-b.h").read_text()
+    assert nngrad("emit", fitnet[0], "--to", "c", "-o", tmp_path / "engine.c").err.endswith("engine.h\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there it is so by itself")
+@pytest.mark.parametrize(("separators", "folder"), [(("\\", "/"), True), (("/", None), False)])
+def test_a_folder_ends_as_the_folders_of_the_system_do(monkeypatch, tmp_path, separators, folder):
+    from nngrad.cli.places import names_a_folder
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "sep", separators[0])
+    monkeypatch.setattr(os, "altsep", separators[1])
+    assert names_a_folder("out/")
+    assert names_a_folder("out\\") is folder
+    assert not names_a_folder("out")
+    assert not names_a_folder("out.npz:part/")
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
         (["--to", "c", "-o", "-", "--mex"], "several files have no place on standard output"),
-        (["--to", "c", "-o", "x/a.c", "--name", "b"], "the file must have the name of the function, b.c"),
+        (["--to", "python", "-o", "x/a.py", "--name", "b"], "the file must have the name of the function, b.py"),
+        (["--to", "c", "-o", "x/a.c", "--name", "exp"], "another meaning"),
+        (["--to", "c", "-o", ""], "the name is empty"),
+        (["--to", "c", "-o", "x/net.h"], "take -o net.c"),
         (["--to", "c", "--name", "2x"], "a name is a letter"),
-        (["--to", "c", "-o", "x/exp.c"], "another meaning"),
+        (["--to", "c", "-o", "x/math.c"], "take -o math_net.c"),
+        (["--to", "matlab", "-o", "x/exp.m"], "another meaning"),
+        (["--to", "matlab", "-o", "x/my-net.m"], "take -o my_net.m"),
         (["--to", "python", "--float"], "--float: only --to c"),
         (["--to", "matlab", "--of", "y1"], "--of: it is for --wrap"),
         (["--to", "matlab", "--wrap", "objective", "--of", "z9"], "no output 'z9'"),

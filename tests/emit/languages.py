@@ -16,7 +16,8 @@ import pytest
 from nngrad.emit import Extras, emit
 from nngrad.network import Network
 
-WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
+ALL_WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror"]
+WARNINGS = ["-std=c99", *ALL_WARNINGS]
 OCTAVE = shutil.which("octave-cli") or shutil.which("octave")
 COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)]
 

@@ -106,9 +106,9 @@ def test_a_name_that_is_none_is_refused(name):
 
 
 TAKEN = {
-    "c": "exp double W1 isnan printf rows count s wrong differs right_x",
-    "matlab": "end W1 x0 H0 disp realmin",
-    "python": "numpy math random types sys",
+    "c": "exp double isnan printf count s wrong differs right_x x v write class index main",
+    "matlab": "end W1 x0 H0 disp realmin isa class",
+    "python": "numpy math random types sys class lambda",
 }
 
 
