@@ -1,5 +1,6 @@
 """Emitted source code does what the network does: every layer kind, every activation, sample models, self-tests, fmincon's shapes."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,7 @@ from tests.emit import languages
 from tests.emit.languages import COMPILERS, EVERY, LANGUAGES, OCTAVE, WARNINGS, c, compiler_only, octave, octave_only, worst, write
 from tests.makers import SAMPLES
 
+ROOT = SAMPLES.parent
 R = np.random.default_rng(5)
 TANSIG = Elementwise(BY_NAME["tansig"])
 
@@ -250,6 +252,40 @@ def test_an_objective_guides_fminunc_and_sqp(tmp_path):
     np.testing.assert_allclose([float(v) for v in printed[1].split()[:2]], [0.3, -0.2], atol=1e-6)
     assert int(printed[1].split()[2]) > 0
     np.testing.assert_allclose([float(v) for v in printed[2].split()], [0.3, -0.2], atol=1e-5)
+
+
+@octave_only
+def test_the_lines_for_octave_in_the_readme_run(tmp_path):
+    lines = re.search(r"    gradient = @.*?'on'\)\)\n", (ROOT / "README.md").read_text(), re.DOTALL)[0]
+    net = load(SAMPLES / "cascade.mat")
+    write(net, "matlab", "net_of_x", tmp_path, Extras(wrap=("objective",), of=(0,)))
+    solve, invert = lines.split("\n\n")
+    printed = octave([solve, "printf('at %.12g\\n', x);", invert, "printf('at %.12g\\n', x);"], tmp_path)
+    found = np.array(re.findall(r"(?m)^at (.*)$", printed), float).reshape(2, 2)
+    slope = net.jacobian(found[0])[0]
+    assert abs(slope[0]) < 1e-4 * abs(slope[1])
+    assert slope[1] > 0
+    assert found[0, 1] == 10  # its lower bound
+    np.testing.assert_allclose(net(found[1]), net([1.0, 20.0]), atol=1e-5)
+
+
+@octave_only
+def test_the_lines_for_octave_in_the_help_of_a_constraint_run(tmp_path):
+    write(bowl(), "matlab", "bowl", tmp_path, Extras(wrap=("constraint",), of=(0,)))
+    text = (tmp_path / "bowl_constraint.m").read_text()
+    lines = [line.split("%")[1].strip() for line in text.splitlines() if re.match(r"% +(above|equal) = ", line)]
+    assert len(lines) == 2
+    fun = "fun = {@(x) sum(x.^2), @(x) 2*x};"
+    bounds = ["lower = -Inf; upper = -0.9;", "lower = -0.5; upper = -0.5;"]
+    calls = ["[x, f] = sqp([1; 1], fun, [], above);", "[x, f] = sqp([1; 1], fun, equal, []);"]
+    parts = [text for part in zip(bounds, lines, calls, strict=True) for text in (*part, "printf('at %.12g\\n', x);")]
+    printed = octave([fun, *parts], tmp_path)
+    found = np.array(re.findall(r"(?m)^at (.*)$", printed), float).reshape(2, 2)
+    net = bowl()
+    np.testing.assert_allclose([net(found[0])[0], net(found[1])[0]], [-0.9, -0.5], atol=1e-6)
+    for x in found:  # the gradient of x'x stands on the constraint
+        slope = net.jacobian(x)[0]
+        assert abs(x[0] * slope[1] - x[1] * slope[0]) < 1e-4 * np.linalg.norm(x) * np.linalg.norm(slope)
 
 
 @octave_only
