@@ -25,6 +25,21 @@ def _abs(x):
     """|x|; of a complex step x or -x, whose derivative is that of |x|."""
     return np.where(x < 0.0, -x, x) if np.iscomplexobj(x) else np.abs(x)
 '''
+EXP = '''
+
+def _exp(x):
+    """exp(x) below a fraction line: of complex x no larger than a complex division can take."""
+    return np.exp(np.minimum(x.real, 709.0) + 1j * x.imag) if np.iscomplexobj(x) else np.exp(x)
+'''
+LOG1P = '''
+
+def _log1p(x):
+    """log(1 + x), of complex x too with all digits where it is small, which NumPy's has not."""
+    if np.iscomplexobj(x):
+        return 0.5 * np.log1p(x.real * (2.0 + x.real) + x.imag**2) + 1j * np.arctan2(x.imag, 1.0 + x.real)
+    return np.log1p(x)
+'''
+FRACTION = "/(1.0 + np.exp("  # in logsig, swish and gelu_tanh
 ERFC = "\n\n_erfc = np.vectorize(math.erfc, otypes=[float])\n"
 
 
@@ -34,7 +49,7 @@ def number(value: float) -> str:
     return shortest(value)
 
 
-STYLE = Style(number, {n: f"np.{n}" for n in FUNCTIONS} | {"fabs": "_abs", "erfc": "_erfc"}, "np.where({c}, {a}, {b})")
+STYLE = Style(number, {n: f"np.{n}" for n in FUNCTIONS} | {"fabs": "_abs", "erfc": "_erfc", "log1p": "_log1p"}, "np.where({c}, {a}, {b})")
 
 
 def _index(index: tuple[int, ...], within: int = -1) -> str:
@@ -45,7 +60,7 @@ def _index(index: tuple[int, ...], within: int = -1) -> str:
 
 def _map(op: p.Map) -> list[str]:
     env = {name: v if isinstance(v, float) else v.name for name, v in op.env.items()}
-    text = formula(op.formula, env, STYLE)
+    text = formula(op.formula, env, STYLE).replace(FRACTION, FRACTION.replace("np.", "_"))
     vectors = [v for v in op.env.values() if not isinstance(v, float)]
     full = any(v.size == op.out.size and isinstance(v, p.Vector) for v in vectors)
     if not full:
@@ -183,7 +198,7 @@ def _gram(weights, S, T, cross, rows):
 '''
 
 
-HELPERS = {"_abs(": ABS, "_erfc(": ERFC, "_centered(": CENTERED, "_beside(": BESIDE, "_gram(": GRAM}
+HELPERS = {"_abs(": ABS, "_exp(": EXP, "_log1p(": LOG1P, "_erfc(": ERFC, "_centered(": CENTERED, "_beside(": BESIDE, "_gram(": GRAM}
 
 
 def printed(sections: Iterable[p.Section]) -> list[str]:

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from functools import cache
 
 import numpy as np
 import pytest
@@ -43,6 +44,21 @@ def networks():
     return nets | {f"kind_{k}": net for k, net in enumerate(NETWORKS.values())}
 
 
+@cache
+def emitted(single):
+    """The sources of all networks."""
+    extras = Extras(single=single, simulink=True)
+    return {file: text for name, net in networks().items() for file, text in emit(net, "c", name, extras).items()}
+
+
+def every(single, folder):
+    """The sources of all networks, included in one."""
+    for file, text in emitted(single).items():
+        (folder / file).write_text(text)
+    (folder / "every.c").write_text("".join(f'#include "{file}"\n' for file in emitted(single) if file.endswith(".c")))
+    return "every.c"
+
+
 def compiled(compiler, standard, folder, *arguments):
     language = ["-x", "c++"] if compiler.endswith("++") else ["-x", "c"]
     done = subprocess.run([compiler, standard, *ALL_WARNINGS, *language, *arguments], cwd=folder, capture_output=True, text=True)
@@ -60,10 +76,7 @@ def run(folder, program="./test"):
 @pytest.mark.parametrize(("compiler", "standard"), COMPILERS)
 @pytest.mark.parametrize("single", [False, True], ids=["double", "float"])
 def test_everything_compiles_without_a_warning(compiler, standard, single, tmp_path):
-    for name, net in networks().items():
-        write(net, "c", name, tmp_path, Extras(single=single, simulink=True))
-    (tmp_path / "every.c").write_text("".join(f'#include "{path.name}"\n' for path in sorted(tmp_path.glob("*.c"))))
-    compiled(compiler, standard, tmp_path, "-c", "every.c", "-o", "every.o")
+    compiled(compiler, standard, tmp_path, "-fsyntax-only", every(single, tmp_path))
 
 
 @pytest.mark.parametrize(("compiler", "standard"), COMPILERS)
@@ -91,20 +104,18 @@ MSVC = {  # what of these headers is used, as MSVC has it
 def test_the_rules_of_msvc_are_kept(single, tmp_path):
     for name, text in MSVC.items():
         (tmp_path / name).write_text(f"#pragma once\n#pragma clang system_header\n{text}")
-    for name, net in networks().items():
-        write(net, "c", name, tmp_path, Extras(single=single, tests=1, simulink=True))
     rules = ["--target=x86_64-pc-windows-msvc", "-fms-compatibility", "-fms-extensions", "-fms-compatibility-version=19.20", "-nostdinc"]
-    for path in tmp_path.glob("*.c"):
-        compiled("clang", "-std=c90", tmp_path, *rules, "-isystem", ".", "-fsyntax-only", path.name)
+    write(not_finite(), "c", "net", tmp_path, Extras(single=single, tests=1))
+    for source in (every(single, tmp_path), "test_net.c"):
+        compiled("clang", "-std=c90", tmp_path, *rules, "-isystem", ".", "-fsyntax-only", source)
 
 
 @pytest.mark.parametrize("single", [False, True], ids=["double", "float"])
 def test_no_keyword_of_c99_stands_alone(single):
-    extras = Extras(single=single, tests=2, mex=True, simulink=True)
-    for net in networks().values():
-        for text in emit(net, "c", "net", extras).values():
-            code = re.sub(r"(?s)/\*.*?\*/", "", text)
-            assert not re.search(r"(?m)//|for \(int|^(?!#define net_RESTRICT).*\brestrict\b|\binline\b", code)
+    beside = emit(not_finite(), "c", "net", Extras(single=single, tests=2, mex=True))
+    for text in [*emitted(single).values(), *beside.values()]:
+        code = re.sub(r"(?s)/\*.*?\*/", "", text)
+        assert not re.search(r"(?m)//|for \(int|^(?!#define \w+_RESTRICT).*\brestrict\b|\binline\b", code)
 
 
 @gcc_only
