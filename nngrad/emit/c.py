@@ -61,6 +61,7 @@ RESERVED = (
     | {f"{name}{suffix}" for name in LIBRARY for suffix in "fl"}
     | {"x", "y", "J", "H", "v", "all"}
 )
+FRAMES = 512  # bytes on the stack beside the vectors: registers that are kept, counters, return addresses
 FLOAT_MAX = float(np.finfo(np.float32).max)
 TANH, SHARED = "tanh(x)", "exp(-2.0*fabs(x))"
 
@@ -532,7 +533,7 @@ def _functions(program: p.Program, page: Page, name: str) -> tuple[list[str], di
     ]
     text += [f"    if (J != NULL) {{ {jacobian.call()} }}", f"    {curvature.call()}", "}"]
     size = {"": _numbers(vectors) + local}
-    size["_hessian"] = _numbers(vectors) + max(local, kept)
+    size["_hessian"] = _numbers(vectors) + local + kept  # compilers may inline both, and share nothing
     return text, size
 
 
@@ -583,8 +584,8 @@ def _second_order(program: p.Program, page: Page) -> tuple[list[str], int]:
     head = f"{q.real} *const h = H + {_times(output, n * n)};"
     mirror = loop(n, [f"for (b = 0; b < a; ++b) {{ h[b*{n} + a] = h[a*{n} + b]; }}"], "a")
     back = [head, *(_declared(v, q.real) for v in last), *printed(q, program.cotangents.sections), *mirror]
-    widest = max(op.S.size for op in grams) * 2
-    kept = _numbers(made) + len(q.active) * _numbers(stored) + max(_numbers(first), _numbers(last) + widest)
+    scaled = sum(op.S.size * (2 if op.cross else 1) for op in grams)
+    kept = _numbers(made) + len(q.active) * _numbers(stored) + _numbers(first) + _numbers(last) + scaled
     return [*lines, *loop(len(program.cotangents.place), back, "d")], kept
 
 
@@ -595,7 +596,7 @@ def _header(net: Network, program: p.Program, name: str, real: str, stack: dict[
         f"{name}(x, y, J) writes the outputs y[{m}] at the inputs x[{n}], and unless J is NULL the Jacobian J[{m}*{n}],",
         f"J[i*{n} + j] = dy[i]/dx[j]. {name}_hessian writes H[{m}*{n}*{n}] too, H[(i*{n} + a)*{n} + b] = d2y[i]/dx[a]dx[b].",
         "Nothing is allocated or kept between calls: both may be called from several threads. x must not overlap the results.",
-        f"Stack: about {stack[''] * width + 64} bytes in {name}, {stack['_hessian'] * width + 64} bytes in {name}_hessian.",
+        f"Stack: about {stack[''] * width + FRAMES} bytes in {name}, {stack['_hessian'] * width + FRAMES} bytes in {name}_hessian.",
         "It compiles as C90 (whose library must have what is declared in the source), C99 or later, and as C++.",
         "NaN and infinity need their meaning of IEEE 754: compile without -ffast-math.",
     ]
