@@ -77,8 +77,9 @@ HOSTILE = (
 def test_names_of_a_model_file_stay_in_their_comment(target, name):
     ports = {"inputs": (Port(name, (name, name)),), "outputs": (Port(name, (name,)),)}
     origin = Origin(path=f"{name}.mat", network=name, processing=(name,), layers=(name,))
-    evil = emit(small(**ports, origin=origin), target, "f", Extras(tests=1, wrap=("objective", "constraint") if target == "matlab" else ()))
-    tame = emit(small(), target, "f", Extras(tests=1, wrap=("objective", "constraint") if target == "matlab" else ()))
+    also = {"matlab": {"wrap": ("objective", "constraint")}, "c": {"mex": True, "simulink": True}, "python": {}}[target]
+    evil = emit(small(**ports, origin=origin), target, "f", Extras(tests=1, **also))
+    tame = emit(small(), target, "f", Extras(tests=1, **also))
     for file in evil:
         assert code(evil[file], target) == code(tame[file], target)
 
