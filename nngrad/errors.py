@@ -22,6 +22,14 @@ class DataError(NngradError, ValueError):
     """The numbers handed in don't fit: wrong shape, wrong columns, not numeric."""
 
 
+class WholeNumbersError(DataError):
+    """An input takes whole numbers only and got something else, in row `row` (from 0) of the table; `cell` says which and what."""
+
+    def __init__(self, row: int, cell: str) -> None:
+        super().__init__(f"row {row + 1}: {cell}")
+        self.row, self.cell = row, cell
+
+
 class UsageError(NngradError):
     """The request makes no sense for this model (unknown output name, contradicting options)."""
 

@@ -11,7 +11,7 @@ from nngrad.emit import c, gateways, matlab, python, selftest, wrappers
 from nngrad.emit.build import build
 from nngrad.emit.program import Program
 from nngrad.emit.text import check_name, identifier
-from nngrad.errors import UsageError
+from nngrad.errors import ModelError, UsageError, listed
 from nngrad.network import Network
 
 __all__ = ["TARGETS", "Extras", "build", "emit"]
@@ -47,6 +47,9 @@ def emit(net: Network, target: str, name: str | None = None, extras: Extras | No
     for extra, only in ONLY.items():
         if getattr(extras, extra) not in (False, (), None) and target != only:
             raise UsageError(f"{OPTIONS[extra]}: only --to {only} has it, not --to {target}; leave it out")
+    if net.whole_inputs:
+        names = listed([net.input_names[k] for k in net.whole_inputs])
+        raise ModelError(f"{names}: take whole numbers only, which emitted code can't insist on; save the model with float32 inputs")
     program = build(net)
     name = _named(name, net, program, target)
     files = c.emit(net, program, name, extras.single) if target == "c" else PRINTERS[target].emit(net, program, name)

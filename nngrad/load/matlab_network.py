@@ -2,11 +2,13 @@
 
 The one rule: an object is lowered to the layer kinds exactly as MATLAB evaluates it, or refused by name. A network with delays
 becomes its one-step map: a static network whose columns are the taps of its inputs (raw units) and then the delayed outputs of
-its layers (in the network's own, normalised units), newest first.
+its layers (in the network's own, normalised units), newest first. What an object says twice (sizes, counts, connections and what is
+connected) must agree; IGNORED says what no output depends on.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.activations import BY_NAME
-from nngrad.errors import ModelError
+from nngrad.errors import ModelError, listed
 from nngrad.layers import (
     Affine,
     Compet,
@@ -79,6 +81,22 @@ UNVERIFIED = (
     "netinv",
     "scalprod",
 )  # formulas from the documentation's words, never compared with MATLAB's numbers
+IGNORED = {  # what an object may hold, or not hold, and no output depends on, by where it stands; unknown fields count here too
+    "the object": (
+        "name userdata efficiency dimensions sampleTime numFeedbackDelays adaptFcn adaptParam derivFcn divideFcn divideMode divideParam"
+        " gradientFcn gradientParam initFcn initParam performFcn performParam plotFcns plotParams trainFcn trainParam hint revert"
+        " revertProps targets targetConnect numTargets"
+    ),
+    "inputs, outputs": "name userdata processParams processedRange exampleInput exampleOutput feedbackDelay",
+    "layers": (
+        "name userdata dimensions distances distanceFcn distanceParam initFcn netInputParam positions range topologyFcn transferParam"
+    ),
+    "weights, biases": "userdata initFcn initSettings learn learnFcn learnParam weightParam",
+    "settings of processing steps": "max_range recreate recreate_ind maxfrac classRatios",
+}
+FEEDBACK = ("none", "open", "closed")
+COUNTS = {"numInputs": "inputConnect", "numLayers": "layerConnect", "numOutputs": "outputConnect"}
+CONNECTED = {"IW": "inputWeights", "LW": "layerWeights", "b": "biases"}
 MOST_UNITS = 1_000_000
 MOST_WEIGHTS = 50_000_000
 
@@ -163,6 +181,89 @@ class _Reader:
             raise ModelError(f".{name}{{{i + 1},{j + 1}}}: missing; the object is damaged or no network")
         return value[i, j]
 
+    # what it says twice
+
+    def agree(self) -> None:
+        """Refuses an object that contradicts itself: counts, cells, and what is connected."""
+        inputs, layers, outputs = self.input_connect.shape[1], self.layer_count, len(self.output_layers)
+        for name, count in (("numInputs", inputs), ("numLayers", layers), ("numOutputs", outputs)):
+            if name in self.fields and (stored := number(self.fields, name)) != count:
+                raise ModelError(f".{name}: {stored:g}, but .{COUNTS[name]} connects {count}; the object is damaged")
+        rows = {"inputs": inputs, "layers": layers, "biases": layers, "outputs": layers, "b": layers}
+        for name, count in rows.items():
+            self._of_size(name, (count,))
+        for name, count in {"IW": inputs, "inputWeights": inputs, "LW": layers, "layerWeights": layers}.items():
+            self._of_size(name, (layers, count))
+        connects = {"IW": self.input_connect, "LW": self.layer_connect, "b": self.bias_connect[:, None]}
+        elements = sum(self._connected(name, connect) for name, connect in connects.items())
+        if "numWeightElements" in self.fields and (stored := number(self.fields, "numWeightElements")) != elements:
+            raise ModelError(f".numWeightElements: {stored:g}, but there are {elements} weights and biases; the object is damaged")
+        self._most_delays("numInputDelays", self.input_taps)
+        self._most_delays("numLayerDelays", self.state_taps.values())
+        self._feedback()
+
+    def _of_size(self, name: str, shape: tuple[int, ...]) -> None:
+        value = self.fields.get(name)
+        if (
+            isinstance(value, np.ndarray)
+            and value.dtype == object
+            and (value.size if len(shape) == 1 else value.shape) not in (*shape, shape)
+        ):
+            raise ModelError(f".{name}: {_by(value.shape)} cells, where {_by(shape)} belong; the object is damaged")
+
+    def _connected(self, name: str, connect: np.ndarray) -> int:
+        """How many weights there are: none where nothing is connected; where something is, as many as its own record says."""
+        total = 0
+        for i, j in np.ndindex(connect.shape):
+            path, value = f".{name}{{{i + 1},{j + 1}}}" if name != "b" else f".b{{{i + 1}}}", self._weights(name, i, j)
+            if not connect[i, j] and np.size(value):
+                raise ModelError(f"{path}: {_shape(value)}, but nothing is connected there; the object is damaged")
+            record = self.record(CONNECTED[name], i, j)
+            size = _at(f".{CONNECTED[name]}{{{i + 1},{j + 1}}}", vector, record, "size") if connect[i, j] else None
+            if size is not None and math.prod(size) != np.size(value):
+                raise ModelError(f"{path}: {_shape(value)}, but .{CONNECTED[name]} says {_by(size)}; the object is damaged")
+            total += np.size(value)
+        return total
+
+    def _weights(self, name: str, i: int, j: int) -> Any:
+        value = self.fields.get(name)
+        if (
+            not isinstance(value, np.ndarray)
+            or value.dtype != object
+            or not (value.ndim == 2 and i < value.shape[0] and j < value.shape[1])
+        ):
+            return np.zeros(0)
+        return value[i, j]
+
+    def record(self, name: str, i: int, j: int) -> dict[str, Any]:
+        """A struct in a cell, empty where there is none."""
+        part = self._weights(name, i, j)
+        part = part.fields if isinstance(part, MatlabObject) else part
+        return part if isinstance(part, dict) else {}
+
+    def _most_delays(self, name: str, taps: Iterable[list[int]]) -> None:
+        most = max((d for ds in taps for d in ds), default=0)
+        if name in self.fields and (stored := number(self.fields, name)) != most:
+            raise ModelError(f".{name}: {stored:g}, but the longest delay is {most}; the object is damaged")
+
+    def _feedback(self) -> None:
+        """An output that an input stands for (open loop) names that input, and the input says that it is one."""
+        fed: set[int] = set()
+        for i in self.output_layers:
+            part, path = self._part("outputs", 0, i), f".outputs{{{i + 1}}}"
+            mode = part.get("feedbackMode", "none")
+            if mode not in FEEDBACK:
+                raise ModelError(f"{path}.feedbackMode: {shown(mode)}; it is {', '.join(FEEDBACK)}")
+            source = _at(path, vector, part, "feedbackInput")
+            if "feedbackInput" in part and (mode == "open") != (source is not None and source.size == 1):
+                raise ModelError(f"{path}.feedbackInput: contradicts its feedbackMode {mode!r}; the object is damaged")
+            fed |= {int(k) for k in (source if source is not None and np.isfinite(source).all() else ())}
+        for j in range(self.input_connect.shape[1]):
+            part = self._part("inputs", j, 0)
+            said = _at(f".inputs{{{j + 1}}}", vector, part, "feedbackOutput")
+            if "feedbackOutput" in part and bool(said is not None and said.size) != (j + 1 in fed):
+                raise ModelError(f".inputs{{{j + 1}}}.feedbackOutput: no output has it as its feedbackInput, or the other way round")
+
     def _part(self, name: str, i: int, j: int) -> dict[str, Any]:
         part = self._cell(name, i, j)
         part = part.fields if isinstance(part, MatlabObject) else part
@@ -184,16 +285,19 @@ class _Reader:
         if "size" in part:
             size = self._count(part, "size", f".inputs{{{j + 1}}}")
         else:
-            size = len(part["range"]) if isinstance(part.get("range"), np.ndarray) else 0
+            size = len(part["range"]) if isinstance(part.get("range"), np.ndarray) and part["range"].ndim else 0
         if not size:
             raise ModelError(f".inputs{{{j + 1}}}.size is 0: the network was never configured or trained; save it after train()")
         return size
 
     def delays(self, kind: str, i: int, j: int) -> list[int]:
         part, path = self._part(kind, i, j), f".{kind}{{{i + 1},{j + 1}}}.delays"
-        values = vector(part, "delays")
+        stored = part.get("delays")
+        values = vector(part, "delays") if isinstance(stored, np.ndarray) and stored.dtype == np.float64 else None
         if values is None:
             raise ModelError(f"{path}: no numbers are stored; the object is damaged or no network")
+        if not values.size:
+            raise ModelError(f"{path}: empty, but something is connected there; the object is damaged")
         if np.any(values != np.round(values)) or np.any(values < 0) or np.any(values > MOST_UNITS):
             raise ModelError(f"{path}: {values.tolist()} are not delays in whole steps")
         return values.astype(int).tolist()
@@ -250,10 +354,10 @@ class _Reader:
         before = 0
         for j, taps in enumerate(self.input_taps):
             part, size = self._part("inputs", j, 0), self.input_sizes[j]
-            lower, upper = _ranges(part, size)
+            lower, upper = _ranges(part, size, f".inputs{{{j + 1}}}")
             columns = [f"x{before + k + 1}{self._when(d)}" for d in taps for k in range(size)]
-            ranges = [None if r is None else np.tile(r, len(taps)) for r in (lower, upper)]
-            yield Port(_name(part, f"Input {j + 1}"), tuple(columns), *ranges)
+            lower, upper = (None if r is None else np.tile(r, len(taps)) for r in (lower, upper))
+            yield Port(_name(part, f"Input {j + 1}"), tuple(columns), lower, upper)
             before += size
         for j, taps in self.state_taps.items():
             size = self.layer_size(j)
@@ -272,6 +376,7 @@ class _Reader:
         builder = Builder()
         self.builder = builder
         self.notes: list[str] = []
+        self.doubts: list[str] = []
         self.processed = [self._processed_input(j) for j in range(len(self.input_taps))]
         self.outputs_of: dict[int, int] = {}
         for i in self._order():
@@ -284,8 +389,9 @@ class _Reader:
             layers, size = self._output_steps(i)
             values.append(builder.through(layers, self.outputs_of[i]))
             columns = tuple(f"y{before + k + 1}" for k in range(size))
-            ports.append(Port(_name(part, f"Output {len(ports) + 1}"), columns, *_ranges(part, size)))
+            ports.append(Port(_name(part, f"Output {len(ports) + 1}"), columns, *_ranges(part, size, f".outputs{{{i + 1}}}")))
             before += size
+        self.agree()
         last = builder.beside(values, [p.size for p in ports])
         if last != len(builder.nodes) or not builder.nodes:
             builder.add(Sum(), last)  # an output that is not the last value computed
@@ -299,6 +405,7 @@ class _Reader:
             version=version,
             name=_name(self.fields, ""),
             notes=tuple(dict.fromkeys(self.notes)),
+            doubts=tuple(dict.fromkeys(self.doubts)),
             processing=tuple(self._processing_lines()),
             layers=tuple(self._layer_lines()),
         )
@@ -349,6 +456,9 @@ class _Reader:
             _supported(name, tuple(STEPS), f"{path}.processFcns{{{q + 1}}}")
             if not isinstance(setting, dict):
                 raise ModelError(f"{path}.processSettings{{{q + 1}}}: no settings of {name} are stored")
+            if unknown := sorted(setting.keys() - STEPS[name].fields):
+                text = "settings that are not known, and not used; compare with MATLAB's outputs (nngrad verify)"
+                self.doubts.append(f"{path[1:]}.processSettings{{{q + 1}}} ({name}): {listed(unknown)}: {text}")
         return pairs
 
     def _processed_input(self, j: int) -> tuple[int, int]:
@@ -378,7 +488,7 @@ class _Reader:
         part, path = self._part("layers", i, 0), f".layers{{{i + 1}}}"
         transfer = _supported(part.get("transferFcn"), TRANSFER, f"{path}.transferFcn")
         net_input = _supported(part.get("netInputFcn"), NET_INPUT, f"{path}.netInputFcn")
-        links = [link for kind, j in self.links_of_layer(i) if (link := self._link(kind, i, j))]
+        links = [self._link(kind, i, j) for kind, j in self.links_of_layer(i)]
         self.notes += [
             f"{name}: its formula was never compared with MATLAB's own numbers"
             for name in UNVERIFIED
@@ -403,13 +513,11 @@ class _Reader:
             )
         return b.ravel()
 
-    def _link(self, kind: str, i: int, j: int) -> _Link | None:
+    def _link(self, kind: str, i: int, j: int) -> _Link:
         name = "IW" if kind == "inputWeights" else "LW"
         path = f".{name}{{{i + 1},{j + 1}}}"
         function = _supported(self._part(kind, i, j).get("weightFcn"), WEIGHT, f".{kind}{{{i + 1},{j + 1}}}.weightFcn")
         delays = self.delays(kind, i, j)
-        if not delays:
-            return None
         source, width = self._tapped_input(j, delays) if kind == "inputWeights" else self._tapped_layer(j, delays)
         W = self._cell(name, i, j)
         rows = self.layer_size(i)
@@ -545,6 +653,10 @@ def _supported(name: Any, known: tuple[str, ...], path: str) -> str:
     return name
 
 
+def _by(shape: Iterable[float]) -> str:
+    return "x".join(f"{n:g}" for n in shape)
+
+
 def _shape(value: Any) -> str:
     return "x".join(str(k) for k in value.shape) + " values" if isinstance(value, np.ndarray) else type(value).__name__
 
@@ -554,9 +666,11 @@ def _name(part: dict[str, Any], default: str) -> str:
     return name if isinstance(name, str) and name else default
 
 
-def _ranges(part: dict[str, Any], size: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _ranges(part: dict[str, Any], size: int, path: str) -> tuple[np.ndarray | None, np.ndarray | None]:
     """The smallest and largest values of the training data, row by row, where the object stores them."""
     stored = part.get("range")
-    if isinstance(stored, np.ndarray) and stored.dtype == np.float64 and stored.shape == (size, 2):
-        return stored[:, 0].copy(), stored[:, 1].copy()
-    return None, None
+    if stored is None or (isinstance(stored, np.ndarray) and not stored.size):
+        return None, None
+    if not isinstance(stored, np.ndarray) or stored.dtype != np.float64 or stored.shape != (size, 2):
+        raise ModelError(f"{path}.range: {_shape(stored)} where {size}x2 belong; the object is damaged")
+    return stored[:, 0].copy(), stored[:, 1].copy()
