@@ -72,6 +72,7 @@ class Layer:
     model: Model | None = None
     weights: dict[str, np.ndarray] = field(default_factory=dict)
     is_operation: bool = False  # of keras.ops, where the file tells
+    is_foreign: bool = False  # a class that is not Keras' own
 
     def error(self, message: str) -> ModelError:
         return ModelError(f"layer {self.path} ({self.kind}): {message}")
@@ -140,8 +141,7 @@ def _layer(entry: Any, parent: str, keras: int, depth: int) -> Layer:
     layer = Layer(name, kind, settings, f"{parent}/{name}" if parent else name)
     if kind in MODELS:
         layer.model = model(entry, layer.path, keras, depth + 1)
-    elif not _is_own(entry):
-        raise layer.error(f"a class of one's own, whose code is not in the file and is never run; {ADVICE}")
+    layer.is_foreign = layer.model is None and not _is_own(entry)
     if kind == "TFOpLambda" and settings.get("function") in OF_TENSORFLOW:
         layer.kind, layer.config = OF_TENSORFLOW[settings["function"]], {}
     module = entry.get("module")

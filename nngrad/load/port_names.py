@@ -1,0 +1,39 @@
+"""Which names of a network's inputs are its user's own, and which ones a program made up because nobody gave any.
+
+An input of one column is called what the input is called, so that tables are matched by it; x1, x2, ... stand where there is no name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from nngrad.network import numbered
+
+LAYERS = (  # words that Keras and MATLAB's builders make names of, with numbers behind them
+    "input|input_layer|inputs|in|keras_tensor|feature_?input|sequence_?input|image_?input|feature|sequence|image|layer|data"
+)
+AUTOMATIC = re.compile(rf"(?:{LAYERS})[ _]?\d*(?:_\d+)?", re.IGNORECASE)
+OF_A_LAYER = re.compile(  # Keras calls the input of a chain without one after its first layer
+    r"(?:dense|activation|flatten|reshape|normalization|batch_normalization|layer_normalization|rescaling|masking|embedding|dropout"
+    r"|(?:bi|conv_?)?lstm|gru|simple_rnn|bidirectional|time_distributed|conv[123]d|zero_padding[123]d|permute|repeat_vector"
+    r"|gaussian_noise|sequential|model|functional|re_lu|leaky_re_lu|p_re_lu)(?:_\d+)?_input(?:_\d+)?"
+)
+
+
+def is_real(name: str) -> bool:
+    """Whether a user gave this name: it's no number, has no odd characters, and no program makes it up."""
+    usable = bool(name.strip()) and name == name.strip() and name.isprintable() and not name.isdecimal()
+    return usable and not AUTOMATIC.fullmatch(name) and not OF_A_LAYER.fullmatch(name)
+
+
+def columns_of(ports: Sequence[tuple[str, int]]) -> list[tuple[str, ...]]:
+    """The columns of inputs with these names and sizes: the name of an input of one column where that is real; x1, x2, ... counted
+    over all columns elsewhere, and everywhere if a name would stand there twice."""
+    plain, mixed, start = [], [], 1
+    for name, size in ports:
+        plain.append(numbered("x", size, start))
+        mixed.append((name,) if size == 1 and is_real(name) else plain[-1])
+        start += size
+    every = [column for columns in mixed for column in columns]
+    return mixed if len(set(every)) == len(every) else plain
