@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.activations import BY_NAME
-from nngrad.errors import ModelError, listed
+from nngrad.errors import Described, ModelError, listed
 from nngrad.layers import (
     Affine,
     Compet,
@@ -35,6 +35,7 @@ from nngrad.layers import (
 )
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.matlab_processing import STEPS, is_identity, number, vector
+from nngrad.load.port_names import columns_of
 from nngrad.load.tree import MatlabObject, Tree, shown
 from nngrad.load.tree import find as find_in
 from nngrad.network import Builder, Network, Origin, Port
@@ -351,14 +352,14 @@ class _Reader:
         return starts
 
     def input_ports(self) -> Iterable[Port]:
-        before = 0
+        names = [_name(self._part("inputs", j, 0), "") for j in range(len(self.input_sizes))]
+        units_of_ports = columns_of(list(zip(names, self.input_sizes, strict=True)))
         for j, taps in enumerate(self.input_taps):
             part, size = self._part("inputs", j, 0), self.input_sizes[j]
             lower, upper = _ranges(part, size, f".inputs{{{j + 1}}}")
-            columns = [f"x{before + k + 1}{self._when(d)}" for d in taps for k in range(size)]
+            columns = [f"{unit}{self._when(d)}" for d in taps for unit in units_of_ports[j]]
             lower, upper = (None if r is None else np.tile(r, len(taps)) for r in (lower, upper))
             yield Port(_name(part, f"Input {j + 1}"), tuple(columns), lower, upper)
-            before += size
         for j, taps in self.state_taps.items():
             size = self.layer_size(j)
             units = [f"a{j + 1}"] if size == 1 else [f"a{j + 1}_{u + 1}" for u in range(size)]
@@ -371,6 +372,7 @@ class _Reader:
 
     def network(self) -> Network:
         version = self.version  # refused first: nothing else can be trusted then
+        self.functions_are_known()
         if not self.output_layers:
             raise ModelError(".outputConnect: no layer is connected to an output")
         builder = Builder()
@@ -396,6 +398,39 @@ class _Reader:
         if last != len(builder.nodes) or not builder.nodes:
             builder.add(Sum(), last)  # an output that is not the last value computed
         return Network(tuple(builder.nodes), tuple(self.input_ports()), tuple(ports), self._origin(version))
+
+    def functions_are_known(self) -> None:
+        """Refuses functions that are not supported, all of them at once."""
+        unknown = [(path, found, known) for path, found, known in self._functions() if not (isinstance(found, str) and found in known)]
+        if not unknown:
+            return
+        path, found, known = unknown[0]
+        if found is None:
+            raise ModelError(f"{path}: missing; the object is damaged or no network")
+        also = listed([f"{other} {shown(name)}" for other, name, _ in unknown[1:]], 4)
+        nor = f", nor {'are' if len(unknown) > 2 else 'is'} {also}" if also else ""
+        described = Described("network", self.version, _name(self.fields, ""), tuple(self._layer_lines()))
+        raise ModelError(f"{path}: {shown(found)} is not supported{nor}; supported are {listed(known, 13)}", described)
+
+    def _functions(self) -> Iterable[tuple[str, Any, tuple[str, ...]]]:
+        """(path, name, those supported) of every function that the network calls."""
+        for j in range(self.input_connect.shape[1]):
+            yield from self._processing(self._part("inputs", j, 0), f".inputs{{{j + 1}}}")
+        for i in range(self.layer_count):
+            part, path = self._part("layers", i, 0), f".layers{{{i + 1}}}"
+            yield f"{path}.transferFcn", part.get("transferFcn"), TRANSFER
+            yield f"{path}.netInputFcn", part.get("netInputFcn"), NET_INPUT
+            for kind, j in self.links_of_layer(i):
+                yield f".{kind}{{{i + 1},{j + 1}}}.weightFcn", self._part(kind, i, j).get("weightFcn"), WEIGHT
+        for i in self.output_layers:
+            yield from self._processing(self._part("outputs", 0, i), f".outputs{{{i + 1}}}")
+
+    def _processing(self, part: dict[str, Any], path: str) -> Iterable[tuple[str, Any, tuple[str, ...]]]:
+        names = part.get("processFcns")
+        every = (
+            names.ravel(order="F") if isinstance(names, np.ndarray) and names.dtype == object else [names] if isinstance(names, str) else []
+        )
+        yield from ((f"{path}.processFcns{{{q}}}", name, tuple(STEPS)) for q, name in enumerate(every, 1))
 
     def _origin(self, version: str) -> Origin:
         if self.dynamic:
@@ -453,7 +488,6 @@ class _Reader:
             raise ModelError(f"{path}.processSettings: does not match .processFcns")
         pairs = list(zip(names.ravel(order="F"), settings.ravel(order="F"), strict=True))
         for q, (name, setting) in enumerate(pairs):
-            _supported(name, tuple(STEPS), f"{path}.processFcns{{{q + 1}}}")
             if not isinstance(setting, dict):
                 raise ModelError(f"{path}.processSettings{{{q + 1}}}: no settings of {name} are stored")
             if unknown := sorted(setting.keys() - STEPS[name].fields):
@@ -485,9 +519,8 @@ class _Reader:
         return layers, size
 
     def _layer(self, i: int) -> int:
-        part, path = self._part("layers", i, 0), f".layers{{{i + 1}}}"
-        transfer = _supported(part.get("transferFcn"), TRANSFER, f"{path}.transferFcn")
-        net_input = _supported(part.get("netInputFcn"), NET_INPUT, f"{path}.netInputFcn")
+        part = self._part("layers", i, 0)
+        transfer, net_input = str(part["transferFcn"]), str(part["netInputFcn"])
         links = [self._link(kind, i, j) for kind, j in self.links_of_layer(i)]
         self.notes += [
             f"{name}: its formula was never compared with MATLAB's own numbers"
@@ -516,7 +549,7 @@ class _Reader:
     def _link(self, kind: str, i: int, j: int) -> _Link:
         name = "IW" if kind == "inputWeights" else "LW"
         path = f".{name}{{{i + 1},{j + 1}}}"
-        function = _supported(self._part(kind, i, j).get("weightFcn"), WEIGHT, f".{kind}{{{i + 1},{j + 1}}}.weightFcn")
+        function = str(self._part(kind, i, j)["weightFcn"])
         delays = self.delays(kind, i, j)
         source, width = self._tapped_input(j, delays) if kind == "inputWeights" else self._tapped_layer(j, delays)
         W = self._cell(name, i, j)
@@ -643,14 +676,6 @@ def _at(path: str, call: Any, *args: Any) -> Any:
         raise ModelError(f"{path}{e}") from None
     except ValueError as e:
         raise ModelError(f"{path}: {e}") from None
-
-
-def _supported(name: Any, known: tuple[str, ...], path: str) -> str:
-    if name is None:
-        raise ModelError(f"{path}: missing; the object is damaged or no network")
-    if not (isinstance(name, str) and name in known):
-        raise ModelError(f"{path}: {shown(name)} is not supported; supported are {', '.join(known)}")
-    return name
 
 
 def _by(shape: Iterable[float]) -> str:

@@ -1,12 +1,13 @@
 """Which names of a network's inputs are its user's own, and which ones a program made up because nobody gave any.
 
-An input of one column is called what the input is called, so that tables are matched by it; x1, x2, ... stand where there is no name.
+Inputs of one column are called what they are called, so that tables are matched by it; x1, x2, ... stand where there are no names.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 
 from nngrad.network import numbered
 
@@ -28,12 +29,10 @@ def is_real(name: str) -> bool:
 
 
 def columns_of(ports: Sequence[tuple[str, int]]) -> list[tuple[str, ...]]:
-    """The columns of inputs with these names and sizes: the name of an input of one column where that is real; x1, x2, ... counted
-    over all columns elsewhere, and everywhere if a name would stand there twice."""
-    plain, mixed, start = [], [], 1
-    for name, size in ports:
-        plain.append(numbered("x", size, start))
-        mixed.append((name,) if size == 1 and is_real(name) else plain[-1])
-        start += size
-    every = [column for columns in mixed for column in columns]
-    return mixed if len(set(every)) == len(every) else plain
+    """The columns of inputs with these names and sizes: their names where each is one column with a real name of its own, otherwise
+    x1, x2, ... counted over all of them (half of the names would say nothing about a table that has others)."""
+    names = [name for name, _ in ports]
+    if all(size == 1 and is_real(name) for name, size in ports) and len(set(names)) == len(names):
+        return [(name,) for name in names]
+    starts = accumulate((size for _, size in ports), initial=1)
+    return [numbered("x", size, start) for (_, size), start in zip(ports, starts, strict=False)]

@@ -536,7 +536,7 @@ def test_names_that_nobody_gave_are_none(tmp_path, names):
 
 
 def test_a_name_beside_inputs_of_several_features(tmp_path):
-    for name, expected in (("speed", ("x1", "x2", "speed")), ("x1", ("x1", "x2", "x3"))):
+    for name, expected in (("speed", ("x1", "x2", "x3")), ("x1", ("x1", "x2", "x3"))):
         joined = layer("Concatenate", "c", ["state", name])
         layers = [entry("state", [None, 2]), entry(name, [None, 1]), joined, dense("out", ("c",), 2)]
         model = functional(*layers, outputs=[("out", 0, 0)], inputs=[("state", 0, 0), (name, 0, 0)])

@@ -415,6 +415,36 @@ def test_what_every_object_stores_is_never_assumed(path, message):
         read("made.mat", tree, found)
 
 
+def test_inputs_of_one_column_are_called_what_they_are_called(tmp_path):
+    r = np.random.default_rng(1)
+    for names, sizes, expected in (
+        (("speed", "throttle", "load"), (1, 1, 1), ("speed", "throttle", "load")),
+        (("Input", "throttle", "load"), (1, 1, 1), ("x1", "x2", "x3")),
+        (("speed", "state", "load"), (1, 2, 1), ("x1", "x2", "x3", "x4")),
+        (("load", "speed", "load"), (1, 1, 1), ("x1", "x2", "x3")),
+    ):
+        inputs = [made.port(n, k, k, [], np.tile([-1.0, 1.0], (k, 1))) for n, k in zip(names, sizes, strict=True)]
+        layers = [{"size": 2, "transfer": "tansig", "b": r.normal(size=2), "IW": {j: r.normal(size=(2, k)) for j, k in enumerate(sizes)}}]
+        net = nngrad.load(saved(tmp_path, net=made.network("made", inputs, layers, {0: plain(2)})))
+        assert net.input_names == expected
+    assert nngrad.load(SAMPLES / "narx.mat").input_names == ("x(t-1)", "x(t-2)", "y(t-1)", "y(t-2)")
+
+
+def test_all_functions_that_are_not_supported_are_named_at_once(tmp_path):
+    net, _, _ = made.Samples(tmp_path).fit()
+    for path, value in (
+        (("layers", (0, 0), "transferFcn"), "mine"),
+        (("layers", (1, 0), "transferFcn"), "yours"),
+        (("inputWeights", (0, 0), "weightFcn"), "convwf"),
+    ):
+        net = changed(net, path, value)
+    with pytest.raises(nngrad.ModelError) as error:
+        nngrad.load(saved(tmp_path, net=net))
+    nor = ", nor are .inputWeights{1,1}.weightFcn 'convwf', .layers{2}.transferFcn 'yours'; supported are tansig"
+    assert f".layers{{1}}.transferFcn: 'mine' is not supported{nor}" in str(error.value)
+    assert error.value.described.layers == ("layer 1: mine, 10 units, from input 1", "layer 2: yours, 1 units, from layer 1")
+
+
 def test_a_struct_made_of_the_object_is_read_alike(tmp_path):
     """struct(net) loses the class, and its version may come as a number."""
     net, _, _ = made.Samples(tmp_path).fit()

@@ -241,7 +241,7 @@ REFUSED = {
     ),
     "port with a field of its own": (
         lambda: net_of({"kind": "tanh"}, inputs={"columns": ["a", "b"], "mean": np.ones((2, 1))}),
-        ".inputs{1}.mean: not a field of a port; it takes columns, lower, name, size, units, upper",
+        ".inputs{1}.mean: not a field of a port; it takes columns, integer, lower, name, size, units, upper",
     ),
     "step with a field beside its settings": (
         lambda: net_of({"kind": "mapstd", "settings": {"xmean": np.ones((2, 1)), "xstd": np.ones((2, 1))}, "reversed": 1.0}, **TWO),
