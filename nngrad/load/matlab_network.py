@@ -199,17 +199,22 @@ class _Reader:
         elements = sum(self._connected(name, connect) for name, connect in connects.items())
         if "numWeightElements" in self.fields and (stored := number(self.fields, "numWeightElements")) != elements:
             raise ModelError(f".numWeightElements: {stored:g}, but there are {elements} weights and biases; the object is damaged")
+        self._records("biases", self.bias_connect[:, None])
+        self._records("inputWeights", self.input_connect)
+        self._records("layerWeights", self.layer_connect)
+        self._records("outputs", self._flags("outputConnect", (1, self.layer_count)))
         self._most_delays("numInputDelays", self.input_taps)
         self._most_delays("numLayerDelays", self.state_taps.values())
         self._feedback()
 
     def _of_size(self, name: str, shape: tuple[int, ...]) -> None:
+        """Refuses a cell with more or fewer places than the connections have."""
         value = self.fields.get(name)
-        if (
-            isinstance(value, np.ndarray)
-            and value.dtype == object
-            and (value.size if len(shape) == 1 else value.shape) not in (*shape, shape)
-        ):
+        if value is None and name == "biases":  # nothing is read from it
+            return
+        if not isinstance(value, np.ndarray) or (value.dtype != object and value.size):
+            raise ModelError(f".{name}: not a cell; the object is damaged or no network")
+        if (value.size,) != shape and value.shape != shape:
             raise ModelError(f".{name}: {_by(value.shape)} cells, where {_by(shape)} belong; the object is damaged")
 
     def _connected(self, name: str, connect: np.ndarray) -> int:
@@ -221,10 +226,21 @@ class _Reader:
                 raise ModelError(f"{path}: {_shape(value)}, but nothing is connected there; the object is damaged")
             record = self.record(CONNECTED[name], i, j)
             size = _at(f".{CONNECTED[name]}{{{i + 1},{j + 1}}}", vector, record, "size") if connect[i, j] else None
-            if size is not None and math.prod(size) != np.size(value):
+            if size is not None and not _is_size(size.tolist(), np.shape(value)):
                 raise ModelError(f"{path}: {_shape(value)}, but .{CONNECTED[name]} says {_by(size)}; the object is damaged")
             total += np.size(value)
         return total
+
+    def _records(self, name: str, connect: np.ndarray) -> None:
+        """A struct where something is connected, and nothing where nothing is."""
+        if name == "biases" and name not in self.fields:
+            return
+        for i, j in np.ndindex(connect.shape):
+            part = self._cell(name, i, j)
+            if connect[i, j]:
+                self._part(name, i, j)
+            elif not isinstance(part, np.ndarray) or part.size:
+                raise ModelError(f".{name}{{{i + 1},{j + 1}}}: {shown(part)}, but nothing is connected there; the object is damaged")
 
     def _weights(self, name: str, i: int, j: int) -> Any:
         value = self.fields.get(name)
@@ -248,22 +264,25 @@ class _Reader:
             raise ModelError(f".{name}: {stored:g}, but the longest delay is {most}; the object is damaged")
 
     def _feedback(self) -> None:
-        """An output that an input stands for (open loop) names that input, and the input says that it is one."""
-        fed: set[int] = set()
+        """An output that an input stands for (open loop) names that input, and the input names the output's layer."""
+        fed: dict[float, int] = {}
         for i in self.output_layers:
             part, path = self._part("outputs", 0, i), f".outputs{{{i + 1}}}"
             mode = part.get("feedbackMode", "none")
-            if mode not in FEEDBACK:
+            if not isinstance(mode, str) or mode not in FEEDBACK:
                 raise ModelError(f"{path}.feedbackMode: {shown(mode)}; it is {', '.join(FEEDBACK)}")
-            source = _at(path, vector, part, "feedbackInput")
-            if "feedbackInput" in part and (mode == "open") != (source is not None and source.size == 1):
+            source = [] if (stored := _at(path, vector, part, "feedbackInput")) is None else stored.tolist()
+            if "feedbackInput" in part and (mode == "open") != (len(source) == 1):
                 raise ModelError(f"{path}.feedbackInput: contradicts its feedbackMode {mode!r}; the object is damaged")
-            fed |= {int(k) for k in (source if source is not None and np.isfinite(source).all() else ())}
+            fed |= dict.fromkeys(source, i + 1)
         for j in range(self.input_connect.shape[1]):
-            part = self._part("inputs", j, 0)
-            said = _at(f".inputs{{{j + 1}}}", vector, part, "feedbackOutput")
-            if "feedbackOutput" in part and bool(said is not None and said.size) != (j + 1 in fed):
-                raise ModelError(f".inputs{{{j + 1}}}.feedbackOutput: no output has it as its feedbackInput, or the other way round")
+            part, path = self._part("inputs", j, 0), f".inputs{{{j + 1}}}"
+            said = _at(path, vector, part, "feedbackOutput")
+            layers = [float(fed[j + 1])] if j + 1 in fed else []
+            if said is not None and said.tolist() != layers:
+                raise ModelError(f"{path}.feedbackOutput: {said.tolist()}, but the outputs say {layers}; the object is damaged")
+        if unknown := [k for k in fed if k not in range(1, self.input_connect.shape[1] + 1)]:
+            raise ModelError(f".outputs{{{fed[unknown[0]]}}}.feedbackInput: there is no input {unknown[0]:g}; the object is damaged")
 
     def _part(self, name: str, i: int, j: int) -> dict[str, Any]:
         part = self._cell(name, i, j)
@@ -427,9 +446,8 @@ class _Reader:
 
     def _processing(self, part: dict[str, Any], path: str) -> Iterable[tuple[str, Any, tuple[str, ...]]]:
         names = part.get("processFcns")
-        every = (
-            names.ravel(order="F") if isinstance(names, np.ndarray) and names.dtype == object else [names] if isinstance(names, str) else []
-        )
+        stored = [] if names is None else [names]
+        every = names.ravel(order="F").tolist() if isinstance(names, np.ndarray) else stored
         yield from ((f"{path}.processFcns{{{q}}}", name, tuple(STEPS)) for q, name in enumerate(every, 1))
 
     def _origin(self, version: str) -> Origin:
@@ -676,6 +694,11 @@ def _at(path: str, call: Any, *args: Any) -> Any:
         raise ModelError(f"{path}{e}") from None
     except ValueError as e:
         raise ModelError(f"{path}: {e}") from None
+
+
+def _is_size(stated: list[float], shape: tuple[int, ...]) -> bool:
+    """Whether that is the size of an array: both extents, or one for a vector."""
+    return stated == list(shape) if len(stated) > 1 else stated == [math.prod(shape)]
 
 
 def _by(shape: Iterable[float]) -> str:

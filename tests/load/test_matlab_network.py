@@ -372,7 +372,7 @@ def test_an_object_that_contradicts_itself_is_refused(path, value, message):
 def test_an_open_loop_says_which_input_stands_for_which_output():
     assert with_field("narx", ("inputs", (0, 0), "feedbackOutput"), np.zeros((0, 0))).input_size == 4
     for field in ((0, 0), np.ones((1, 1))), ((1, 0), np.zeros((0, 0))):
-        with pytest.raises(nngrad.ModelError, match=r"\.feedbackOutput: no output has it as its feedbackInput"):
+        with pytest.raises(nngrad.ModelError, match=r"\.feedbackOutput: \[.*\], but the outputs say \["):
             with_field("narx", ("inputs", field[0], "feedbackOutput"), field[1])
     with pytest.raises(nngrad.ModelError, match=r"\.feedbackInput: contradicts its feedbackMode 'closed'"):
         with_field("narx", ("outputs", (0, 1), "feedbackMode"), "closed")
