@@ -231,10 +231,10 @@ def _references(value: Any, where: str, depth: int) -> Iterator[Reference]:
     elif isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
         config = value.get("config")
         history = config.get("keras_history") if isinstance(config, dict) else None
-        if not _is_reference(history):
+        if not isinstance(history, list) or len(history) != 3 or not _is_reference(history):
             raise ModelError(f"{where}: a connection without keras_history; the configuration is damaged")
         yield from _references(history, where, depth + 1)
-    elif isinstance(value, dict) and "class_name" not in value:
+    elif isinstance(value, dict) and not value.keys() & {"class_name", "args", "kwargs"}:
         for key in sorted(value):
             yield from _references(value[key], where, depth + 1)
     elif value is not None:
@@ -247,7 +247,9 @@ def is_whole(value: Any) -> bool:
 
 
 def _is_reference(value: Any) -> bool:
-    return isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str) and all(is_whole(k) for k in value[1:3])
+    """[layer, call, output], and in Keras 2 the options of the call behind them."""
+    is_one = isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str) and all(is_whole(k) for k in value[1:3])
+    return is_one and (len(value) == 3 or isinstance(value[3], dict))
 
 
 def _text(record: Any, key: str, where: str) -> str:

@@ -496,6 +496,43 @@ NOT_YET = {  # why a layer is refused, by the beginning or end of its name
     "SlicingOpLambda": "a TensorFlow operation; write it with Keras' own layers and save again",
 }
 
+SCALED = ("axis", "epsilon", "scale", "center")
+SETTINGS: dict[str, tuple[str, ...]] = {  # what the outputs of a layer depend on
+    "Dense": ("units", "activation", "use_bias"),
+    "Activation": ("activation",),
+    "ReLU": ("negative_slope", "alpha", "threshold", "max_value"),
+    "LeakyReLU": ("negative_slope", "alpha"),
+    "ELU": ("alpha",),
+    "ThresholdedReLU": ("theta",),
+    "PReLU": ("shared_axes",),
+    "Softmax": ("axis",),
+    **dict.fromkeys(("BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2"), SCALED),
+    "LayerNormalization": (*SCALED, "rms_scaling"),
+    "GroupNormalization": (*SCALED, "groups"),
+    "Normalization": ("axis", "mean", "variance", "invert"),
+    "Rescaling": ("scale", "offset"),
+    "Flatten": ("data_format",),
+    "Reshape": ("target_shape",),
+    "Permute": ("dims",),
+    "RepeatVector": ("n",),
+    "Masking": ("mask_value",),
+    "Concatenate": ("axis",),
+}
+EVERYWHERE = frozenset({"name", "dtype", "batch_shape", "batch_input_shape", "quantization_config", "quantization_mode"})
+IGNORED = frozenset(  # what no output of a trained model depends on, of any layer; names ending as in IGNORED_ENDINGS count here too
+    {"trainable", "autocast", "sparse", "ragged", "optional", "batch_size", "input_dtype", "input_dim", "input_length", "input_shape"}
+    | {"momentum", "synchronized", "fused", "renorm", "renorm_clipping", "renorm_momentum", "virtual_batch_size", "adjustment"}
+    | {"rate", "seed", "noise_shape", "stddev", "l1", "l2", "lora_rank", "lora_alpha", "gptq_unpacked_column_size", "supports_masking"}
+)
+IGNORED_ENDINGS = ("_initializer", "_regularizer", "_constraint")
+
+
+def unknown_settings(layer: Layer) -> list[str]:
+    """Settings that say something and are neither used nor known to change nothing."""
+    known = {*SETTINGS.get(layer.kind, ()), *EVERYWHERE, *IGNORED}
+    said = (name for name, value in layer.config.items() if value not in (None, False, [], {}))
+    return sorted(name for name in said if name not in known and not name.endswith(IGNORED_ENDINGS))
+
 
 def expected_weights(layer: Layer) -> tuple[str, ...]:
     """The names of a layer's arrays, in Keras' order."""
@@ -516,10 +553,13 @@ def expected_weights(layer: Layer) -> tuple[str, ...]:
 
 
 def dtype_of(layer: Layer) -> str:
-    """The type that a layer casts its values to; empty where the file doesn't say."""
+    """The type that a layer casts its values to; empty where the file doesn't say, "?" where it says something else."""
     policy = layer.config.get("dtype")
-    name = policy["config"].get("name") if isinstance(policy, dict) and isinstance(policy.get("config"), dict) else policy
-    return name if isinstance(name, str) else ""
+    if policy is None:
+        return ""
+    inner = policy.get("config") if isinstance(policy, dict) else None
+    name = inner.get("name") if isinstance(inner, dict) else policy
+    return name if isinstance(name, str) and name else "?"
 
 
 def unsupported(layer: Layer) -> str | None:

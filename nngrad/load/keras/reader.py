@@ -15,13 +15,25 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.errors import Described, ModelError
+from nngrad.errors import Described, ModelError, listed
 from nngrad.layers import Select, Sum
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.keras import config as keras_config
 from nngrad.load.keras import weights as keras_weights
 from nngrad.load.keras.config import Call, Layer, Model, Reference
-from nngrad.load.keras.layers import FLOATS, MERGES, ONE, RANDOM, TRAINED, dtype_of, expected_weights, refusal, unsupported, with_constant
+from nngrad.load.keras.layers import (
+    FLOATS,
+    MERGES,
+    ONE,
+    RANDOM,
+    TRAINED,
+    dtype_of,
+    expected_weights,
+    refusal,
+    unknown_settings,
+    unsupported,
+    with_constant,
+)
 from nngrad.load.keras.lowering import MOST_UNITS, Lowering, Value
 from nngrad.load.port_names import columns_of
 from nngrad.load.tree import Group, Tree
@@ -140,9 +152,15 @@ class _Reader:
             version=version,
             name=self.model.name,
             notes=tuple(self.notes),
-            doubts=tuple(self.doubts),
+            doubts=(*self.doubts, *self._unknown()),
             layers=tuple(lines),
         )
+
+    def _unknown(self) -> Iterator[str]:
+        for layer in _leaves(self.model):
+            if names := unknown_settings(layer):
+                text = "settings that are not known, and not used; compare with Keras' outputs (nngrad verify)"
+                yield f"layer {layer.path} ({layer.kind}): {listed(names, 4)}: {text}"
 
     def _output_names(self) -> list[str]:
         if self.model.outputs is None:
