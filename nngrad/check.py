@@ -69,7 +69,10 @@ def sample(net: Network, count: int, seed: int = 1) -> Array:
     ranged = np.isfinite(lower) & np.isfinite(upper)
     with np.errstate(invalid="ignore"):
         within = lower + (upper - lower) * r.uniform(size=(count, net.input_size))
-    return np.where(ranged, within, r.normal(size=(count, net.input_size)))
+    x = np.where(ranged, within, r.normal(size=(count, net.input_size)))
+    whole = list(net.whole_inputs)
+    x[:, whole] = np.rint(np.where(ranged[whole], x[:, whole], 5.0 * x[:, whole]))
+    return x
 
 
 def comparable(net: Network, x: Array) -> Array:
@@ -88,6 +91,7 @@ def check(net: Network, x: Array, method: str | None = None, hessian: bool = Fal
     """Compares y, J, one J v, one w' J and (with `hessian`) H at the rows x (N, n) with numbers found independently."""
     if method not in (None, *METHODS):
         raise UsageError(f"method {method!r}: {' and '.join(METHODS)} are possible")
+    net = net.of_real_inputs()
     unknown = unknown_layers(net)
     if method == "complex step" and unknown:
         raise UsageError(f"the complex step does not know {', '.join(unknown)}; take differences")

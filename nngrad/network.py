@@ -10,18 +10,24 @@ import difflib
 import operator
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from nngrad import derive, scratch
-from nngrad.errors import DataError, ModelError, UsageError
+from nngrad.errors import DataError, ModelError, UsageError, WholeNumbersError
 from nngrad.layers import Affine, Concatenate, Distance, Elementwise, SquaredDistance
 
 BLOCK_NUMBERS = 1_000_000  # of all intermediates of a block: near a core, yet enough of them that threads seldom wait for each other
 FEWEST_ROWS = 160  # below, matrix products are slow
+
+INTEGERS = {"bool": (0, 1)} | {  # types that a model may cast its inputs to, and what they hold
+    f"{sign}int{bits}": (int(np.iinfo(f"{sign}int{bits}").min), int(np.iinfo(f"{sign}int{bits}").max))
+    for sign in ("", "u")
+    for bits in (8, 16, 32, 64)
+}
 
 _planning = threading.Lock()  # several threads that need the same plan at once: one makes it
 
@@ -36,12 +42,16 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Port:
-    """One of the network's inputs or outputs: a run of columns, with their names and, where the file knows it, their training range."""
+    """One of the network's inputs or outputs: a run of columns, with their names and, where the file knows it, their training range.
+
+    `integer` is the type, one of INTEGERS, that the model itself casts an input to: it then takes whole numbers only.
+    """
 
     name: str
     columns: tuple[str, ...]
     lower: np.ndarray | None = None
     upper: np.ndarray | None = None
+    integer: str = ""
 
     @property
     def size(self) -> int:
@@ -89,6 +99,10 @@ class Network:
     origin: Origin = field(default_factory=Origin)
 
     def __post_init__(self) -> None:
+        if not self.input_size or not self.output_size:
+            raise ModelError(
+                f"{self.origin.network or 'network'}: {self.input_size} inputs and {self.output_size} outputs; at least one of each"
+            )
         if self.sizes[-1] != self.output_size:
             raise ModelError(f"{self.origin.network or 'network'}: the last layer has {self.sizes[-1]} outputs, not {self.output_size}")
 
@@ -270,7 +284,33 @@ class Network:
             raise DataError(
                 f"x has the shape {np.shape(x)}; this network takes (N, {self.input_size}): rows are samples, columns are {names}"
             )
+        if self.whole_inputs:
+            self.refuse_fractions(rows)
         return rows, single
+
+    @cached_property
+    def whole_inputs(self) -> tuple[int, ...]:
+        """The columns of x, from 0, that take whole numbers only."""
+        types = [p.integer for p in self.inputs for _ in p.columns]
+        return tuple(k for k, integer in enumerate(types) if integer)
+
+    def of_real_inputs(self) -> Network:
+        """The same function of real inputs: its derivatives are what those with respect to whole numbers mean."""
+        return replace(self, inputs=tuple(replace(p, integer="") for p in self.inputs)) if self.whole_inputs else self
+
+    def refuse_fractions(self, rows: np.ndarray) -> None:
+        """WholeNumbersError for the first row (N, n) in which an input isn't of the integer type that the model casts it to."""
+        types = [p.integer for p in self.inputs for _ in p.columns]
+        limits = np.array([INTEGERS[types[k]] for k in self.whole_inputs], float)
+        taken = rows[:, list(self.whole_inputs)]
+        with np.errstate(invalid="ignore"):
+            fits = (taken == np.rint(taken)) & (taken >= limits[:, 0]) & (taken <= limits[:, 1])
+        if not fits.all():
+            row, k = np.argwhere(~fits)[0]
+            lowest, highest = limits[k]
+            cell = f"{self.input_names[self.whole_inputs[k]]} is {taken[row, k]:.6g}"
+            cast = types[self.whole_inputs[k]]
+            raise WholeNumbersError(int(row), f"{cell}; the model casts it to {cast}: whole numbers from {lowest:g} to {highest:g} only")
 
     def _directions(self, v: Any, rows: int, size: int, name: str) -> np.ndarray:
         V = _real(v, name)

@@ -57,6 +57,7 @@ def encoded(net: Network) -> Fields:
 
 def _port(port: Port) -> Fields:
     fields = {"name": port.name, "size": float(port.size), "columns": list(port.columns) or None, "lower": port.lower, "upper": port.upper}
+    fields["integer"] = port.integer or None
     return {name: value for name, value in fields.items() if value is not None}
 
 

@@ -14,7 +14,7 @@ from nngrad.activations import ACTIVATIONS, BY_NAME, Activation
 from nngrad.errors import DataError, ModelError, NngradError, UsageError
 from nngrad.layers import KINDS, Affine, Elementwise, FillMissing, Place, Scale, Select, Softmax, Sum
 from nngrad.load import candidates, containers, nngrad_dump
-from nngrad.network import Builder, Network, Node, Origin, Port
+from nngrad.network import Builder, Network, Origin, Port
 from nngrad.save import _layer, _value, encoded, save
 from tests.makers import SAMPLES
 
@@ -147,9 +147,15 @@ ARRAYS = {
 @pytest.mark.parametrize("name", ARRAYS)
 def test_arrays_keep_their_bits_and_their_order(tmp_path, name, suffix):
     W = ARRAYS[name]
-    net = Network.chain([Affine(W, np.arange(float(len(W))))], input_size=W.shape[1])
-    (node,) = back(net, tmp_path / f"n{suffix}").layers
-    assert same_value(np.ascontiguousarray(W) if name == "a window" else W, node.layer.W)
+    rows, columns = W.shape
+    layers = [
+        *([] if columns else [Select(np.zeros(0, int), 2)]),
+        Affine(W, np.arange(float(rows))),
+        *([] if rows else [Place(np.zeros(0, int), np.ones(2))]),
+    ]
+    net = Network.chain(layers, input_size=columns or 2)
+    (again,) = (node.layer for node in back(net, tmp_path / f"n{suffix}").layers if isinstance(node.layer, Affine))
+    assert same_value(np.ascontiguousarray(W) if name == "a window" else W, again.W)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -180,10 +186,22 @@ def test_all_else_that_a_network_has(tmp_path, suffix):
     assert net.jacobian(x).tobytes() == again.jacobian(x).tobytes()
 
 
-def test_a_network_of_nothing(tmp_path):
-    net = Network((Node(Place(np.zeros(0, int), np.ones(2)), (0,)),), (Port("x", ()),), (Port("y", ("a", "b")),))
-    assert back(net, tmp_path / "n.mat")(np.zeros((3, 0))).shape == (3, 2)
-    assert back(net, tmp_path / "n.h5").input_size == 0
+@pytest.mark.parametrize(("inputs", "outputs"), [((), ("a", "b")), (("a",), ())])
+def test_a_network_without_inputs_or_outputs_is_none(inputs, outputs):
+    layers = [Select(np.zeros(0, int), len(inputs)), Place(np.zeros(0, int), np.ones(len(outputs)))]
+    with pytest.raises(ModelError, match=r"at least one of each"):
+        Network.chain(layers, len(inputs), inputs=(Port("x", inputs),), outputs=(Port("y", outputs),))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_inputs_that_are_whole_numbers_stay_so(tmp_path, suffix):
+    net = Network.chain([Affine(np.ones((1, 3)), np.zeros(1))], inputs=(Port("a", ("x1",)), Port("n", ("x2", "x3"), integer="uint8")))
+    again = back(net, tmp_path / f"n{suffix}")
+    assert [p.integer for p in again.inputs] == ["", "uint8"]
+    np.testing.assert_array_equal(again([0.5, 0.0, 255.0]), [255.5])
+    for wrong in (0.5, -1.0, 256.0, np.nan, np.inf):
+        with pytest.raises(DataError, match=rf"row 2: x3 is {wrong:g}; the model casts it to uint8: whole numbers from 0 to 255 only"):
+            again.jacobian([[0.5, 1.0, 2.0], [0.5, 1.0, wrong]])
 
 
 # files

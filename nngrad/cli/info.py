@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nngrad.cli.options import Told, model_options
+from nngrad.errors import ModelError
 
 
 @click.command(short_help="Show what a model file holds.")
@@ -15,7 +16,8 @@ def info(model: str, told: Told, quiet: bool, as_json: bool) -> None:
     Example: nngrad info sample_models/fitnet.mat
 
     Show what MODEL holds: where the network stands in the file, its inputs and outputs with their ranges in training, its layers and
-    processing steps, and the steps that nngrad computes. Of a file with several networks it shows the list.
+    processing steps, and the steps that nngrad computes. Of a file with several networks it shows the list. Of a network that it can't
+    compute it shows the layers that are known, and fails.
     """
     from nngrad.cli import report
 
@@ -26,3 +28,6 @@ def info(model: str, told: Told, quiet: bool, as_json: bool) -> None:
         click.echo(json.dumps(described, indent=2, allow_nan=False))
     else:
         click.echo(report.text(described))
+    networks = described["networks"]
+    if len(networks) == 1 and "error" in networks[0]:
+        raise ModelError(networks[0]["error"])

@@ -19,7 +19,7 @@ from nngrad.cli.options import ARRAYS, LINES, Asked
 from nngrad.cli.places import format_of, pairs
 from nngrad.cli.progress import Progress
 from nngrad.cli.results import Array, Kept, LongResult, Result, Wanted
-from nngrad.errors import DataError, UsageError
+from nngrad.errors import DataError, UsageError, WholeNumbersError
 from nngrad.flags import Flags, flags_of
 from nngrad.load import load
 from nngrad.network import Network
@@ -72,6 +72,28 @@ def write_results(net: Network, asked: Asked, wanted: Wanted, width: int, *other
 
 
 def _convert(net: Network, source: str, target: str, asked: Asked, wanted: Wanted, most: int) -> None:
+    try:
+        _converted(net, source, target, asked, wanted, most)
+    except WholeNumbersError as error:  # of one block: the rows before it are counted, where the input can be read again
+        cell = error.cell if tables.place(source).is_stream else f"row {_row_of_fraction(net, source, asked)}: {error.cell}"
+        raise DataError(f"{source}: {cell}") from None
+
+
+def _row_of_fraction(net: Network, source: str, asked: Asked) -> int:
+    """The number, from 1, of the first row with a fraction where whole numbers belong."""
+    before = 0
+    with open_rows(net, source, asked) as rows:
+        for chunk in rows.chunks():
+            x = rows.parse(chunk).x
+            try:
+                net.refuse_fractions(x)
+            except WholeNumbersError as error:
+                return before + error.row + 1
+            before += len(x)
+    return before
+
+
+def _converted(net: Network, source: str, target: str, asked: Asked, wanted: Wanted, most: int) -> None:
     with open_rows(net, source, asked, most) as rows:
         for text in rows.notes:
             note(text, asked.quiet)

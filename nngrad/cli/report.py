@@ -24,8 +24,19 @@ def describe(path: str, network: str | None = None, **hints: Any) -> Facts:
     tree = containers.read(path)
     found = candidates(tree)
     several = network is None and len(found) > 1
-    networks = [_of_candidate(path, tree, c) for c in found] if several else [_of_network(load_network(path, network, **hints))]
+    networks = [_of_candidate(path, tree, c) for c in found] if several else [_of_file(path, network, hints)]
     return {"file": path, "container": tree.container, "created": tree.created, "networks": networks}
+
+
+def _of_file(path: str, network: str | None, hints: Facts) -> Facts:
+    try:
+        return _of_network(load_network(path, network, **hints))
+    except ModelError as error:
+        if error.described is None:
+            raise
+        found = error.described
+        facts = {"network": network or "", "class": found.classname, "version": found.version, "name": found.name}
+        return facts | {"layers": list(found.layers), "error": str(error)}
 
 
 def _of_candidate(path: str, tree: Any, candidate: Any) -> Facts:
@@ -100,6 +111,9 @@ def _in_short(network: Facts) -> tuple[str, str]:
 
 
 def _whole(facts: Facts, network: Facts) -> Iterator[str]:
+    if "error" in network:
+        yield from _described(facts, network)
+        return
     yield f"{facts['file']}: {_sizes(network)}"
     yield ""
     container = facts["container"] + (f", created {facts['created']}" if facts["created"] else "")
@@ -115,6 +129,12 @@ def _whole(facts: Facts, network: Facts) -> Iterator[str]:
     yield from _section("processing", network["processing"])
     yield from _section("computed as", _table([_step_row(step, network) for step in network["steps"]], ""))
     yield from _section("notes", [line for note in network["notes"] for line in textwrap.wrap(note, WIDTH - 2, break_long_words=False)])
+
+
+def _described(facts: Facts, network: Facts) -> Iterator[str]:
+    """What is known of a network that can't be computed."""
+    yield f"{facts['file']}: {_kind(network)}, not supported"
+    yield from _section("layers", network["layers"])
 
 
 def _section(title: str, lines: Iterable[str]) -> Iterator[str]:

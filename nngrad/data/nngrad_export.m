@@ -262,13 +262,24 @@ n.values = cell(1, n.inputs);
 n.state_values = cell(1, n.count);
 n.ports = cell(0, 1);
 before = 1;
+given = cell(1, n.inputs);
+sizes = zeros(1, n.inputs);
+for j = 1:n.inputs
+    given{j} = get_or(net.inputs{j}, 'name', '');
+    sizes(j) = input_size(net, j);
+end
+own = own_names(given, sizes);
 for j = 1:n.inputs
     R = input_size(net, j);
     columns = cell(0, 1);
     for t = 1:numel(n.taps{j})
         [g, v] = picked(g, n, n.start(j) + (t - 1) * R, R);
         [g, n.values{j}(t)] = steps(g, net.inputs{j}, v, false);
-        columns = [columns; numbered('x', before, R, when(n, n.taps{j}(t)))]; %#ok<AGROW>
+        names = numbered('x', before, R, when(n, n.taps{j}(t)));
+        if ~isempty(own{j})
+            names = {[own{j}, when(n, n.taps{j}(t))]};
+        end
+        columns = [columns; names]; %#ok<AGROW>
     end
     n.ports{end + 1, 1} = range_port(net.inputs{j}, columns, numel(n.taps{j}), sprintf('Input %d', j));
     before = before + R;
@@ -286,6 +297,25 @@ for j = find(~cellfun(@isempty, n.states))
         columns = [columns; names]; %#ok<AGROW>
     end
     n.ports{end + 1, 1} = port_of(sprintf('outputs of layer %d before (normalised units)', j), columns, [], []);
+end
+end
+
+
+function own = own_names(given, sizes)
+% What inputs are called that are one column each and named by a user: not by a number, nor as MATLAB or Keras do by themselves.
+automatic = ['^(input|input_layer|inputs|in|keras_tensor|feature_?input|sequence_?input|image_?input|feature|sequence|image|' ...
+    'layer|data)[ _]?\d*(_\d+)?$'];
+own = given;
+for j = 1:numel(sizes)
+    name = given{j};
+    usable = ischar(name) && ~isempty(name) && size(name, 1) == 1 && strcmp(strtrim(name), name) && all(name >= 32 & name ~= 127);
+    if sizes(j) ~= 1 || ~usable || ~isempty(regexp(name, '^\d+$', 'once')) || ~isempty(regexpi(name, automatic, 'once'))
+        own = repmat({''}, 1, numel(sizes));
+        return
+    end
+end
+if numel(unique(own)) < numel(own)
+    own = repmat({''}, 1, numel(sizes));
 end
 end
 
@@ -649,6 +679,8 @@ starts = zeros(1, n.count);
 total = 0;
 ports = cell(0, 1);
 order = find(cellfun(@isempty, n.sources));
+names = cellfun(@(k) char(get_or(layer_at(net, k), 'Name', 'x')), num2cell(order), 'UniformOutput', false);
+own = own_names(names, cellfun(@(k) prod(double(get_or(layer_at(net, k), 'InputSize', NaN))), num2cell(order)));
 for k = order
     layer = layer_at(net, k);
     count = prod(double(get_or(layer, 'InputSize', NaN)));
@@ -656,7 +688,11 @@ for k = order
         error('nngrad:export', '%s (%s): a network starts with an input layer of a known size', get_or(layer, 'Name', ''), class_of(layer));
     end
     starts(k) = total;
-    ports{end + 1, 1} = port_of(char(get_or(layer, 'Name', 'x')), numbered('x', total + 1, count, ''), [], []); %#ok<AGROW>
+    columns = numbered('x', total + 1, count, '');
+    if ~isempty(own{order == k})
+        columns = own(order == k);
+    end
+    ports{end + 1, 1} = port_of(names{order == k}, columns, [], []); %#ok<AGROW>
     total = total + count;
 end
 end

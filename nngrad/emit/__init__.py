@@ -12,7 +12,7 @@ from nngrad.emit import c, gateways, matlab, python, selftest, wrappers
 from nngrad.emit.build import build
 from nngrad.emit.names import names
 from nngrad.emit.program import Program
-from nngrad.errors import UsageError
+from nngrad.errors import ModelError, UsageError, listed
 from nngrad.network import Network
 
 __all__ = ["TARGETS", "Extras", "build", "emit"]
@@ -49,6 +49,9 @@ def emit(net: Network, target: str, name: str | None = None, extras: Extras | No
     for extra, only in ONLY.items():
         if getattr(extras, extra) not in (False, (), None) and target != only:
             raise UsageError(f"{OPTIONS[extra]}: only --to {only} has it, not --to {target}; leave it out")
+    if net.whole_inputs:
+        whole = listed([net.input_names[k] for k in net.whole_inputs])
+        raise ModelError(f"{whole}: take whole numbers only, which emitted code can't insist on; save the model with float32 inputs")
     program = build(net)
     name, file = names(target, name, file, net.origin.path, _taken(target, program))
     if target == "c":

@@ -63,6 +63,7 @@ class Distance:
 
     def size(self, n: int) -> int:
         expect(n == self.W.shape[1], f"centres {self.W.shape} don't take {n} inputs")
+        expect(self.sign in (1.0, -1.0), f"sign {self.sign:g}; it is 1 or -1")
         return len(self.W)
 
     def forward(self, x: Array) -> Array:

@@ -148,6 +148,7 @@ class FillMissing:
 
     def size(self, n: int) -> int:
         expect(n == self.inputs, f"fixunknowns of {self.inputs} rows doesn't take {n} inputs")
+        expect(len({len(v) for v in (self.source, self.flag, self.filled, self.fill)}) == 1, "fixunknowns with arrays of different lengths")
         expect(
             not len(self.source) or bool(self.source.min() >= 0 and self.source.max() < n), "fixunknowns refers to rows outside the inputs"
         )

@@ -24,6 +24,7 @@ class Normalize:
 
     def size(self, n: int) -> int:
         expect(n == self.inputs, f"a normalisation of {self.inputs} units doesn't take {n} inputs")
+        expect(self.epsilon > 0.0, f"epsilon {self.epsilon:g} is not above 0")
         expect(self.groups > 0 and n % self.groups == 0, f"{n} units are not {self.groups} equal groups")
         return n
 

@@ -80,7 +80,7 @@ def read(path: str, tree: Tree, candidate: Candidate, hints: Hints = NO_HINTS) -
         net: Network = candidate.dialect.read(candidate.element, hints)
     except ModelError as e:
         message = str(e)
-        raise ModelError(f"{path}: {candidate.path}{'' if message[:1] in '.:{(' else ': '}{message}") from None
+        raise ModelError(f"{path}: {candidate.path}{'' if message[:1] in '.:{(' else ': '}{message}", e.described) from None
     notes, doubts = (*net.origin.notes, *tree.notes), (*net.origin.doubts, *_settings_beside(tree))
     origin = replace(net.origin, path=path, network=candidate.path, container=tree.container, created=tree.created or "")
     origin = replace(origin, notes=notes, doubts=doubts)
@@ -166,6 +166,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect("matlab_regression", MATLAB),
     Dialect("nngrad_dump", (*MATLAB, "HDF5", "Octave text")),
     Dialect("keras.reader", ("HDF5", "Keras zip")),
+    Dialect("keras.weights_only", ("HDF5",)),
     Dialect("genfunction.reader", ("MATLAB source",)),
 )
 LAST_RESORTS: tuple[Dialect, ...] = (

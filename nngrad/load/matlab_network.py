@@ -2,11 +2,13 @@
 
 The one rule: an object is lowered to the layer kinds exactly as MATLAB evaluates it, or refused by name. A network with delays
 becomes its one-step map: a static network whose columns are the taps of its inputs (raw units) and then the delayed outputs of
-its layers (in the network's own, normalised units), newest first.
+its layers (in the network's own, normalised units), newest first. What an object says twice (sizes, counts, connections and what is
+connected) must agree; IGNORED says what no output depends on.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.activations import BY_NAME
-from nngrad.errors import ModelError
+from nngrad.errors import Described, ModelError, listed
 from nngrad.layers import (
     Affine,
     Compet,
@@ -33,6 +35,7 @@ from nngrad.layers import (
 )
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.matlab_processing import STEPS, is_identity, number, vector
+from nngrad.load.port_names import columns_of
 from nngrad.load.tree import MatlabObject, Tree, shown
 from nngrad.load.tree import find as find_in
 from nngrad.network import Builder, Network, Origin, Port
@@ -79,6 +82,22 @@ UNVERIFIED = (
     "netinv",
     "scalprod",
 )  # formulas from the documentation's words, never compared with MATLAB's numbers
+IGNORED = {  # what an object may hold, or not hold, and no output depends on, by where it stands; unknown fields count here too
+    "the object": (
+        "name userdata efficiency dimensions sampleTime numFeedbackDelays adaptFcn adaptParam derivFcn divideFcn divideMode divideParam"
+        " gradientFcn gradientParam initFcn initParam performFcn performParam plotFcns plotParams trainFcn trainParam hint revert"
+        " revertProps targets targetConnect numTargets"
+    ),
+    "inputs, outputs": "name userdata processParams processedRange exampleInput exampleOutput feedbackDelay",
+    "layers": (
+        "name userdata dimensions distances distanceFcn distanceParam initFcn netInputParam positions range topologyFcn transferParam"
+    ),
+    "weights, biases": "userdata initFcn initSettings learn learnFcn learnParam weightParam",
+    "settings of processing steps": "max_range recreate recreate_ind maxfrac classRatios",
+}
+FEEDBACK = ("none", "open", "closed")
+COUNTS = {"numInputs": "inputConnect", "numLayers": "layerConnect", "numOutputs": "outputConnect"}
+CONNECTED = {"IW": "inputWeights", "LW": "layerWeights", "b": "biases"}
 MOST_UNITS = 1_000_000
 MOST_WEIGHTS = 50_000_000
 
@@ -163,6 +182,108 @@ class _Reader:
             raise ModelError(f".{name}{{{i + 1},{j + 1}}}: missing; the object is damaged or no network")
         return value[i, j]
 
+    # what it says twice
+
+    def agree(self) -> None:
+        """Refuses an object that contradicts itself: counts, cells, and what is connected."""
+        inputs, layers, outputs = self.input_connect.shape[1], self.layer_count, len(self.output_layers)
+        for name, count in (("numInputs", inputs), ("numLayers", layers), ("numOutputs", outputs)):
+            if name in self.fields and (stored := number(self.fields, name)) != count:
+                raise ModelError(f".{name}: {stored:g}, but .{COUNTS[name]} connects {count}; the object is damaged")
+        rows = {"inputs": inputs, "layers": layers, "biases": layers, "outputs": layers, "b": layers}
+        for name, count in rows.items():
+            self._of_size(name, (count,))
+        for name, count in {"IW": inputs, "inputWeights": inputs, "LW": layers, "layerWeights": layers}.items():
+            self._of_size(name, (layers, count))
+        connects = {"IW": self.input_connect, "LW": self.layer_connect, "b": self.bias_connect[:, None]}
+        elements = sum(self._connected(name, connect) for name, connect in connects.items())
+        if "numWeightElements" in self.fields and (stored := number(self.fields, "numWeightElements")) != elements:
+            raise ModelError(f".numWeightElements: {stored:g}, but there are {elements} weights and biases; the object is damaged")
+        self._records("biases", self.bias_connect[:, None])
+        self._records("inputWeights", self.input_connect)
+        self._records("layerWeights", self.layer_connect)
+        self._records("outputs", self._flags("outputConnect", (1, self.layer_count)))
+        self._most_delays("numInputDelays", self.input_taps)
+        self._most_delays("numLayerDelays", self.state_taps.values())
+        self._feedback()
+
+    def _of_size(self, name: str, shape: tuple[int, ...]) -> None:
+        """Refuses a cell with more or fewer places than the connections have."""
+        value = self.fields.get(name)
+        if value is None and name == "biases":  # nothing is read from it
+            return
+        if not isinstance(value, np.ndarray) or (value.dtype != object and value.size):
+            raise ModelError(f".{name}: not a cell; the object is damaged or no network")
+        if (value.size,) != shape and value.shape != shape:
+            raise ModelError(f".{name}: {_by(value.shape)} cells, where {_by(shape)} belong; the object is damaged")
+
+    def _connected(self, name: str, connect: np.ndarray) -> int:
+        """How many weights there are: none where nothing is connected; where something is, as many as its own record says."""
+        total = 0
+        for i, j in np.ndindex(connect.shape):
+            path, value = f".{name}{{{i + 1},{j + 1}}}" if name != "b" else f".b{{{i + 1}}}", self._weights(name, i, j)
+            if not connect[i, j] and np.size(value):
+                raise ModelError(f"{path}: {_shape(value)}, but nothing is connected there; the object is damaged")
+            record = self.record(CONNECTED[name], i, j)
+            size = _at(f".{CONNECTED[name]}{{{i + 1},{j + 1}}}", vector, record, "size") if connect[i, j] else None
+            if size is not None and not _is_size(size.tolist(), np.shape(value)):
+                raise ModelError(f"{path}: {_shape(value)}, but .{CONNECTED[name]} says {_by(size)}; the object is damaged")
+            total += np.size(value)
+        return total
+
+    def _records(self, name: str, connect: np.ndarray) -> None:
+        """A struct where something is connected, and nothing where nothing is."""
+        if name == "biases" and name not in self.fields:
+            return
+        for i, j in np.ndindex(connect.shape):
+            part = self._cell(name, i, j)
+            if connect[i, j]:
+                self._part(name, i, j)
+            elif not isinstance(part, np.ndarray) or part.size:
+                raise ModelError(f".{name}{{{i + 1},{j + 1}}}: {shown(part)}, but nothing is connected there; the object is damaged")
+
+    def _weights(self, name: str, i: int, j: int) -> Any:
+        value = self.fields.get(name)
+        if (
+            not isinstance(value, np.ndarray)
+            or value.dtype != object
+            or not (value.ndim == 2 and i < value.shape[0] and j < value.shape[1])
+        ):
+            return np.zeros(0)
+        return value[i, j]
+
+    def record(self, name: str, i: int, j: int) -> dict[str, Any]:
+        """A struct in a cell, empty where there is none."""
+        part = self._weights(name, i, j)
+        part = part.fields if isinstance(part, MatlabObject) else part
+        return part if isinstance(part, dict) else {}
+
+    def _most_delays(self, name: str, taps: Iterable[list[int]]) -> None:
+        most = max((d for ds in taps for d in ds), default=0)
+        if name in self.fields and (stored := number(self.fields, name)) != most:
+            raise ModelError(f".{name}: {stored:g}, but the longest delay is {most}; the object is damaged")
+
+    def _feedback(self) -> None:
+        """An output that an input stands for (open loop) names that input, and the input names the output's layer."""
+        fed: dict[float, int] = {}
+        for i in self.output_layers:
+            part, path = self._part("outputs", 0, i), f".outputs{{{i + 1}}}"
+            mode = part.get("feedbackMode", "none")
+            if not isinstance(mode, str) or mode not in FEEDBACK:
+                raise ModelError(f"{path}.feedbackMode: {shown(mode)}; it is {', '.join(FEEDBACK)}")
+            source = [] if (stored := _at(path, vector, part, "feedbackInput")) is None else stored.tolist()
+            if "feedbackInput" in part and (mode == "open") != (len(source) == 1):
+                raise ModelError(f"{path}.feedbackInput: contradicts its feedbackMode {mode!r}; the object is damaged")
+            fed |= dict.fromkeys(source, i + 1)
+        for j in range(self.input_connect.shape[1]):
+            part, path = self._part("inputs", j, 0), f".inputs{{{j + 1}}}"
+            said = _at(path, vector, part, "feedbackOutput")
+            layers = [float(fed[j + 1])] if j + 1 in fed else []
+            if said is not None and said.tolist() != layers:
+                raise ModelError(f"{path}.feedbackOutput: {said.tolist()}, but the outputs say {layers}; the object is damaged")
+        if unknown := [k for k in fed if k not in range(1, self.input_connect.shape[1] + 1)]:
+            raise ModelError(f".outputs{{{fed[unknown[0]]}}}.feedbackInput: there is no input {unknown[0]:g}; the object is damaged")
+
     def _part(self, name: str, i: int, j: int) -> dict[str, Any]:
         part = self._cell(name, i, j)
         part = part.fields if isinstance(part, MatlabObject) else part
@@ -184,16 +305,19 @@ class _Reader:
         if "size" in part:
             size = self._count(part, "size", f".inputs{{{j + 1}}}")
         else:
-            size = len(part["range"]) if isinstance(part.get("range"), np.ndarray) else 0
+            size = len(part["range"]) if isinstance(part.get("range"), np.ndarray) and part["range"].ndim else 0
         if not size:
             raise ModelError(f".inputs{{{j + 1}}}.size is 0: the network was never configured or trained; save it after train()")
         return size
 
     def delays(self, kind: str, i: int, j: int) -> list[int]:
         part, path = self._part(kind, i, j), f".{kind}{{{i + 1},{j + 1}}}.delays"
-        values = vector(part, "delays")
+        stored = part.get("delays")
+        values = vector(part, "delays") if isinstance(stored, np.ndarray) and stored.dtype == np.float64 else None
         if values is None:
             raise ModelError(f"{path}: no numbers are stored; the object is damaged or no network")
+        if not values.size:
+            raise ModelError(f"{path}: empty, but something is connected there; the object is damaged")
         if np.any(values != np.round(values)) or np.any(values < 0) or np.any(values > MOST_UNITS):
             raise ModelError(f"{path}: {values.tolist()} are not delays in whole steps")
         return values.astype(int).tolist()
@@ -247,14 +371,14 @@ class _Reader:
         return starts
 
     def input_ports(self) -> Iterable[Port]:
-        before = 0
+        names = [_name(self._part("inputs", j, 0), "") for j in range(len(self.input_sizes))]
+        units_of_ports = columns_of(list(zip(names, self.input_sizes, strict=True)))
         for j, taps in enumerate(self.input_taps):
             part, size = self._part("inputs", j, 0), self.input_sizes[j]
-            lower, upper = _ranges(part, size)
-            columns = [f"x{before + k + 1}{self._when(d)}" for d in taps for k in range(size)]
-            ranges = [None if r is None else np.tile(r, len(taps)) for r in (lower, upper)]
-            yield Port(_name(part, f"Input {j + 1}"), tuple(columns), *ranges)
-            before += size
+            lower, upper = _ranges(part, size, f".inputs{{{j + 1}}}")
+            columns = [f"{unit}{self._when(d)}" for d in taps for unit in units_of_ports[j]]
+            lower, upper = (None if r is None else np.tile(r, len(taps)) for r in (lower, upper))
+            yield Port(_name(part, f"Input {j + 1}"), tuple(columns), lower, upper)
         for j, taps in self.state_taps.items():
             size = self.layer_size(j)
             units = [f"a{j + 1}"] if size == 1 else [f"a{j + 1}_{u + 1}" for u in range(size)]
@@ -267,11 +391,13 @@ class _Reader:
 
     def network(self) -> Network:
         version = self.version  # refused first: nothing else can be trusted then
+        self.functions_are_known()
         if not self.output_layers:
             raise ModelError(".outputConnect: no layer is connected to an output")
         builder = Builder()
         self.builder = builder
         self.notes: list[str] = []
+        self.doubts: list[str] = []
         self.processed = [self._processed_input(j) for j in range(len(self.input_taps))]
         self.outputs_of: dict[int, int] = {}
         for i in self._order():
@@ -284,12 +410,45 @@ class _Reader:
             layers, size = self._output_steps(i)
             values.append(builder.through(layers, self.outputs_of[i]))
             columns = tuple(f"y{before + k + 1}" for k in range(size))
-            ports.append(Port(_name(part, f"Output {len(ports) + 1}"), columns, *_ranges(part, size)))
+            ports.append(Port(_name(part, f"Output {len(ports) + 1}"), columns, *_ranges(part, size, f".outputs{{{i + 1}}}")))
             before += size
+        self.agree()
         last = builder.beside(values, [p.size for p in ports])
         if last != len(builder.nodes) or not builder.nodes:
             builder.add(Sum(), last)  # an output that is not the last value computed
         return Network(tuple(builder.nodes), tuple(self.input_ports()), tuple(ports), self._origin(version))
+
+    def functions_are_known(self) -> None:
+        """Refuses functions that are not supported, all of them at once."""
+        unknown = [(path, found, known) for path, found, known in self._functions() if not (isinstance(found, str) and found in known)]
+        if not unknown:
+            return
+        path, found, known = unknown[0]
+        if found is None:
+            raise ModelError(f"{path}: missing; the object is damaged or no network")
+        also = listed([f"{other} {shown(name)}" for other, name, _ in unknown[1:]], 4)
+        nor = f", nor {'are' if len(unknown) > 2 else 'is'} {also}" if also else ""
+        described = Described("network", self.version, _name(self.fields, ""), tuple(self._layer_lines()))
+        raise ModelError(f"{path}: {shown(found)} is not supported{nor}; supported are {listed(known, 13)}", described)
+
+    def _functions(self) -> Iterable[tuple[str, Any, tuple[str, ...]]]:
+        """(path, name, those supported) of every function that the network calls."""
+        for j in range(self.input_connect.shape[1]):
+            yield from self._processing(self._part("inputs", j, 0), f".inputs{{{j + 1}}}")
+        for i in range(self.layer_count):
+            part, path = self._part("layers", i, 0), f".layers{{{i + 1}}}"
+            yield f"{path}.transferFcn", part.get("transferFcn"), TRANSFER
+            yield f"{path}.netInputFcn", part.get("netInputFcn"), NET_INPUT
+            for kind, j in self.links_of_layer(i):
+                yield f".{kind}{{{i + 1},{j + 1}}}.weightFcn", self._part(kind, i, j).get("weightFcn"), WEIGHT
+        for i in self.output_layers:
+            yield from self._processing(self._part("outputs", 0, i), f".outputs{{{i + 1}}}")
+
+    def _processing(self, part: dict[str, Any], path: str) -> Iterable[tuple[str, Any, tuple[str, ...]]]:
+        names = part.get("processFcns")
+        stored = [] if names is None else [names]
+        every = names.ravel(order="F").tolist() if isinstance(names, np.ndarray) else stored
+        yield from ((f"{path}.processFcns{{{q}}}", name, tuple(STEPS)) for q, name in enumerate(every, 1))
 
     def _origin(self, version: str) -> Origin:
         if self.dynamic:
@@ -299,6 +458,7 @@ class _Reader:
             version=version,
             name=_name(self.fields, ""),
             notes=tuple(dict.fromkeys(self.notes)),
+            doubts=tuple(dict.fromkeys(self.doubts)),
             processing=tuple(self._processing_lines()),
             layers=tuple(self._layer_lines()),
         )
@@ -346,9 +506,11 @@ class _Reader:
             raise ModelError(f"{path}.processSettings: does not match .processFcns")
         pairs = list(zip(names.ravel(order="F"), settings.ravel(order="F"), strict=True))
         for q, (name, setting) in enumerate(pairs):
-            _supported(name, tuple(STEPS), f"{path}.processFcns{{{q + 1}}}")
             if not isinstance(setting, dict):
                 raise ModelError(f"{path}.processSettings{{{q + 1}}}: no settings of {name} are stored")
+            if unknown := sorted(setting.keys() - STEPS[name].fields):
+                text = "settings that are not known, and not used; compare with MATLAB's outputs (nngrad verify)"
+                self.doubts.append(f"{path[1:]}.processSettings{{{q + 1}}} ({name}): {listed(unknown)}: {text}")
         return pairs
 
     def _processed_input(self, j: int) -> tuple[int, int]:
@@ -375,10 +537,9 @@ class _Reader:
         return layers, size
 
     def _layer(self, i: int) -> int:
-        part, path = self._part("layers", i, 0), f".layers{{{i + 1}}}"
-        transfer = _supported(part.get("transferFcn"), TRANSFER, f"{path}.transferFcn")
-        net_input = _supported(part.get("netInputFcn"), NET_INPUT, f"{path}.netInputFcn")
-        links = [link for kind, j in self.links_of_layer(i) if (link := self._link(kind, i, j))]
+        part = self._part("layers", i, 0)
+        transfer, net_input = str(part["transferFcn"]), str(part["netInputFcn"])
+        links = [self._link(kind, i, j) for kind, j in self.links_of_layer(i)]
         self.notes += [
             f"{name}: its formula was never compared with MATLAB's own numbers"
             for name in UNVERIFIED
@@ -403,13 +564,11 @@ class _Reader:
             )
         return b.ravel()
 
-    def _link(self, kind: str, i: int, j: int) -> _Link | None:
+    def _link(self, kind: str, i: int, j: int) -> _Link:
         name = "IW" if kind == "inputWeights" else "LW"
         path = f".{name}{{{i + 1},{j + 1}}}"
-        function = _supported(self._part(kind, i, j).get("weightFcn"), WEIGHT, f".{kind}{{{i + 1},{j + 1}}}.weightFcn")
+        function = str(self._part(kind, i, j)["weightFcn"])
         delays = self.delays(kind, i, j)
-        if not delays:
-            return None
         source, width = self._tapped_input(j, delays) if kind == "inputWeights" else self._tapped_layer(j, delays)
         W = self._cell(name, i, j)
         rows = self.layer_size(i)
@@ -537,12 +696,13 @@ def _at(path: str, call: Any, *args: Any) -> Any:
         raise ModelError(f"{path}: {e}") from None
 
 
-def _supported(name: Any, known: tuple[str, ...], path: str) -> str:
-    if name is None:
-        raise ModelError(f"{path}: missing; the object is damaged or no network")
-    if not (isinstance(name, str) and name in known):
-        raise ModelError(f"{path}: {shown(name)} is not supported; supported are {', '.join(known)}")
-    return name
+def _is_size(stated: list[float], shape: tuple[int, ...]) -> bool:
+    """Whether that is the size of an array: both extents, or one for a vector."""
+    return stated == list(shape) if len(stated) > 1 else stated == [math.prod(shape)]
+
+
+def _by(shape: Iterable[float]) -> str:
+    return "x".join(f"{n:g}" for n in shape)
 
 
 def _shape(value: Any) -> str:
@@ -554,9 +714,11 @@ def _name(part: dict[str, Any], default: str) -> str:
     return name if isinstance(name, str) and name else default
 
 
-def _ranges(part: dict[str, Any], size: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _ranges(part: dict[str, Any], size: int, path: str) -> tuple[np.ndarray | None, np.ndarray | None]:
     """The smallest and largest values of the training data, row by row, where the object stores them."""
     stored = part.get("range")
-    if isinstance(stored, np.ndarray) and stored.dtype == np.float64 and stored.shape == (size, 2):
-        return stored[:, 0].copy(), stored[:, 1].copy()
-    return None, None
+    if stored is None or (isinstance(stored, np.ndarray) and not stored.size):
+        return None, None
+    if not isinstance(stored, np.ndarray) or stored.dtype != np.float64 or stored.shape != (size, 2):
+        raise ModelError(f"{path}.range: {_shape(stored)} where {size}x2 belong; the object is damaged")
+    return stored[:, 0].copy(), stored[:, 1].copy()

@@ -3,22 +3,24 @@
 The one rule: `sources` count values in every language alike, 0 is the input and k the k-th layer; nothing else is implied but that
 a layer without `sources` reads the one before it. sample_models/README.md is the description. A layer is either one of KINDS, with
 the fields of its dataclass and a line `shapes` that says what its arrays are ("W 10x3, b 10, index 3 int"), which is what
-nngrad.save writes, or one of WRITTEN_BY_HAND.
+nngrad.save writes, or one of WRITTEN_BY_HAND. What is present and not understood is refused, whatever it is; IGNORED alone may be
+anything. Only an empty matrix [] counts as absent: a struct array fills its gaps with it.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from nngrad.activations import BY_NAME, Activation
-from nngrad.errors import ModelError
+from nngrad.errors import ModelError, listed
 from nngrad.layers import (
     JOINS,
     KINDS,
@@ -40,16 +42,20 @@ from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.matlab_processing import STEPS
 from nngrad.load.tree import Group, Tree, Undecoded
 from nngrad.load.tree import find as find_in
-from nngrad.network import Builder, Network, Origin, Port, numbered
+from nngrad.network import INTEGERS, Builder, Network, Origin, Port, numbered
 
 NAME = "network written by nngrad or by hand"
 FORMAT = "nngrad network"
 VERSION = 1
 MOST_COLUMNS = 1_000_000
-COLUMN_MAJOR = "column-major"
+COLUMN_MAJOR, ROW_MAJOR = "column-major", "row-major"
 BY_CLASS = {kind.__name__: kind for kind in KINDS}
-COMMON = {"kind", "sources", "shapes", "name"}
-PORT = {"name", "size", "columns", "lower", "upper", "units"}
+TOP = {"format", "version", "inputs", "outputs", "layers", "origin", "array_order"}
+COMMON = {"kind", "sources", "shapes"}
+PORT = {"name", "size", "columns", "lower", "upper", "units", "integer"}
+IGNORED = frozenset({"name", "comment", "description"})  # for people: may stand anywhere and hold anything
+OF_TOOLS = frozenset({"CLASS", "TITLE", "VERSION", "PYTABLES_FORMAT_VERSION"})  # attributes that PyTables gives to every group
+MATRICES, INDICES, FLAGS = ("W", "C"), ("index", "source"), ("flag", "filled")  # arrays of KINDS; all others are vectors of numbers
 
 Fields = dict[str, Any]
 
@@ -63,14 +69,17 @@ def read(element: Fields, hints: Hints = NO_HINTS) -> Network:
     version = _whole(_get(element, "version"), ".version")
     if version != VERSION:
         raise ModelError(f".version: version {version} of the format; this nngrad reads {VERSION}: take a newer one")
-    if _text(_get(element, "array_order")) == COLUMN_MAJOR and isinstance(element, Group):
+    _only(element, TOP, "", "a network")
+    if _is_turned(element):
         element = _turned(element)
     layers = _sequence(_get(element, "layers"), ".layers")
     if not layers:
         raise ModelError(".layers: there is none; a network has at least one")
-    inputs = _ports(_get(element, "inputs"), ".inputs", "x") or (Port("x", numbered("x", _first_width(layers[0]))),)
+    given = _get(element, "inputs")
+    inputs = (Port("x", numbered("x", _first_width(layers[0]))),) if given is None else _ports(given, ".inputs", "x")
     builder, size = _built(layers, sum(p.size for p in inputs))
-    outputs = _ports(_get(element, "outputs"), ".outputs", "y") or (Port("y", numbered("y", size)),)
+    given = _get(element, "outputs")
+    outputs = (Port("y", numbered("y", size)),) if given is None else _ports(given, ".outputs", "y")
     if sum(p.size for p in outputs) != size:
         raise ModelError(f".outputs: {sum(p.size for p in outputs)} columns are named, the last layer has {size} outputs")
     notes = (*_units(element, "inputs"), *_units(element, "outputs"))
@@ -135,38 +144,100 @@ def _sources(fields: Fields, k: int, path: str) -> tuple[int, ...]:
 
 
 def _get(element: Fields, name: str) -> Any:
-    """A field, or in HDF5 an attribute; None where it is absent or an empty matrix (a struct array fills gaps with it)."""
+    """A field, or in HDF5 an attribute; None where it is absent or an empty matrix."""
     value = element.get(name)
     if value is None and isinstance(element, Group):
         value = element.attributes.get(name)
-    return None if isinstance(value, np.ndarray) and value.shape == (0, 0) else value
+    return None if isinstance(value, np.ndarray) and value.dtype == np.float64 and value.shape == (0, 0) else value
 
 
-def _names(element: Fields) -> set[str]:
-    names = set(element) | (set(element.attributes) if isinstance(element, Group) else set())
-    return {name for name in names if _get(element, name) is not None}
+def _names(element: Fields, path: str) -> set[str]:
+    """What is present, but for what HDF5 tools write on their own account."""
+    attributes = set(element.attributes) - OF_TOOLS if isinstance(element, Group) else set()
+    if twice := sorted(attributes & set(element)):
+        raise ModelError(f"{path}.{twice[0]}: stands there twice, as a member and as an attribute; leave one of them out")
+    return {name for name in set(element) | attributes if _get(element, name) is not None}
+
+
+def _only(element: Fields, known: set[str], path: str, what: str) -> None:
+    """Refuses a member that is not among those known."""
+    unknown = sorted(_names(element, path) - known - IGNORED)
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], sorted(known), 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        members = ", ".join(sorted(known - COMMON)) or "none"
+        raise ModelError(f"{path}.{_clipped(unknown[0])}: not a field of {what}; it takes {members}{hint}")
+
+
+def _clipped(name: str) -> str:
+    return name if len(name) <= 60 else f"{name[:57]}..."
+
+
+def _is_turned(element: Fields) -> bool:
+    """Whether the axes of all arrays are turned round, as `array_order` says."""
+    order = _text_of(element, "array_order", "")
+    if order is None:
+        return False
+    if not isinstance(element, Group):
+        raise ModelError(".array_order: only HDF5 files have one, in a MAT-file W is what it is in MATLAB: leave it out")
+    if order.lower() not in (COLUMN_MAJOR, ROW_MAJOR):
+        raise ModelError(f".array_order: {_clipped(order)!r}; it is {COLUMN_MAJOR!r} (MATLAB, R, Julia) or {ROW_MAJOR!r} (C, Python)")
+    return order.lower() == COLUMN_MAJOR
 
 
 def _turned(element: Any) -> Any:
     if isinstance(element, Group):
-        return Group({k: _turned(v) for k, v in element.items()}, element.attributes)
+        return Group(*({k: _turned(v) for k, v in part.items()} for part in (element, element.attributes)))
     return element.T if isinstance(element, np.ndarray) and element.dtype == np.float64 else element
 
 
 def _text(value: Any) -> str | None:
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
-    return value if isinstance(value, str) else None
+    """A text, also as the only one of a list or cell; None where it is anything else."""
+    texts = _texts(value)
+    return texts[0] if texts and len(texts) == 1 else None
 
 
 def _texts(value: Any) -> tuple[str, ...] | None:
     """Names: a cell of char, a char matrix, a string array, or one name; None where it is none of these."""
-    if isinstance(value, Undecoded):
-        raise ModelError(f": names are not decoded: {value.reason}")
-    if isinstance(value, np.ndarray) and (value.dtype == object or not value.size):
+    if isinstance(value, np.ndarray) and value.dtype == object:
         value = value.ravel(order="F").tolist()
     items = [value] if isinstance(value, str) else value
     return tuple(items) if isinstance(items, list) and all(isinstance(v, str) for v in items) else None
+
+
+def _text_of(fields: Fields, name: str, path: str) -> str | None:
+    """A field that is a text; None where it is absent, refused where it is anything else."""
+    value = _get(fields, name)
+    text = _text(value)
+    if value is not None and text is None:
+        raise ModelError(f"{path}.{name}: {_described(value)}, not a text")
+    return text
+
+
+def _texts_of(fields: Fields, name: str, path: str) -> tuple[str, ...] | None:
+    """A field that is a list of texts; None where it is absent, refused where it is anything else."""
+    value = _get(fields, name)
+    texts = _texts(value)
+    if value is not None and texts is None:
+        raise ModelError(f"{path}.{name}: {_described(value)}, not a list of texts")
+    return texts
+
+
+def _described(value: Any) -> str:
+    match value:
+        case Undecoded(reason=reason):
+            return f"not decoded ({reason})"
+        case str():
+            return f"the text {_clipped(value)!r}"
+        case list():
+            return f"{len(value)} texts"
+        case np.ndarray() if value.dtype == np.float64:
+            return "a number" if value.size == 1 else f"an array of {_shape(value.shape)} numbers"
+        case np.ndarray():
+            return f"a cell of {_shape(value.shape)}" if value.dtype == object else "complex numbers"
+        case dict():
+            return "a group" if isinstance(value, Group) else "a struct"
+    return f"a {type(value).__name__}"
 
 
 def _sequence(value: Any, path: str) -> list[Any]:
@@ -180,6 +251,8 @@ def _sequence(value: Any, path: str) -> list[Any]:
     numbers = {name: int(m[1]) for name in value if (m := re.search(r"(\d{1,9})$", name))}
     if not value or len(numbers) < len(value):
         return [value]
+    if isinstance(value, Group):
+        _only(Group({}, value.attributes), set(), path, "a list")
     if sorted(numbers.values()) != list(range(1, len(numbers) + 1)):
         raise ModelError(f"{path}: its members {_short(sorted(numbers))} are not numbered from 1 to {len(numbers)}")
     return [value[name] for name in sorted(numbers, key=lambda n: numbers[n])]
@@ -187,7 +260,7 @@ def _sequence(value: Any, path: str) -> list[Any]:
 
 def _array(value: Any, path: str) -> np.ndarray:
     if not isinstance(value, np.ndarray) or value.dtype != np.float64:
-        raise ModelError(f"{path}: {'missing' if value is None else 'not an array of real numbers'}")
+        raise ModelError(f"{path}: {'missing' if value is None else f'not an array of real numbers, but {_described(value)}'}")
     return value
 
 
@@ -212,6 +285,14 @@ def _whole(value: Any, path: str) -> int:
     return int(number)
 
 
+def _flag(value: Any, path: str) -> bool:
+    """0 or 1; absent is 0."""
+    number = 0.0 if value is None else _number(value, path)
+    if number not in (0.0, 1.0):
+        raise ModelError(f"{path}: {number:g}; it is 0 or 1")
+    return number == 1.0
+
+
 def _number(value: Any, path: str) -> float:
     array = _array(value, path)
     if array.size != 1:
@@ -232,23 +313,26 @@ def _short(values: Any) -> str:
 
 
 def _ports(value: Any, path: str, letter: str) -> tuple[Port, ...]:
-    """Ports: names alone, a struct with `columns` (or `size`), or several structs; () where nothing is said."""
-    if value is None:
-        return ()
+    """Ports: names alone, a struct with `columns` (or `size`), or several structs."""
     columns = _texts(value)
     if columns:
         return (Port(letter, columns),)
-    items = [value] if isinstance(value, dict) and ({"columns", "size"} & _names(value)) else _sequence(value, path)
+    items = _port_structs(value, path)
+    if not items:
+        raise ModelError(f"{path}: an empty list; leave it out, or name the columns")
     return tuple(_port(item, f"{path}{{{k}}}", letter) for k, item in enumerate(items, 1))
+
+
+def _port_structs(value: Any, path: str) -> list[Any]:
+    single = isinstance(value, dict) and {"columns", "size"} & _names(value, path)
+    return [value] if single else _sequence(value, path)
 
 
 def _port(fields: Any, path: str, letter: str) -> Port:
     if not isinstance(fields, dict):
         raise ModelError(f"{path}: not a struct or group with `columns`")
-    unknown = sorted(_names(fields) - PORT)
-    if unknown:
-        raise ModelError(f"{path}.{unknown[0]}: not a field of a port; it takes {', '.join(sorted(PORT))}; what x needs first is a layer")
-    columns = _texts(_get(fields, "columns"))
+    _only(fields, PORT, path, "a port")
+    columns = _texts_of(fields, "columns", path)
     if columns is None:
         size = _whole(_get(fields, "size"), f"{path}.columns, and .size")
         if not 0 <= size <= MOST_COLUMNS:
@@ -256,9 +340,14 @@ def _port(fields: Any, path: str, letter: str) -> Port:
         columns = numbered(letter, size)
     elif _get(fields, "size") is not None and (size := _whole(_get(fields, "size"), f"{path}.size")) != len(columns):
         raise ModelError(f"{path}.size: {size}, but {len(columns)} columns are named")
-    name = _text(_get(fields, "name"))
+    name = _text_of(fields, "name", path)
     lower, upper = (_limit(fields, end, len(columns), path) for end in ("lower", "upper"))
-    return Port(letter if name is None else name, columns, lower, upper)
+    if lower is not None and upper is not None and np.any(lower > upper):
+        raise ModelError(f"{path}.lower: above .upper in column {np.flatnonzero(lower > upper)[0] + 1}")
+    integer = _text_of(fields, "integer", path) or ""
+    if integer and integer not in INTEGERS:
+        raise ModelError(f"{path}.integer: {_clipped(integer)!r}; it is one of {', '.join(INTEGERS)}")
+    return Port(letter if name is None else name, columns, lower, upper, integer)
 
 
 def _limit(fields: Fields, name: str, count: int, path: str) -> np.ndarray | None:
@@ -270,11 +359,19 @@ def _limit(fields: Fields, name: str, count: int, path: str) -> np.ndarray | Non
     return limit
 
 
-def _units(element: Fields, side: str) -> tuple[str, ...]:
+def _units(element: Fields, side: str) -> Iterator[str]:
     """Units are kept as a note: the core computes with numbers."""
-    ports = _get(element, side)
-    units = _texts(_get(ports, "units")) if isinstance(ports, dict) else None
-    return (f"units of the {side}: {', '.join(units)}",) if units else ()
+    value = _get(element, side)
+    if value is None or _texts(value):
+        return
+    for k, fields in enumerate(_port_structs(value, f".{side}"), 1):
+        path = f".{side}{{{k}}}"
+        units, columns = _texts_of(fields, "units", path), _texts_of(fields, "columns", path)
+        count = len(columns) if columns is not None else _whole(_get(fields, "size"), f"{path}.size")
+        if units is not None and len(units) != count:
+            raise ModelError(f"{path}.units: {len(units)} for {count} columns")
+        if units:
+            yield f"units of the {side}: {', '.join(units)}"
 
 
 def _first_width(first: Any) -> int:
@@ -294,16 +391,20 @@ def _first_width(first: Any) -> int:
 
 
 def _origin(value: Any, layers: list[Fields], notes: tuple[str, ...]) -> Origin:
-    fields = value if isinstance(value, dict) else {}
+    if not isinstance(value, dict | None):
+        raise ModelError(f".origin: {_described(value)}, not a struct of texts")
+    stored = value or {}
+    _only(stored, {f.name for f in dataclasses.fields(Origin)}, ".origin", "an origin")
     known: dict[str, Any] = {}
     for field in dataclasses.fields(Origin):
-        texts = _texts(_get(fields, field.name))
+        several = isinstance(field.default, tuple)
+        texts: Any = (_texts_of if several else _text_of)(stored, field.name, ".origin")
         if texts:
-            known[field.name] = texts if isinstance(field.default, tuple) else texts[0]
+            known[field.name] = texts
     known["notes"] = (*known.get("notes", ()), *notes, *_converted(known))
     known.setdefault("classname", FORMAT)
     if "layers" not in known:
-        known["layers"] = tuple(f"layer {k}: {_text(_get(f, 'kind'))}" for k, f in enumerate(layers, 1))
+        known["layers"] = tuple(f"layer {k}: {_kind(f, f'.layers{{{k}}}')}" for k, f in enumerate(layers, 1))
     return Origin(**known)
 
 
@@ -318,22 +419,24 @@ def _converted(known: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _kind(fields: Fields, path: str) -> str:
-    kind = _text(_get(fields, "kind"))
+    kind = _text_of(fields, "kind", path)
     if kind is None:
-        raise ModelError(f"{path}.kind: missing; it is one of {', '.join(known_kinds())}")
+        raise ModelError(f"{path}.kind: missing; it is {_known_kinds()}")
     return kind
 
 
-def known_kinds() -> tuple[str, ...]:
-    """What may stand in `kind`."""
-    return (*WRITTEN_BY_HAND, *STEPS, "an activation", *BY_CLASS)
+def _known_kinds() -> str:
+    """What may stand in `kind`, for a message."""
+    return f"{', '.join(WRITTEN_BY_HAND)}, a processing step of MATLAB or an activation"
 
 
 def _lowered(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
     """The layers of one entry, for inputs of these sizes."""
     kind = _kind(fields, path)
     if kind in BY_CLASS and _get(fields, "shapes") is not None:
-        return [decoded(BY_CLASS[kind], fields, path)]
+        return [_proper(decoded(BY_CLASS[kind], fields, path), path)]
+    if _get(fields, "shapes") is not None:
+        raise ModelError(f"{path}.shapes: not a field of kind {_clipped(kind)}; only the kinds {listed(tuple(BY_CLASS), 3)} have it")
     by_hand = WRITTEN_BY_HAND.get(kind.lower())
     if by_hand:
         return by_hand(fields, widths, path)
@@ -343,23 +446,26 @@ def _lowered(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
         raise ModelError(f"{path}.shapes: missing; a {kind} says what its arrays are, such as 'W 10x3, b 10'; or write a {_advice(kind)}")
     if _is_activation(kind):
         return _activation_of(fields, kind, COMMON, path)
-    raise ModelError(f"{path}.kind: {kind!r} is not supported; supported are {', '.join(known_kinds())}")
+    raise ModelError(f"{path}.kind: {_clipped(kind)!r} is not supported; supported are {_known_kinds()}")
 
 
 def _advice(kind: str) -> str:
     return {"Affine": "dense", "Elementwise": "layer whose kind is the activation's name"}.get(kind, "kind of sample_models/README.md")
 
 
-def _only(fields: Fields, names: set[str], path: str) -> None:
-    unknown = sorted(_names(fields) - names - COMMON)
-    if unknown:
-        raise ModelError(f"{path}.{unknown[0]}: not a field of kind {_kind(fields, path)}; it takes {', '.join(sorted(names)) or 'none'}")
+def _takes(fields: Fields, names: set[str], path: str) -> None:
+    _only(fields, names | COMMON, path, f"kind {_kind(fields, path)}")
+
+
+def _params_of(name: str | None) -> set[str]:
+    """The names of an activation's parameters, by any of its names."""
+    activation = BY_NAME.get((name or "").strip().lower())
+    return {p for p, _ in activation.params} if activation else set()
 
 
 def _dense(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
-    name = _text(_get(fields, "activation"))
-    params = {p for p, _ in BY_NAME[name].params} if name in BY_NAME else set()
-    _only(fields, {"W", "b", "activation"} | params, path)
+    name = _text_of(fields, "activation", path)
+    _takes(fields, {"W", "b", "activation"} | _params_of(name), path)
     W = _matrix(_get(fields, "W"), f"{path}.W")
     b = np.zeros(len(W)) if _get(fields, "b") is None else _vector(_get(fields, "b"), f"{path}.b")
     rest = {"W", "b", "activation"} | COMMON
@@ -367,7 +473,7 @@ def _dense(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
 
 
 def _scale(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
-    _only(fields, {"gain", "center", "shift"}, path)
+    _takes(fields, {"gain", "center", "shift"}, path)
     parts = []
     for name, default in (("gain", 1.0), ("center", 0.0), ("shift", 0.0)):
         value = _get(fields, name)
@@ -377,7 +483,7 @@ def _scale(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
 
 
 def _keep(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
-    _only(fields, {"keep"}, path)
+    _takes(fields, {"keep"}, path)
     index = _vector(_get(fields, "keep"), f"{path}.keep")
     if not all(1 <= i <= widths[0] and i == int(i) for i in index):
         raise ModelError(f"{path}.keep: {_short(index)}; it counts from 1 to {widths[0]}")
@@ -385,13 +491,13 @@ def _keep(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
 
 
 def _constant(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
-    _only(fields, {"value"}, path)
+    _takes(fields, {"value"}, path)
     nothing = np.zeros(0, int)
     return [Select(nothing, widths[0]), Place(nothing, _vector(_get(fields, "value"), f"{path}.value"))]
 
 
 def _squared_distance(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
-    _only(fields, {"C", "b"}, path)
+    _takes(fields, {"C", "b"}, path)
     C = _matrix(_get(fields, "C"), f"{path}.C")
     b = np.ones(len(C)) if _get(fields, "b") is None else _vector(_get(fields, "b"), f"{path}.b")
     return [SquaredDistance(C, b * b)]
@@ -399,7 +505,7 @@ def _squared_distance(fields: Fields, widths: tuple[int, ...], path: str) -> lis
 
 def _weighted(make: Callable[[np.ndarray], Any]) -> Callable[[Fields, tuple[int, ...], str], list[Any]]:
     def lower(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
-        _only(fields, {"W"}, path)
+        _takes(fields, {"W"}, path)
         return [make(_matrix(_get(fields, "W"), f"{path}.W"))]
 
     return lower
@@ -407,28 +513,36 @@ def _weighted(make: Callable[[np.ndarray], Any]) -> Callable[[Fields, tuple[int,
 
 def _plain(make: Callable[[tuple[int, ...]], list[Any]]) -> Callable[[Fields, tuple[int, ...], str], list[Any]]:
     def lower(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
-        _only(fields, set(), path)
+        _takes(fields, set(), path)
         return make(widths)
 
     return lower
 
 
 def _named(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
-    name = _text(_get(fields, "activation"))
+    name = _text_of(fields, "activation", path)
     if name is None:
         raise ModelError(f"{path}.activation: missing; it is the name of one")
+    _takes(fields, {"activation"} | _params_of(name), path)
     return _activation_of(fields, name, COMMON | {"activation"}, path)
 
 
 def _step(kind: str, fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
     """A processing step with MATLAB's own settings, applied, or with `reverse` undone."""
-    settings = _get(fields, "settings")
-    if isinstance(settings, dict):
-        _only(fields, {"settings", "reverse"}, path)
-    settings = settings if isinstance(settings, dict) else {name: _get(fields, name) for name in _names(fields)}
-    reverse = _get(fields, "reverse") is not None and bool(_number(_get(fields, "reverse"), f"{path}.reverse"))
+    step, settings = STEPS[kind], _get(fields, "settings")
+    if settings is None:
+        _takes(fields, {"settings", "reverse"} | step.fields, path)
+        settings = {name: _get(fields, name) for name in _names(fields, path) & step.fields}
+    elif isinstance(settings, dict):
+        _takes(fields, {"settings", "reverse"}, path)
+        _only(settings, set(step.fields), f"{path}.settings", kind)
+        settings = settings | (settings.attributes if isinstance(settings, Group) else {})
+    else:
+        raise ModelError(f"{path}.settings: {_described(settings)}, not a struct of settings")
+    reverse = _flag(_get(fields, "reverse"), f"{path}.reverse")
+    known = {name: value for name, value in settings.items() if name in step.fields}
     try:
-        return (STEPS[kind].reverse if reverse else STEPS[kind].apply)(settings, widths[0])
+        return (step.reverse if reverse else step.apply)(known, widths[0])
     except ModelError as e:
         raise ModelError(f"{path} ({kind}){e}") from None
     except ValueError as e:
@@ -455,15 +569,32 @@ def activation_layers(name: str, params: dict[str, Any] | None = None) -> list[A
     """The layers of an activation by any of its names, such as tanh, softmax, leaky_relu(0.2); none for purelin."""
     match = WITH_NUMBER.fullmatch(name.strip())
     key = (match[1] if match else name.strip()).lower()
-    if key in SPECIAL and not match and not params:
+    if key not in (*BY_NAME, *SPECIAL):
+        raise ModelError(f"activation {_clipped(name)!r} is not supported; {_near_activations(key)}")
+    given = params or {}
+    if key in SPECIAL:
+        _has_params(name, given, set(), bool(match))
         return SPECIAL[key]()
-    if key not in BY_NAME or key in SPECIAL:
-        raise ModelError(f"activation {name!r} is not supported; supported are {', '.join((*BY_NAME, *SPECIAL))}")
     activation = BY_NAME[key]
-    values = dict(activation.params) | (params or {})
+    _has_params(name, given, {p for p, _ in activation.params}, False)
+    values = dict(activation.params) | given
     if match:
-        values[_only_param(activation, name)] = _parsed(match[2], name)
+        param = _only_param(activation, name)
+        if param in given:
+            raise ModelError(f"activation {name!r}: {param} is said twice; leave one of them out")
+        values[param] = _parsed(match[2], name)
     return [] if activation.name == "purelin" else [Elementwise(activation, values)]
+
+
+def _near_activations(name: str) -> str:
+    near = difflib.get_close_matches(name, (*BY_NAME, *SPECIAL), 3)
+    return f"supported are {listed((*BY_NAME, *SPECIAL), 12)}{f'; did you mean {near[0]}?' if near else ''}"
+
+
+def _has_params(name: str, given: dict[str, Any], known: set[str], numbered: bool) -> None:
+    surplus = sorted(set(given) - known) or (["a number"] if numbered else [])
+    if surplus:
+        raise ModelError(f"activation {name!r} takes the parameters {sorted(known)}, not {_clipped(surplus[0])}")
 
 
 def _only_param(activation: Activation, name: str) -> str:
@@ -474,15 +605,18 @@ def _only_param(activation: Activation, name: str) -> str:
 
 def _parsed(text: str, name: str) -> float:
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        raise ModelError(f"activation {name!r}: {text!r} is not a number") from None
+        value = np.nan
+    if np.isnan(value):
+        raise ModelError(f"activation {name!r}: {text!r} is not a number")
+    return value
 
 
 def _activation_of(fields: Fields, name: str, rest: set[str], path: str) -> list[Any]:
     """An activation with its parameters, which are further fields."""
     params = {}
-    for field in sorted(_names(fields) - rest):
+    for field in sorted(_names(fields, path) - rest - IGNORED):
         vector = _vector(_get(fields, field), f"{path}.{field}")
         params[field] = float(vector[0]) if vector.size == 1 else vector
     try:
@@ -497,8 +631,11 @@ def _activation_of(fields: Fields, name: str, rest: set[str], path: str) -> list
 def decoded(cls: type, fields: Fields, path: str) -> Any:
     """An instance of one of KINDS, or of what its fields hold; ModelError where a field does not fit."""
     hints = typing.get_type_hints(cls)
-    _only(fields, {f.name for f in dataclasses.fields(cls)}, path)
-    shapes = _shapes(_text(_get(fields, "shapes")) or "", path)
+    names = {f.name for f in dataclasses.fields(cls)}
+    _takes(fields, names, path)
+    shapes = _shapes(_text_of(fields, "shapes", path) or "", path)
+    if unknown := sorted(name for name in shapes if name.partition(".")[0] not in names):
+        raise ModelError(f"{path}.shapes: {_clipped(unknown[0])} is not a field of {cls.__name__}")
     values = {}
     for field in dataclasses.fields(cls):
         value = _get(fields, field.name) if field.name not in shapes else _raw(fields, field.name)
@@ -525,9 +662,10 @@ def _value(hint: Any, value: Any, name: str, shapes: dict[str, tuple[str, tuple[
     if name in shapes:
         return _shaped(value, shapes[name], path)
     origin = typing.get_origin(hint) or hint
+    if origin is np.ndarray:
+        raise ModelError(f"{path}: .shapes says nothing of it; such as '{name} 10x3'")
     if origin is dict:
-        members = value if isinstance(value, dict) else {}
-        return {k: _value(Any, members[k], f"{name}.{k}", shapes, f"{path}.{k}") for k in members}
+        return _record(value, name, shapes, path)
     if origin is tuple:
         inner = typing.get_args(hint)[0] if typing.get_args(hint) else Any
         return _tuple(inner, value, name, shapes, path)
@@ -536,11 +674,39 @@ def _value(hint: Any, value: Any, name: str, shapes: dict[str, tuple[str, tuple[
     return _scalar(hint, value, path)
 
 
+def _record(value: Any, name: str, shapes: dict[str, tuple[str, tuple[int, ...], str]], path: str) -> dict[str, Any]:
+    """Numbers, and arrays, by name."""
+    if not isinstance(value, dict):
+        raise ModelError(f"{path}: {_described(value)}, not a struct of numbers")
+    members = {k: _get(value, k) for k in _names(value, path)}
+    if unknown := sorted(k for k in shapes if k.startswith(f"{name}.") and k.removeprefix(f"{name}.") not in members):
+        raise ModelError(f"{path}: {_clipped(unknown[0])} is in .shapes, but not there")
+    return {
+        k: _shaped(v, shapes[f"{name}.{k}"], f"{path}.{k}") if f"{name}.{k}" in shapes else _number(v, f"{path}.{k}")
+        for k, v in members.items()
+    }
+
+
+def _proper(layer: Any, path: str) -> Any:
+    """The layer, unless one of its arrays has other axes or another type than it should: NumPy would broadcast it."""
+    for name, array in vars(layer).items():
+        if isinstance(array, np.ndarray):
+            kind = "int" if name in INDICES else "bool" if name in FLAGS else ""
+            axes = 2 if name in MATRICES else 1
+            if array.ndim != axes or (kind and array.dtype.kind != kind[0]):
+                should = f"{'a matrix' if axes == 2 else 'a vector'}{f' of type {kind}' if kind else ''}"
+                raise ModelError(f"{path}.shapes: {name} is {_shape(array.shape)} {array.dtype.name}; it is {should}")
+    return layer
+
+
 def _tuple(inner: Any, value: Any, name: str, shapes: dict[str, tuple[str, tuple[int, ...], str]], path: str) -> tuple[Any, ...]:
     if inner in (int, float, bool):
         return tuple(_scalar(inner, np.array([v]), path) for v in _vector(value, path))
     if inner is str:
-        return _texts(value) or ()
+        texts = _texts(value)
+        if texts is None:
+            raise ModelError(f"{path}: {_described(value)}, not a list of texts")
+        return texts
     return tuple(_value(inner, v, f"{name}.{k}", shapes, f"{path}{{{k}}}") for k, v in enumerate(_sequence(value, path), 1))
 
 
@@ -554,16 +720,17 @@ def _scalar(hint: Any, value: Any, path: str) -> Any:
     if hint is Activation:
         name = _text(value)
         if name not in BY_NAME:
-            raise ModelError(f"{path}: {name!r} is not supported; supported are {', '.join(BY_NAME)}")
+            found = _described(value) if name is None else f"activation {_clipped(name)!r}"
+            raise ModelError(f"{path}: {found} is not supported; {_near_activations(name or '')}")
         return BY_NAME[name]
     if hint is int:
         return _whole(value, path)
     if hint is bool:
-        return bool(_number(value, path))
-    text = _text(value)
-    if hint is str or (hint is Any and text is not None):
+        return _flag(value, path)
+    if hint is str:
+        text = _text(value)
         if text is None:
-            raise ModelError(f"{path}: not a text")
+            raise ModelError(f"{path}: {_described(value)}, not a text")
         return text
     return _number(value, path)
 
@@ -577,7 +744,9 @@ def _shapes(text: str, path: str) -> dict[str, tuple[str, tuple[int, ...], str]]
     for item in filter(None, (part.strip() for part in text.split(","))):
         match = SHAPE.fullmatch(item)
         if not match:
-            raise ModelError(f"{path}.shapes: {item!r} is not a name and a shape, such as 'W 10x3' or 'index 3 int'")
+            raise ModelError(f"{path}.shapes: {_clipped(item)!r} is not a name and a shape, such as 'W 10x3' or 'index 3 int'")
+        if match[1] in found:
+            raise ModelError(f"{path}.shapes: {_clipped(match[1])} stands there twice")
         flags = match[3].split()
         kind = next((f for f in flags if f != "F"), "float")
         found[match[1]] = (kind, tuple(int(n) for n in match[2].split("x")), "F" if "F" in flags else "C")

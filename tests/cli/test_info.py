@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from tests.makers import saved, script
+
 NAMES = ("cascade", "constant_rows", "fitnet", "hard_limit", "narx", "nested", "old_version", "patternnet", "rbf", "several", "two_inputs")
 
 
@@ -96,3 +98,26 @@ def test_what_is_no_model_is_exit_3_with_one_line(nngrad, tmp_path, make, word):
     assert done.err.count("\n") == 1
     assert done.err.startswith("nngrad: ")
     assert word in done.err.lower()
+
+
+def test_of_what_can_not_be_computed_it_shows_what_is_known(nngrad, tmp_path):
+    """All on standard output, and the refusal on standard error."""
+    made = script("make_matlab_networks")
+    net, _, _ = made.Samples(tmp_path).fit()
+    for layer in net[0, 0]["layers"].ravel():
+        layer[0, 0]["transferFcn"] = "mine"
+    path = saved(tmp_path, net=net)
+    done = nngrad("info", path)
+    assert done.code == 3
+    assert done.err.startswith(
+        f"nngrad: {path}: net.layers{{1}}.transferFcn: 'mine' is not supported, nor is .layers{{2}}.transferFcn 'mine'"
+    )
+    assert done.err.count("\n") == 1
+    assert done.lines[0].endswith("Function Fitting Neural Network (class network, version 8), not supported")
+    assert "  layer 2: mine, 1 units, from layer 1" in done.lines
+    asked = nngrad("info", "--json", path)
+    assert (asked.code, asked.err) == (3, done.err)
+    (facts,) = json.loads(asked.out)["networks"]
+    assert facts["layers"] == ["layer 1: mine, 10 units, from input 1", "layer 2: mine, 1 units, from layer 1"]
+    assert facts["error"] == done.err.removeprefix("nngrad: ").rstrip("\n")
+    assert nngrad("predict", path, "-i", tmp_path / "none.csv").out == ""

@@ -73,7 +73,7 @@ def same(net, other, x):
 def test_sample_equals_its_network_object(name):
     net, other = nngrad.load(SAMPLES_FOLDER / f"{name}.m"), of_object(make.sample_fields(SAMPLES[name][0]))
     x = rows_of(name, net)
-    assert net.input_names == other.input_names
+    assert net.input_size == other.input_size  # the text has no names of inputs, the object may have some
     assert net.output_names == other.output_names
     same(net, other, x)
     assert np.ptp(net(x)) > 0

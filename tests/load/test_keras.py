@@ -3,6 +3,7 @@
 import copy
 import io
 import json
+import warnings
 import zipfile
 
 import h5py
@@ -12,11 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import nngrad
-from nngrad.errors import ModelError
+from nngrad.check import check, sample
+from nngrad.emit import emit
+from nngrad.errors import DataError, ModelError, UsageError
 from nngrad.load import containers
 from nngrad.load.keras import layers as keras_layers
 from nngrad.load.keras import reader as keras
 from nngrad.load.tree import Tree
+from nngrad.save import save
 from tests.makers import SAMPLES
 
 SAVED = sorted(p.name for p in SAMPLES.glob("keras_*") if p.suffix in (".h5", ".keras"))
@@ -258,7 +262,18 @@ def test_integers_are_for_the_inputs_of_the_whole_model_alone(tmp_path):
     """Whatever else casts to whole numbers would cut off what stands after the point."""
     integer = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "int32"}}
     model = sequential(layer("InputLayer", "x", batch_shape=[None, 3], dtype="uint8"), dense(dtype="mixed_float16"))
-    np.testing.assert_array_equal(nngrad.load(h5(tmp_path / "m.h5", model, {"d": DENSE}))(X), by_hand())
+    net = nngrad.load(h5(tmp_path / "m.h5", model, {"d": DENSE}))
+    assert net.inputs[0].integer == "uint8"
+    assert net.origin.doubts == ("x: inputs of type uint8, whole numbers only; derivatives are those of the same function of real inputs",)
+    whole = np.round(np.abs(X) * 9)
+    np.testing.assert_array_equal(net(whole), by_hand(whole))
+    np.testing.assert_allclose(net.jacobian(whole), np.tile(np.transpose(DENSE["kernel"]), (4, 1, 1)), rtol=1e-15)
+    for call in (net, net.jacobian, net.hessian, lambda x: net.jvp(x, np.ones(3)), lambda x: net.vjp(x, np.ones(2))):
+        with pytest.raises(DataError, match=r"row 1: x1 is 2\.04092; the model casts it to uint8: whole numbers from 0 to 255 only"):
+            call(X)
+    with pytest.raises(ModelError, match="x1, x2, x3: take whole numbers only"):
+        emit(net, "c")
+    assert all(found.passed for found in check(net, sample(net, 5)))
     for dtype, found in ((integer, "int32"), ("bool", "bool")):
         model = sequential(entry(), layer("Flatten", "f", dtype=dtype))
         assert f"layer f (Flatten): casts its values to {found}; supported" in refused(h5(tmp_path / "m.h5", model, {}))
@@ -477,6 +492,178 @@ def test_options_of_calls(tmp_path, options, refusal):
         assert refusal in refused(path)
     else:
         np.testing.assert_array_equal(nngrad.load(path)(X), X)
+
+
+@pytest.mark.parametrize("between", ["Flatten", "ReLU", "Dropout", "Concatenate", "Activation"])
+def test_sums_of_integers_are_refused_because_they_wrap_around(tmp_path, between):
+    more = {"activation": "relu"} if between == "Activation" else {"rate": 0.5} if between == "Dropout" else {}
+    numbers = layer("InputLayer", "x", batch_shape=[None, 3], dtype="uint8")
+    layers = [numbers, layer(between, "b", ["x"], **more), layer("Subtract", "s", ["b", "x"])]
+    message = refused(h5(tmp_path / "m.h5", functional(*layers, outputs=[("s", 0, 0)]), {}))
+    assert "layer s (Subtract): computes with integers, which may wrap around" in message
+
+
+@pytest.mark.parametrize("dtype", ["string", "complex64", "int4"])
+def test_inputs_of_other_types_are_refused(tmp_path, dtype):
+    model = sequential(layer("InputLayer", "x", batch_shape=[None, 3], dtype=dtype), dense())
+    assert f"layer x (InputLayer): casts its values to {dtype}" in refused(h5(tmp_path / "m.h5", model, {"d": DENSE}))
+
+
+def one_each(*names, activation="tanh"):
+    """A model that reads inputs of one feature each, in a record; weights of its dense layer in the order of `names`."""
+    joined = layer("Concatenate", "c", names)
+    last = dense("out", ("c",), 2, activation)
+    model = functional(*(entry(n, [None, 1]) for n in names), joined, last, outputs=[("out", 0, 0)])
+    model["config"]["input_layers"] = {n: [n, 0, 0] for n in names}
+    return model
+
+
+def test_inputs_of_one_feature_are_called_what_they_are_called(tmp_path):
+    net = nngrad.load(h5(tmp_path / "m.h5", one_each("speed", "throttle", "load"), {"out": DENSE}))
+    assert net.input_names == ("load", "speed", "throttle")
+    np.testing.assert_allclose(net(X[:, [2, 0, 1]]), np.tanh(by_hand()), rtol=1e-15)
+    save(net, tmp_path / "again.mat")
+    assert nngrad.load(tmp_path / "again.mat").input_names == net.input_names
+    np.testing.assert_array_equal(net.jacobian(X, wrt=["throttle"])[..., 0], net.jacobian(X)[..., 2])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("input_1", "input_2", "input_3"), ("keras_tensor", "keras_tensor_1", "keras_tensor_2"), ("1", "2", "3"), ("input", "a\nb", " c")],
+)
+def test_names_that_nobody_gave_are_none(tmp_path, names):
+    assert nngrad.load(h5(tmp_path / "m.h5", one_each(*names), {"out": DENSE})).input_names == ("x1", "x2", "x3")
+
+
+def test_a_name_beside_inputs_of_several_features(tmp_path):
+    for name, expected in (("speed", ("x1", "x2", "x3")), ("x1", ("x1", "x2", "x3"))):
+        joined = layer("Concatenate", "c", ["state", name])
+        layers = [entry("state", [None, 2]), entry(name, [None, 1]), joined, dense("out", ("c",), 2)]
+        model = functional(*layers, outputs=[("out", 0, 0)], inputs=[("state", 0, 0), (name, 0, 0)])
+        assert nngrad.load(h5(tmp_path / "m.h5", model, {"out": DENSE})).input_names == expected
+
+
+def test_all_layers_that_are_not_supported_are_named_at_once(tmp_path):
+    model = sequential(
+        entry(),
+        dense(sources=()),
+        layer("LSTM", "l", units=4),
+        layer("Conv1D", "c", filters=2),
+        layer("Lambda", "f"),
+        layer("Mine", "m", module="my_package"),
+    )
+    path = h5(tmp_path / "m.h5", model, {"d": DENSE, "l": {"kernel": np.ones((2, 16))}})
+    message = refused(path)
+    assert "layer l: LSTM layers are not supported, nor are c (Conv1D), f (Lambda), m (Mine); supported are Activation" in message
+    assert len(message) - len(str(path)) < 300
+    with pytest.raises(ModelError) as error:
+        nngrad.load(path)
+    assert error.value.described.layers == (
+        "x: InputLayer (input [None, 3])",
+        "d: Dense, 2 units, linear (kernel 3x2, bias 2)",
+        "l: LSTM, 4 units (kernel 2x16): not supported",
+        "c: Conv1D, 2 filters: not supported",
+        "f: Lambda: not supported",
+        "m: Mine: not supported",
+    )
+    path = archive(tmp_path / "m.keras", model, {"dense": {"0": DENSE["kernel"], "1": DENSE["bias"]}, "lstm": {"0": np.ones((2, 16))}})
+    with pytest.raises(ModelError) as error:
+        nngrad.load(path)
+    assert error.value.described.layers[1:3] == (
+        "d: Dense, 2 units, linear (weights 3x2, weights 2)",
+        "l: LSTM, 4 units (weights 2x16): not supported",
+    )
+
+
+def test_archives_of_keras_2_15_on_windows(tmp_path):
+    """There the names of groups within groups are written in one, with backslashes."""
+    model = sequential(entry(), dense(sources=()), dense("e", (), 1, use_bias=False))
+    path = archive(tmp_path / "m.keras", model, {}, "2.15.0")
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file["layers\\dense/vars/0"], file["layers\\dense/vars/1"] = DENSE["kernel"], DENSE["bias"]
+        file["layers\\dense_1\\vars/0"] = np.array([[1.0], [2.0]])
+    with zipfile.ZipFile(path, "a") as z, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        z.writestr("model.weights.h5", buffer.getvalue())
+    assert "two members of the same name" in refused(path)
+    with zipfile.ZipFile(path, "w") as z:
+        for name, text in (("metadata.json", json.dumps({"keras_version": "2.15.0"})), ("config.json", json.dumps(model))):
+            z.writestr(name, text)
+        z.writestr("model.weights.h5", buffer.getvalue())
+    np.testing.assert_allclose(nngrad.load(path)(X), by_hand() @ [[1.0], [2.0]], rtol=1e-14)
+    (tmp_path / "w.weights.h5").write_bytes(buffer.getvalue())
+    alone = nngrad.load(tmp_path / "w.weights.h5", activation=["tanh", "linear"])
+    np.testing.assert_allclose(alone(X), np.tanh(by_hand()) @ [[1.0], [2.0]], rtol=1e-14)
+
+
+def weights_only(path, layers, prefix=""):
+    """What save_weights of Keras 2 writes: {layer: {weight: array}} in the order of the layers."""
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"layer_names": np.array([n.encode() for n in layers]), "backend": "tensorflow", "keras_version": "2.4.0"})
+        for name, arrays in layers.items():
+            member = file.create_group(name)
+            member.attrs["weight_names"] = np.array([f"{name}/{w}:0".encode() for w in arrays] or np.zeros(0))
+            for w, array in arrays.items():
+                member[f"{name}/{w}:0"] = np.asarray(array, float)
+    return path
+
+
+LAST = {"kernel": [[1.0], [2.0]]}
+
+
+def test_weights_of_a_stack_of_dense_layers_are_read_once_their_activations_are_told(tmp_path):
+    old = weights_only(tmp_path / "a.h5", {"input_1": {}, "z_first": DENSE, "dropout": {}, "a_last": LAST})
+    new = tmp_path / "b.weights.h5"
+    with h5py.File(new, "w") as file:
+        for k, (name, arrays) in enumerate({"input_layer": {}, "dense": DENSE, "dropout": {}, "dense_1": LAST}.items()):
+            group = file.create_group(f"layers/{name}/vars")
+            group.attrs["name"] = f"layer_{k}"
+            for n, array in enumerate(arrays.values()):
+                group[str(n)] = array
+        file.create_group("vars")
+    for path in (old, new):
+        net = nngrad.load(path, activation=["relu", "linear"])
+        np.testing.assert_allclose(net(X), np.maximum(by_hand(), 0) @ LAST["kernel"], rtol=1e-14)
+        assert net.origin.doubts == (
+            "weights without a model: taken as a plain stack of Dense layers in the order in which they are stored",
+        )
+        assert "--activation relu,linear; else save the whole model" in refused(path)
+    assert nngrad.load(old, activation=["relu", "linear"]).origin.version == "2.4.0"
+
+
+@pytest.mark.parametrize(
+    ("layers", "activation", "words"),
+    [
+        ({"d": DENSE, "b": {"gamma": [1.0, 1.0], "beta": [0.0, 0.0]}}, ["relu"], "b: what they compute isn't in the file"),
+        ({"d": DENSE, "rescaling": {}}, ["relu"], "rescaling: what they compute isn't in the file"),
+        ({"d": DENSE, "concatenate": {}, "e": LAST}, ["relu", "relu"], "concatenate: what they compute"),
+        ({"c": {"kernel": np.ones((3, 2, 2)), "bias": [0.0, 0.0]}}, ["relu"], "c: what they compute"),
+        ({"d": {"kernel": np.ones((3, 2)), "bias": [0.0]}}, ["relu"], "d: what they compute"),
+        ({"dropout": {}}, ["relu"], "nothing: what they compute"),
+        ({"d": DENSE, "e": {"kernel": np.ones((3, 1))}}, ["relu", "relu"], "d 3 -> 2, e 3 -> 1: these don't chain"),
+        ({"d": DENSE, "e": LAST}, ["relu"], "1 activations named for 2 layers"),
+        ({"d": DENSE}, ["rleu"], "activation 'rleu' is not supported"),
+        ({"d": DENSE}, ["leaky_relu"], "activation 'leaky_relu' means different things: say leaky_relu(0.2)"),
+        ({"d": DENSE}, ["hard_sigmoid"], "say hard_sigmoid_keras2 for a model of Keras 2"),
+    ],
+)
+def test_other_weights_alone_are_refused(tmp_path, layers, activation, words):
+    with pytest.raises(ModelError) as error:
+        nngrad.load(weights_only(tmp_path / "w.h5", layers), activation=activation)
+    assert words in str(error.value)
+
+
+def test_hard_sigmoid_of_either_keras_can_be_told(tmp_path):
+    path = weights_only(tmp_path / "w.h5", {"d": DENSE})
+    for name, slope in (("hard_sigmoid_keras2", 0.2), ("hard_sigmoid_keras3", 1 / 6)):
+        np.testing.assert_allclose(nngrad.load(path, activation=[name])(X / 10), by_hand(X / 10) * slope + 0.5, rtol=1e-14)
+
+
+def test_activations_are_not_told_about_a_whole_model(tmp_path):
+    path = h5(tmp_path / "m.h5", sequential(entry(), dense()), {"d": DENSE})
+    with pytest.raises(UsageError, match="--activation is not for a Keras model"):
+        nngrad.load(path, activation=["relu"])
 
 
 def test_weights_without_a_model_are_refused_with_what_to_do(tmp_path):

@@ -601,3 +601,37 @@ def test_an_empty_store_of_quantization_settings_is_no_quantization():
     trees = [Tree("MAT v7", {"net": net}) for net in (MatlabObject("dlnetwork", plain.fields), stored)]
     a, b = (read("f.mat", tree, candidates(tree)[0])(x) for tree in trees)
     assert np.array_equal(a, b)
+
+
+def one_feature_each(*names):
+    joined = layer("ConcatenationLayer", "join", Dim=number(1), NumInputs=number(len(names)))
+    inputs = [features(1, name) for name in names]
+    pairs = [*((name, f"join/in{k}") for k, name in enumerate(names, 1)), ("join", "fc")]
+    return graph([*inputs, joined, dense(R.normal(size=(1, len(names))), [0.5])], pairs)
+
+
+def test_inputs_of_one_feature_are_called_what_they_are_called():
+    for names, expected in (
+        (("speed", "throttle", "load"), ("speed", "throttle", "load")),
+        (("featureinput", "featureinput_1", "featureinput_2"), ("x1", "x2", "x3")),
+        (("input", "throttle", "load"), ("x1", "x2", "x3")),
+    ):
+        net = network(one_feature_each(*names))
+        assert net.input_names == expected
+        assert tuple(p.name for p in net.inputs) == names
+
+
+def test_all_layers_that_are_not_supported_are_named_at_once():
+    lstm = layer("LSTMLayer", "lstm", InputWeights=learnable(np.ones((12, 2))), RecurrentWeights=learnable(np.ones((12, 3))))
+    with pytest.raises(ModelError) as error:
+        network(series(features(2), lstm, layer("my.Layer", "own"), layer("Convolution2DLayer", "c"), layer("TanhLayer", "t")))
+    nor = "is not supported, nor are own (Layer), c (Convolution2DLayer); supported are"
+    assert f".Layers(2): layer 'lstm' of the class nnet.cnn.layer.LSTMLayer {nor}" in str(error.value)
+    assert len(str(error.value)) < 310
+    assert error.value.described.layers == (
+        "input: FeatureInput, input 2",
+        "lstm: LSTM, InputWeights 12x2, RecurrentWeights 12x3, from input: not supported",
+        "own: Layer, from lstm: not supported",
+        "c: Convolution2D, from own: not supported",
+        "t: Tanh, from c",
+    )

@@ -312,7 +312,7 @@ def cell_of(*names):
         (("outputs", (0, 1), "size"), "one", r"\.outputs\{2\}\.size: one number is missing"),
         (("inputWeights", (0, 0), "delays"), "none", r"\.inputWeights\{1,1\}\.delays: no numbers are stored"),
         (("inputs", (0, 0), "size"), 0.0, r"\.inputs\{1\}\.size is 0: the network was never configured"),
-        (("inputs", (0, 0), "size"), 2.0, r"\.inputs\{1\}\.processSettings\{1\} \(mapminmax\)\.gain: 3 values where 2 rows"),
+        (("inputs", (0, 0), "size"), 2.0, r"\.inputs\{1\}\.processSettings\{1\} \(mapminmax\)\.xmin: 3 values where 2 rows"),
         (("inputs", (0, 0), "processedSize"), 2.0, r"\.inputs\{1\}\.processedSize: 2 rows stored, 3 follow"),
         (("IW", (0, 0)), np.zeros((10, 0)), r"\.IW\{1,1\}: 10x0 values where 10x3 weights belong; the network was never trained"),
         (("b", (1, 0)), np.zeros((2, 1)), r"\.b\{2\}: 2x1 values where a bias for 1 units belongs"),
@@ -328,6 +328,70 @@ def test_what_is_not_understood_is_refused_by_name(tmp_path, path, value, messag
     with pytest.raises(nngrad.ModelError, match=r"made\.mat: net" + message) as error:
         nngrad.load(saved(tmp_path, net=changed(net, path, value)))
     assert "\n" not in str(error.value)
+
+
+SETTINGS = ("inputs", (0, 0), "processSettings", (0, 0))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("inputWeights", (0, 0), "delays"), np.zeros((1, 0)), r"\.inputWeights\{1,1\}\.delays: empty, but something is connected"),
+        (("layerWeights", (1, 0), "delays"), np.zeros((0, 0)), r"\.layerWeights\{2,1\}\.delays: empty, but something is connected"),
+        (("numInputs",), 2.0, r"\.numInputs: 2, but \.inputConnect connects 1"),
+        (("numLayers",), 3.0, r"\.numLayers: 3, but \.layerConnect connects 2"),
+        (("numOutputs",), 0.0, r"\.numOutputs: 0, but \.outputConnect connects 1"),
+        (("numInputDelays",), 1.0, r"\.numInputDelays: 1, but the longest delay is 0"),
+        (("numLayerDelays",), 2.0, r"\.numLayerDelays: 2, but the longest delay is 0"),
+        (("numWeightElements",), 7.0, r"\.numWeightElements: 7, but there are 51 weights and biases"),
+        (("biasConnect",), np.array([[1.0], [0.0]]), r"\.b\{2\}: 1x1 values, but nothing is connected there"),
+        (("LW", (0, 1)), np.ones((10, 1)), r"\.LW\{1,2\}: 10x1 values, but nothing is connected there"),
+        (("inputWeights", (0, 0), "size"), np.array([[10.0, 4.0]]), r"\.IW\{1,1\}: 10x3 values, but \.inputWeights says 10x4"),
+        (("biases", (0, 0), "size"), 9.0, r"\.b\{1\}: 10x1 values, but \.biases says 9"),
+        (("b",), np.empty((3, 1), object), r"\.b(: 3x1 cells, where 2 belong|\{1\}: )"),
+        (("inputs", (0, 0), "range"), np.zeros((2, 2)), r"\.inputs\{1\}\.range: 2x2 values where 3x2 belong"),
+        (("outputs", (0, 1), "feedbackMode"), "half", r"\.outputs\{2\}\.feedbackMode: 'half'; it is none, open, closed"),
+        (("outputs", (0, 1), "feedbackInput"), 1.0, r"\.outputs\{2\}\.feedbackInput: contradicts its feedbackMode 'none'"),
+        ((*SETTINGS, "gain"), np.ones((3, 1)), r"\.inputs\{1\}\.processSettings\{1\} \(mapminmax\)\.gain: disagrees with the ranges"),
+        ((*SETTINGS, "xoffset"), np.ones((3, 1)), r"\.xoffset: disagrees with \.xmin"),
+        ((*SETTINGS, "xmax"), np.ones((3, 1)), r"\.xmin: above \.xmax"),
+        ((*SETTINGS, "xrange"), np.ones((3, 1)), r"\.xrange: disagrees with \.xmax - \.xmin"),
+        ((*SETTINGS, "ymax"), 2.0, r"\.yrange: disagrees with \.ymax - \.ymin"),
+        ((*SETTINGS, "yrange"), 3.0, r"\.yrange: disagrees"),
+        ((*SETTINGS, "xrows"), 2.0, r"\.xrows: 2 rows stored, 3 follow"),
+        ((*SETTINGS, "yrows"), 2.0, r"\.yrows: 2 rows stored, 3 follow"),
+        ((*SETTINGS, "no_change"), 0.5, r"\.no_change: 0\.5; it is 0 or 1"),
+        ((*SETTINGS, "xmin"), "0", r"\.xmin: '0', not an array of real numbers"),
+    ],
+)
+def test_an_object_that_contradicts_itself_is_refused(path, value, message):
+    with pytest.raises(nngrad.ModelError, match=r"made\.mat: net.*" + message):
+        with_field("fitnet", path, value)
+
+
+def test_an_open_loop_says_which_input_stands_for_which_output():
+    assert with_field("narx", ("inputs", (0, 0), "feedbackOutput"), np.zeros((0, 0))).input_size == 4
+    for field in ((0, 0), np.ones((1, 1))), ((1, 0), np.zeros((0, 0))):
+        with pytest.raises(nngrad.ModelError, match=r"\.feedbackOutput: \[.*\], but the outputs say \["):
+            with_field("narx", ("inputs", field[0], "feedbackOutput"), field[1])
+    with pytest.raises(nngrad.ModelError, match=r"\.feedbackInput: contradicts its feedbackMode 'closed'"):
+        with_field("narx", ("outputs", (0, 1), "feedbackMode"), "closed")
+
+
+def with_field(name, path, value):
+    """The network of a sample with one field set to something else, as a tree holds it."""
+    tree = containers.read(SAMPLES / f"{name}.mat")
+    place = tree.variables["net"]
+    for step in path[:-1]:
+        place = (place.fields if isinstance(place, MatlabObject) else place)[step]
+    (place.fields if isinstance(place, MatlabObject) else place)[path[-1]] = np.atleast_2d(value) if isinstance(value, float) else value
+    (found,) = candidates(tree)
+    return read("made.mat", tree, found)
+
+
+def test_settings_that_nobody_knows_are_a_doubt():
+    (doubt,) = with_field("fitnet", (*SETTINGS, "power"), 2.0).origin.doubts
+    assert doubt.startswith("inputs{1}.processSettings{1} (mapminmax): power: settings that are not known, and not used")
 
 
 @pytest.mark.parametrize(
@@ -349,6 +413,36 @@ def test_what_every_object_stores_is_never_assumed(path, message):
     (found,) = candidates(tree)
     with pytest.raises(nngrad.ModelError, match=message):
         read("made.mat", tree, found)
+
+
+def test_inputs_of_one_column_are_called_what_they_are_called(tmp_path):
+    r = np.random.default_rng(1)
+    for names, sizes, expected in (
+        (("speed", "throttle", "load"), (1, 1, 1), ("speed", "throttle", "load")),
+        (("Input", "throttle", "load"), (1, 1, 1), ("x1", "x2", "x3")),
+        (("speed", "state", "load"), (1, 2, 1), ("x1", "x2", "x3", "x4")),
+        (("load", "speed", "load"), (1, 1, 1), ("x1", "x2", "x3")),
+    ):
+        inputs = [made.port(n, k, k, [], np.tile([-1.0, 1.0], (k, 1))) for n, k in zip(names, sizes, strict=True)]
+        layers = [{"size": 2, "transfer": "tansig", "b": r.normal(size=2), "IW": {j: r.normal(size=(2, k)) for j, k in enumerate(sizes)}}]
+        net = nngrad.load(saved(tmp_path, net=made.network("made", inputs, layers, {0: plain(2)})))
+        assert net.input_names == expected
+    assert nngrad.load(SAMPLES / "narx.mat").input_names == ("x(t-1)", "x(t-2)", "y(t-1)", "y(t-2)")
+
+
+def test_all_functions_that_are_not_supported_are_named_at_once(tmp_path):
+    net, _, _ = made.Samples(tmp_path).fit()
+    for path, value in (
+        (("layers", (0, 0), "transferFcn"), "mine"),
+        (("layers", (1, 0), "transferFcn"), "yours"),
+        (("inputWeights", (0, 0), "weightFcn"), "convwf"),
+    ):
+        net = changed(net, path, value)
+    with pytest.raises(nngrad.ModelError) as error:
+        nngrad.load(saved(tmp_path, net=net))
+    nor = ", nor are .inputWeights{1,1}.weightFcn 'convwf', .layers{2}.transferFcn 'yours'; supported are tansig"
+    assert f".layers{{1}}.transferFcn: 'mine' is not supported{nor}" in str(error.value)
+    assert error.value.described.layers == ("layer 1: mine, 10 units, from input 1", "layer 2: yours, 1 units, from layer 1")
 
 
 def test_a_struct_made_of_the_object_is_read_alike(tmp_path):
@@ -377,8 +471,8 @@ def test_zero_delay_cycles_are_refused(tmp_path):
         ("removeconstantrows", {"keep": [1.0, 9.0], "remove": [2.0]}, "indices outside 1 to 3"),
         ("removeconstantrows", {"keep": [1.0], "remove": [2.0]}, "do not make up the 3 rows"),
         ("removeconstantrows", {}, "neither .keep nor .remove"),
-        ("fixunknowns", {"unknown": [1.0], "shift": [0.0, 0.0, 0.0], "xmeans": [0.0] * 3}, "does not follow from .unknown"),
-        ("mapstd", {"xmean": [0.0] * 3, "xstd": [1.0] * 3, "gain": [2.0] * 3}, "disagrees with ystd/xstd"),
+        ("fixunknowns", {"unknown": [1.0], "shift": [0.0, 0.0, 0.0], "xmeans": [0.0] * 3}, "shift: disagrees with .unknown"),
+        ("mapstd", {"xmean": [0.0] * 3, "xstd": [1.0] * 3, "gain": [2.0] * 3}, "gain: disagrees with .ystd/.xstd"),
         ("processpca", {"transform": [1.0]}, "not a matrix for 3 rows"),
         ("mapminmax", {"ymin": -1.0, "gain": [1.0], "xoffset": [1.0]}, "1 values where 3 rows"),
         ("removeconstantrows", {"keep": [1.0, np.nan], "remove": [2.0]}, "indices outside 1 to 3"),
@@ -387,6 +481,17 @@ def test_zero_delay_cycles_are_refused(tmp_path):
         ("removeconstantrows", {"keep": [1.0, 3.0], "remove": [2.0], "no_change": 1.0}, r"\.no_change: 1, but by its other"),
         ("fixunknowns", {"unknown": [1.0], "xmeans": [0.0] * 3, "no_change": 1.0}, r"\.no_change: 1, but by its other"),
         ("processpca", {"transform": 2 * np.eye(3), "no_change": 1.0}, r"\.no_change: 1, but by its other"),
+        ("processpca", {"transform": np.eye(3), "inverseTransform": 2 * np.eye(3)}, r"\.inverseTransform: does not undo \.transform"),
+        ("processpca", {"transform": np.eye(3), "inverseTransform": np.eye(2)}, r"\.inverseTransform: does not undo \.transform"),
+        ("mapstd", {"xmean": [0.0] * 3, "xstd": [1.0] * 3, "xoffset": [2.0] * 3}, r"\.xoffset: disagrees with \.xmean"),
+        ("mapstd", {"xmean": [0.0] * 3, "xstd": [1e9] * 3, "gain": [2e-9] * 3}, r"\.gain: disagrees with \.ystd/\.xstd"),
+        ("mapstd", {"xmean": [0.0] * 3, "xstd": [1.0, -1.0, 1.0]}, r"\.xstd: a standard deviation below 0"),
+        ("removeconstantrows", {"keep": [1.0, 3.0], "remove": [2.0], "constants": [1.0, 2.0]}, r"\.constants: 2 values for 1 removed"),
+        ("removeconstantrows", {"keep": [1.0, 3.0], "remove": [2.0], "yrows": 3.0}, r"\.yrows: 3 rows stored, 2 follow"),
+        ("removerows", {"keep_ind": [1.0, 3.0], "remove_ind": [2.0], "ind": [3.0]}, r"\.ind: disagrees with another list"),
+        ("fixunknowns", {"unknown": [2.0, 1.0], "xmeans": [0.0] * 3}, r"\.unknown: not in increasing order"),
+        ("fixunknowns", {"unknown": [1.0], "known": [2.0], "xmeans": [0.0] * 3}, r"\.known: disagrees with \.unknown"),
+        ("fixunknowns", {"unknown": [1.0], "yflags": [1.0], "xmeans": [0.0] * 3}, r"\.yflags: disagrees with \.unknown"),
     ],
 )
 def test_settings_that_do_not_add_up_are_refused(name, settings, message):

@@ -26,6 +26,7 @@ OCTAVE = shutil.which("octave-cli")
 X = np.array([[20.0, 30.0], [80.0, 12.0], [55.5, 49.0]])
 W = np.array([[0.5, -1.0], [1.5, 0.25], [-0.75, 0.125]])
 b = np.array([0.1, -0.2, 0.3])
+MATRIX = ["tansig", "logsig"]  # what a char matrix of two rows is read as
 HEAD = {"format": "nngrad network", "version": np.array([[1.0]])}
 
 
@@ -101,6 +102,8 @@ def net_of(*layers, **more):
 
 
 def as_mat(value):
+    if value is MATRIX or (isinstance(value, np.ndarray) and value.dtype == object):
+        return value
     if isinstance(value, list | float | int | np.ndarray):
         array = np.asarray(value, float)
         return array.reshape(-1, 1) if array.ndim < 2 else array
@@ -206,6 +209,7 @@ def test_hdf5_groups_and_attributes(tmp_path, place):
 # refusals
 
 DENSE = {"kind": "dense", "W": W, "b": b}
+STANDARD = {"kind": "mapstd", "xmean": [1.0, 2.0], "xstd": [1.0, 1.0]}
 REFUSED = {
     "version": (lambda: net_of(DENSE, version=np.array([[2.0]])), ".version: version 2 of the format"),
     "no layers": (lambda: net_of(), ".layers: there is none"),
@@ -237,7 +241,7 @@ REFUSED = {
     ),
     "port with a field of its own": (
         lambda: net_of({"kind": "tanh"}, inputs={"columns": ["a", "b"], "mean": np.ones((2, 1))}),
-        ".inputs{1}.mean: not a field of a port; it takes columns, lower, name, size, units, upper",
+        ".inputs{1}.mean: not a field of a port; it takes columns, integer, lower, name, size, units, upper",
     ),
     "step with a field beside its settings": (
         lambda: net_of({"kind": "mapstd", "settings": {"xmean": np.ones((2, 1)), "xstd": np.ones((2, 1))}, "reversed": 1.0}, **TWO),
@@ -253,6 +257,48 @@ REFUSED = {
     "more outputs than there are": (lambda: net_of(DENSE, outputs=["p", "q"]), ".outputs: 2 columns are named, the last layer has 3"),
     "ranges of another size": (lambda: net_of(DENSE, inputs={"columns": ["a", "b"], "lower": np.ones((3, 1))}), "3 values for 2 columns"),
     "text for numbers": (lambda: net_of({"kind": "dense", "W": "W"}, **TWO), ".layers{1}.W: not an array of real numbers"),
+    "two texts for an activation": (
+        lambda: net_of(DENSE | {"activation": cells(["tansig", "logsig"])}),
+        ".activation: a cell of 2x1, not a text",
+    ),
+    "a cell of no text": (lambda: net_of(DENSE | {"activation": cells([cells(["tansig"])])}), ".activation: a cell of 1x1, not a text"),
+    "a char matrix for an activation": (lambda: net_of(DENSE | {"activation": MATRIX}), ".layers{1}.activation: 2 texts, not a text"),
+    "a number for an activation": (lambda: net_of(DENSE | {"activation": 3.0}), ".layers{1}.activation: a number, not a text"),
+    "an empty activation": (lambda: net_of(DENSE | {"activation": ""}), "activation '' is not supported"),
+    "a kind that is a number": (lambda: net_of({"kind": 3.0}, **TWO), ".layers{1}.kind: a number, not a text"),
+    "a parameter of nothing": (lambda: net_of({"kind": "linear", "slope": 3.0}, **TWO), "takes the parameters [], not slope"),
+    "a parameter twice": (lambda: net_of({"kind": "leaky_relu(0.2)", "slope": 0.3}, **TWO), "slope is said twice"),
+    "shapes by hand": (lambda: net_of(DENSE | {"shapes": "W 3x2"}), ".layers{1}.shapes: not a field of kind dense"),
+    "another member": (lambda: net_of(DENSE, input=["a", "b"]), ".input: not a field of a network; it takes array_order, format"),
+    "column-major in a MAT-file": (lambda: net_of(DENSE, array_order="column-major"), ".array_order: only HDF5 files have one"),
+    "an empty list of inputs": (lambda: net_of(DENSE, inputs=np.zeros((0, 1), object)), ".inputs: an empty list; leave it out"),
+    "names that are numbers": (
+        lambda: net_of(DENSE, inputs={"columns": np.ones((2, 1))}),
+        ".inputs{1}.columns: an array of 2x1 numbers, not",
+    ),
+    "a port's name that is none": (
+        lambda: net_of(DENSE, inputs={"columns": ["a", "b"], "name": np.eye(1)}),
+        ".inputs{1}.name: a number, not",
+    ),
+    "units of other columns": (lambda: net_of(DENSE, inputs={"columns": ["a", "b"], "units": ["m"]}), ".inputs{1}.units: 1 for 2 columns"),
+    "units of a second port": (
+        lambda: net_of(DENSE, inputs=cells([{"columns": ["a"]}, {"columns": ["b"], "units": np.eye(1)}])),
+        ".inputs{2}.units: a number, not a list of texts",
+    ),
+    "ranges upside down": (
+        lambda: net_of(DENSE, inputs={"columns": ["a", "b"], "lower": np.ones((2, 1)), "upper": np.array([[2.0], [0.0]])}),
+        ".inputs{1}.lower: above .upper in column 2",
+    ),
+    "a reverse that is neither": (lambda: net_of(STANDARD | {"reverse": 0.5}, **TWO), ".layers{1}.reverse: 0.5; it is 0 or 1"),
+    "a setting that no step has": (lambda: net_of(STANDARD | {"xstds": [1.0, 1.0]}, **TWO), ".xstds: not a field of kind mapstd"),
+    "settings that are no struct": (lambda: net_of(STANDARD | {"settings": 1.0}, **TWO), ".layers{1}.settings: a number, not a struct"),
+    "an unknown setting inside": (
+        lambda: net_of({"kind": "mapstd", "settings": {"xmean": np.ones((2, 1)), "xstd": np.ones((2, 1)), "std": np.eye(1)}}, **TWO),
+        ".layers{1}.settings.std: not a field of mapstd",
+    ),
+    "an origin that is a text": (lambda: net_of(DENSE, origin="MATLAB"), ".origin: the text 'MATLAB', not a struct of texts"),
+    "an origin that is numbers": (lambda: net_of(DENSE, origin={"notes": np.eye(2)}), ".origin.notes: an array of 2x2 numbers, not a list"),
+    "an origin of its own": (lambda: net_of(DENSE, origin={"author": "me"}), ".origin.author: not a field of an origin"),
     "a layer that is no struct": (lambda: net_of(DENSE, layers=cells([1.0]), **TWO), ".layers{1}: not a struct"),
 }
 
@@ -264,6 +310,72 @@ def test_a_refusal_says_where_and_what(name):
         make()
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_one_text_may_be_the_only_one_of_a_cell():
+    net = net_of(DENSE | {"activation": cells(["tansig"]), "kind": cells(["dense"])})
+    np.testing.assert_allclose(net(X / 100), np.tanh(X / 100 @ W.T + b), rtol=1e-15)
+
+
+def test_what_is_ignored_may_be_anything():
+    notes = {"name": np.eye(3), "comment": "why", "description": cells([1.0])}
+    net = net_of(DENSE | notes, inputs={"columns": ["a", "b"], "comment": "c"}, origin=notes | {"name": "net"}, **notes)
+    assert np.array_equal(net(X), net_of(DENSE)(X))
+
+
+SQUARE = np.array([[0.5, -1.0], [1.5, 0.25]])
+
+
+def in_hdf5(path, layer, order=None, **attributes):
+    with h5py.File(path, "w") as file:
+        file.attrs.update({"format": "nngrad network", "version": 1} | attributes | ({} if order is None else {"array_order": order}))
+        group = file.create_group("layers/1")
+        for name, value in layer.items():
+            group[name] = value
+    return path
+
+
+@pytest.mark.parametrize(
+    ("order", "wanted"), [(None, SQUARE), ("row-major", SQUARE), ("column-major", SQUARE.T), ("Column-Major", SQUARE.T)]
+)
+def test_the_order_of_arrays(tmp_path, order, wanted):
+    path = in_hdf5(tmp_path / "n.h5", {"kind": "dense", "W": SQUARE}, order)
+    np.testing.assert_array_equal(nngrad.load(path)(X), X @ wanted.T)
+    with h5py.File(path, "r+") as file:  # as an attribute it is turned like any other
+        del file["layers/1/W"]
+        file["layers/1"].attrs["W"] = SQUARE
+    np.testing.assert_array_equal(nngrad.load(path)(X), X @ wanted.T)
+
+
+@pytest.mark.parametrize("order", ["fortran", "C", "", 1, ["column-major", "row-major"]])
+def test_another_order_of_arrays_is_refused(tmp_path, order):
+    with pytest.raises(ModelError, match=r"n\.h5: /\.array_order: "):
+        nngrad.load(in_hdf5(tmp_path / "n.h5", {"kind": "dense", "W": SQUARE}, order))
+
+
+def test_attributes_are_members_and_never_the_second_of_a_name(tmp_path):
+    path = in_hdf5(tmp_path / "n.h5", {"kind": "dense", "W": SQUARE}, TITLE="", CLASS=b"GROUP")
+    np.testing.assert_array_equal(nngrad.load(path)(X), X @ SQUARE.T)
+    for place, name, words in (
+        ("layers/1", "kind", r"/\.layers\{1\}\.kind: stands there twice"),
+        ("layers/1", "w", r"/\.layers\{1\}\.w: not a field of kind dense"),
+        ("layers", "count", r"/\.layers\.count: not a field of a list"),
+        ("/", "outputs_", r"/\.outputs_: not a field of a network"),
+    ):
+        with h5py.File(path, "r+") as file:
+            file[place].attrs[name] = "dense"
+        with pytest.raises(ModelError, match=words):
+            nngrad.load(path)
+        with h5py.File(path, "r+") as file:
+            del file[place].attrs[name]
+
+
+def test_settings_in_attributes_are_settings(tmp_path):
+    path = in_hdf5(tmp_path / "n.h5", {"kind": "mapstd", "settings/xmean": [1.0, 2.0], "settings/xstd": [1.0, 4.0]})
+    with h5py.File(path, "r+") as file:
+        file["layers/1/settings"].attrs["ystd"] = 2.0
+        file["inputs/size"] = 2
+    np.testing.assert_allclose(nngrad.load(path)(X), (X - [1.0, 2.0]) * [2.0, 0.5], rtol=1e-15)
 
 
 def test_numbered_members_have_no_gap(tmp_path):
@@ -283,6 +395,11 @@ OWN = {
     "other numbers": ({"shapes": "W 3x2 int, b 3"}, ".W: not whole numbers"),
     "no bias": ({"b": None}, ".b: missing"),
     "another field": ({"c": np.ones((1, 1))}, ".c: not a field of kind Affine; it takes W, b"),
+    "a bias of two axes": ({"b": np.ones((3, 1)), "shapes": "W 3x2, b 3x1"}, ".shapes: b is 3x1 float64; it is a vector"),
+    "no shape of W": ({"shapes": "b 3"}, ".W: .shapes says nothing of it; such as 'W 10x3'"),
+    "a shape of nothing": ({"shapes": "W 3x2, b 3, c 4"}, ".shapes: c is not a field of Affine"),
+    "a shape twice": ({"shapes": "W 3x2, b 3, W 2x3"}, ".shapes: W stands there twice"),
+    "shapes that are no text": ({"shapes": np.eye(3)}, ".shapes: an array of 3x3 numbers, not a text"),
     "bias of another size": ({"b": np.ones((4, 1)), "shapes": "W 3x2, b 4"}, "(Affine): weights (3, 2)"),
 }
 
@@ -296,9 +413,39 @@ def test_a_kind_of_its_own_is_checked(name):
     assert words in str(refused.value)
 
 
-def test_arrays_that_disagree_are_found_by_trying():
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"kind": "Elementwise", "activation": "elu", "params": 1.0, "shapes": ""}, ".params: a number, not a struct of numbers"),
+        (
+            {"kind": "Elementwise", "activation": "elu", "params": {"alpha": "1"}, "shapes": ""},
+            ".params.alpha: not an array of real numbers",
+        ),
+        ({"kind": "Elementwise", "activation": cells(["elu", "elu"]), "shapes": ""}, ".activation: a cell of 2x1 is not supported"),
+        (
+            {"kind": "Elementwise", "activation": "elu", "params": {"alpha": 1.0}, "shapes": "params.beta 3"},
+            "params.beta is in .shapes, but",
+        ),
+        ({"kind": "Distance", "W": W, "sign": 2.0, "shapes": "W 3x2"}, "sign 2; it is 1 or -1"),
+        ({"kind": "Distance", "W": W, "manhattan": 2.0, "shapes": "W 3x2"}, ".manhattan: 2; it is 0 or 1"),
+        ({"kind": "Select", "index": [1.0], "inputs": 2.0, "shapes": "index 1"}, "index is 1 float64; it is a vector of type int"),
+        ({"kind": "Select", "index": [1.0], "inputs": 2.5, "shapes": "index 1 int"}, ".inputs: 2.5 is not a whole number"),
+        ({"kind": "Normalize", "inputs": 2.0, "groups": 1.0, "epsilon": 0.0, "shapes": ""}, "epsilon 0 is not above 0"),
+    ],
+)
+def test_fields_of_other_kinds_are_checked_too(fields, words):
+    fields = {
+        k: {n: np.atleast_2d(v) if isinstance(v, float) else v for n, v in f.items()} if isinstance(f, dict) else f
+        for k, f in fields.items()
+    }
+    with pytest.raises(ModelError) as refused:
+        net_of(fields, **TWO)
+    assert words in str(refused.value)
+
+
+def test_arrays_of_a_layer_that_disagree_are_refused():
     fields = {"kind": "FillMissing", "source": [0, 1], "flag": [0, 0, 0], "filled": [0, 0], "fill": [0, 0], "inputs": 2.0}
-    with pytest.raises(ModelError, match=r"\.layers: can't be evaluated: .*; the arrays of a layer disagree"):
+    with pytest.raises(ModelError, match=r"\.layers\{1\} \(FillMissing\): fixunknowns with arrays of different lengths"):
         net_of(fields | {"shapes": "source 2 int, flag 3 bool, filled 2 bool, fill 2"}, **TWO)
 
 

@@ -51,6 +51,8 @@ def read(data: bytes) -> Tree:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = {info.filename: info for info in archive.infolist()}
+            if len(members) < len(archive.infolist()):
+                raise ModelError("is a zip archive with two members of the same name; write it again with model.save")
             if CONFIG not in members or WEIGHTS not in members:
                 raise _other(list(members))
             metadata = _json(_content(archive, members[METADATA], budget), METADATA) if METADATA in members else {}

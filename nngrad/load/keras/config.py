@@ -72,6 +72,7 @@ class Layer:
     model: Model | None = None
     weights: dict[str, np.ndarray] = field(default_factory=dict)
     is_operation: bool = False  # of keras.ops, where the file tells
+    is_foreign: bool = False  # a class that is not Keras' own
 
     def error(self, message: str) -> ModelError:
         return ModelError(f"layer {self.path} ({self.kind}): {message}")
@@ -140,8 +141,7 @@ def _layer(entry: Any, parent: str, keras: int, depth: int) -> Layer:
     layer = Layer(name, kind, settings, f"{parent}/{name}" if parent else name)
     if kind in MODELS:
         layer.model = model(entry, layer.path, keras, depth + 1)
-    elif not _is_own(entry):
-        raise layer.error(f"a class of one's own, whose code is not in the file and is never run; {ADVICE}")
+    layer.is_foreign = layer.model is None and not _is_own(entry)
     if kind == "TFOpLambda" and settings.get("function") in OF_TENSORFLOW:
         layer.kind, layer.config = OF_TENSORFLOW[settings["function"]], {}
     module = entry.get("module")
@@ -231,10 +231,10 @@ def _references(value: Any, where: str, depth: int) -> Iterator[Reference]:
     elif isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
         config = value.get("config")
         history = config.get("keras_history") if isinstance(config, dict) else None
-        if not _is_reference(history):
+        if not isinstance(history, list) or len(history) != 3 or not _is_reference(history):
             raise ModelError(f"{where}: a connection without keras_history; the configuration is damaged")
         yield from _references(history, where, depth + 1)
-    elif isinstance(value, dict) and "class_name" not in value:
+    elif isinstance(value, dict) and not value.keys() & {"class_name", "args", "kwargs"}:
         for key in sorted(value):
             yield from _references(value[key], where, depth + 1)
     elif value is not None:
@@ -247,7 +247,9 @@ def is_whole(value: Any) -> bool:
 
 
 def _is_reference(value: Any) -> bool:
-    return isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str) and all(is_whole(k) for k in value[1:3])
+    """[layer, call, output], and in Keras 2 the options of the call behind them."""
+    is_one = isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str) and all(is_whole(k) for k in value[1:3])
+    return is_one and (len(value) == 3 or isinstance(value[3], dict))
 
 
 def _text(record: Any, key: str, where: str) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.errors import ModelError
+from nngrad.errors import Described, ModelError, listed
 from nngrad.layers import Affine, Concatenate, Normalize, Product, Select, Softmax, Sum
-from nngrad.load.keras.config import OWN_MODULES, Constant, Layer, is_whole, shown
+from nngrad.load.keras.config import ADVICE, OWN_MODULES, Constant, Layer, is_whole, shown
 from nngrad.load.keras.lowering import (
     MOST_UNITS,
     Array,
@@ -30,6 +30,7 @@ from nngrad.load.keras.lowering import (
     weight,
     whole,
 )
+from nngrad.network import INTEGERS
 
 MOST_BLOCKS = 1000  # steps of a time axis
 MOST_SPREAD = 4_000_000  # weights of a dense layer written out for every step
@@ -486,6 +487,7 @@ ONE["Negative"] = negative
 ONE |= dict.fromkeys(AS_OPERATION, operation)
 SHAPED = frozenset({"Add", "Subtract", "Multiply", "Concatenate", *OPERATIONS})  # the operations of keras.ops that are supported
 TRAINED = frozenset({*RANDOM, "BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2"})  # those that training=True changes
+SUPPORTED = sorted({*ONE, *MERGES} - OPERATIONS - {"BatchNormalizationV1", "BatchNormalizationV2", "InputLayer"})
 FLOATS = ("float", "bfloat", "mixed_")  # how the dtype policies begin that round, but keep what stands after the point
 NOT_YET = {  # why a layer is refused, by the beginning or end of its name
     "Lambda": "holds Python code, which is never run; write it with Keras' own layers and save again",
@@ -493,6 +495,43 @@ NOT_YET = {  # why a layer is refused, by the beginning or end of its name
     "TensorFlowOpLayer": "a TensorFlow operation; write it with Keras' own layers (Add, Rescaling, Activation) and save again",
     "SlicingOpLambda": "a TensorFlow operation; write it with Keras' own layers and save again",
 }
+
+SCALED = ("axis", "epsilon", "scale", "center")
+SETTINGS: dict[str, tuple[str, ...]] = {  # what the outputs of a layer depend on
+    "Dense": ("units", "activation", "use_bias"),
+    "Activation": ("activation",),
+    "ReLU": ("negative_slope", "alpha", "threshold", "max_value"),
+    "LeakyReLU": ("negative_slope", "alpha"),
+    "ELU": ("alpha",),
+    "ThresholdedReLU": ("theta",),
+    "PReLU": ("shared_axes",),
+    "Softmax": ("axis",),
+    **dict.fromkeys(("BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2"), SCALED),
+    "LayerNormalization": (*SCALED, "rms_scaling"),
+    "GroupNormalization": (*SCALED, "groups"),
+    "Normalization": ("axis", "mean", "variance", "invert"),
+    "Rescaling": ("scale", "offset"),
+    "Flatten": ("data_format",),
+    "Reshape": ("target_shape",),
+    "Permute": ("dims",),
+    "RepeatVector": ("n",),
+    "Masking": ("mask_value",),
+    "Concatenate": ("axis",),
+}
+EVERYWHERE = frozenset({"name", "dtype", "batch_shape", "batch_input_shape", "quantization_config", "quantization_mode"})
+IGNORED = frozenset(  # what no output of a trained model depends on, of any layer; names ending as in IGNORED_ENDINGS count here too
+    {"trainable", "autocast", "sparse", "ragged", "optional", "batch_size", "input_dtype", "input_dim", "input_length", "input_shape"}
+    | {"momentum", "synchronized", "fused", "renorm", "renorm_clipping", "renorm_momentum", "virtual_batch_size", "adjustment"}
+    | {"rate", "seed", "noise_shape", "stddev", "l1", "l2", "lora_rank", "lora_alpha", "gptq_unpacked_column_size", "supports_masking"}
+)
+IGNORED_ENDINGS = ("_initializer", "_regularizer", "_constraint")
+
+
+def unknown_settings(layer: Layer) -> list[str]:
+    """Settings that say something and are neither used nor known to change nothing."""
+    known = {*SETTINGS.get(layer.kind, ()), *EVERYWHERE, *IGNORED}
+    said = (name for name, value in layer.config.items() if value not in (None, False, [], {}))
+    return sorted(name for name in said if name not in known and not name.endswith(IGNORED_ENDINGS))
 
 
 def expected_weights(layer: Layer) -> tuple[str, ...]:
@@ -513,22 +552,43 @@ def expected_weights(layer: Layer) -> tuple[str, ...]:
     return ()
 
 
-def refuse_unknown(layer: Layer) -> None:
-    """ModelError for a layer that nothing here computes."""
+def dtype_of(layer: Layer) -> str:
+    """The type that a layer casts its values to; empty where the file doesn't say, "?" where it says something else."""
     policy = layer.config.get("dtype")
+    if policy is None:
+        return ""
+    inner = policy.get("config") if isinstance(policy, dict) else None
+    name = inner.get("name") if isinstance(inner, dict) else policy
+    return name if isinstance(name, str) and name else "?"
+
+
+def unsupported(layer: Layer) -> str | None:
+    """Why nothing here computes a layer; None where something does."""
+    if layer.is_foreign:
+        return f"a class of one's own, whose code is not in the file and is never run; {ADVICE}"
+    policy, dtype = layer.config.get("dtype"), dtype_of(layer)
     quantised = isinstance(policy, dict) and "Quantized" in str(policy.get("class_name"))
     if quantised or any(layer.config.get(key) is not None for key in ("quantization_config", "quantization_mode")):
-        raise layer.error("its weights are quantised; save the model before quantize()")
-    dtype = policy["config"].get("name") if isinstance(policy, dict) and isinstance(policy.get("config"), dict) else policy
-    is_input = layer.kind == "InputLayer" and layer.path == layer.name  # of the whole model: x is what it is
-    if isinstance(dtype, str) and not dtype.startswith(FLOATS) and not is_input:
-        raise layer.error(f"casts its values to {shown(dtype)}; supported are floating-point types")
+        return "its weights are quantised; save the model before quantize()"
+    is_input = layer.kind == "InputLayer" and layer.path == layer.name  # of the whole model: x says what it is
+    if dtype and not dtype.startswith(FLOATS) and not (is_input and dtype in INTEGERS):
+        return f"casts its values to {shown(dtype)}; supported are floating-point types"
     own = layer.kind in OPERATIONS and "trainable" in layer.config  # a layer class of one's own with the name of an operation
     if (layer.kind in ONE or layer.kind in MERGES) and not own and (not layer.is_operation or layer.kind in SHAPED):
-        return
+        return None
     if layer.kind in NOT_YET:
-        raise layer.error(NOT_YET[layer.kind])
+        return NOT_YET[layer.kind]
     if layer.is_operation:
-        raise layer.error(f"this operation of keras.ops is not supported; supported are {', '.join(sorted(SHAPED))}")
-    supported = ", ".join(sorted({*ONE, *MERGES} - OPERATIONS - {"BatchNormalizationV1", "BatchNormalizationV2", "InputLayer"}))
-    raise ModelError(f"layer {layer.path}: {shown(layer.kind)} layers are not supported; supported are {supported}")
+        return f"this operation of keras.ops is not supported; supported are {', '.join(sorted(SHAPED))}"
+    return f"not supported; supported are {listed(SUPPORTED, 8)}"
+
+
+def refusal(refused: list[tuple[Layer, str]], described: Described) -> ModelError:
+    """All layers that are not supported, in one message: the reason of the first, and the names of the others."""
+    (first, why), *others = refused
+    also = [f"{layer.path} ({shown(layer.kind)})" for layer, _ in others]
+    nor = f", nor {'are' if len(also) > 1 else 'is'} {listed(also, 5)}" if also else ""
+    if why.startswith("not supported"):
+        rest = why.removeprefix("not supported")
+        return ModelError(f"layer {first.path}: {shown(first.kind)} layers are not supported{nor}{rest}", described)
+    return ModelError(f"{first.error(why)}{f'; not supported{nor}' if nor else ''}", described)

@@ -15,14 +15,27 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.errors import ModelError
+from nngrad.errors import Described, ModelError, listed
 from nngrad.layers import Select, Sum
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.keras import config as keras_config
 from nngrad.load.keras import weights as keras_weights
 from nngrad.load.keras.config import Call, Layer, Model, Reference
-from nngrad.load.keras.layers import MERGES, ONE, TRAINED, expected_weights, refuse_unknown, with_constant
+from nngrad.load.keras.layers import (
+    FLOATS,
+    MERGES,
+    ONE,
+    RANDOM,
+    TRAINED,
+    dtype_of,
+    expected_weights,
+    refusal,
+    unknown_settings,
+    unsupported,
+    with_constant,
+)
 from nngrad.load.keras.lowering import MOST_UNITS, Lowering, Value
+from nngrad.load.port_names import columns_of
 from nngrad.load.tree import Group, Tree
 from nngrad.network import Network, Origin, Port, numbered
 
@@ -30,33 +43,21 @@ NAME = "Keras model"
 MOST_CALLS = 20_000
 PLAIN = Call((), {})
 FREE_AXIS = "an input axis of free length (time steps) is taken as one step"
-WHOLE = "save the whole model: model.save('model.keras'), or in Keras 2 model.save('model.h5')"
+UNCHANGED = frozenset(  # layers that leave integers integers
+    {"InputLayer", "Flatten", "Reshape", "Permute", "RepeatVector", "Concatenate", "Identity", "Masking", "ActivityRegularization"}
+    | {"ReLU", *RANDOM}
+)
 
 
 def find(tree: Tree) -> list[tuple[str, dict[str, Any]]]:
     root = tree.variables
     is_archive = isinstance(root.get("config"), dict) and isinstance(root.get("weights"), Group)
-    return [("model", root)] if is_archive or (isinstance(root, Group) and _is_keras(root)) else []
-
-
-def _is_keras(root: Group) -> bool:
-    return "model_config" in root.attributes or _is_weights_only(root)
-
-
-def _is_weights_only(root: Group) -> bool:
-    """Weights as `save_weights` of Keras 2 or Keras 3 writes them."""
-    layers = root.get("layers", root.get(keras_weights.OLD_LAYERS))
-    keras3 = (
-        isinstance(layers, Group) and bool(layers) and all(isinstance(v, Group) and v.keys() & {"vars", "layers"} for v in layers.values())
-    )
-    return keras3 or "layer_names" in root.attributes or isinstance(root.get("model_weights"), Group)
+    return [("model", root)] if is_archive or (isinstance(root, Group) and "model_config" in root.attributes) else []
 
 
 def read(candidate: dict[str, Any], hints: Hints = NO_HINTS) -> Network:
     """The network of a Keras file; ModelError, with the layer or the path of the weights, where anything in it is not understood."""
     if isinstance(candidate, Group):
-        if "model_config" not in candidate.attributes:
-            raise ModelError(f"the file holds weights without a model, so that activations and connections are unknown; {WHOLE}")
         config = _json(candidate.attributes["model_config"])
         places = [g.attributes for g in (candidate, candidate.get("model_weights")) if isinstance(g, Group)]
         version = next((v for a in places if isinstance(v := a.get("keras_version"), str) and v), None)
@@ -65,13 +66,26 @@ def read(candidate: dict[str, Any], hints: Hints = NO_HINTS) -> Network:
         version, config = metadata.get("keras_version") if isinstance(metadata, dict) else None, candidate["config"]
     keras = keras_config.version(version)
     model = keras_config.model(config, "", keras)
-    for layer in _leaves(model):
-        refuse_unknown(layer)
+    stored = candidate if isinstance(candidate, Group) else keras_weights.with_slashes(candidate["weights"])
+    if refused := [(layer, why) for layer in _leaves(model) if (why := unsupported(layer))]:
+        raise refusal(refused, _described(model, stored, str(config["class_name"]), str(version), {layer.path for layer, _ in refused}))
     if isinstance(candidate, Group):
-        keras_weights.from_hdf5(model, candidate, expected_weights)
+        keras_weights.from_hdf5(model, stored, expected_weights)
     else:
-        keras_weights.from_archive(model, candidate["weights"], expected_weights)
+        keras_weights.from_archive(model, stored, expected_weights)
     return _Reader(model, keras).network(str(config["class_name"]), str(version))
+
+
+def _described(model: Model, stored: Group, classname: str, version: str, refused: set[str]) -> Described:
+    """The layers of a model that is not supported, with the shapes of their inputs and weights as far as the file tells."""
+    arrays = keras_weights.shapes(model, stored)
+    lines = []
+    for layer in _leaves(model):
+        shape = _stated_shape(layer)
+        known = [*([f"input {shape}"] if shape else []), *arrays.get(layer.path, ())]
+        rest = f" ({', '.join(known)})" if known else ""
+        lines.append(f"{layer.path}: {layer.kind}{_summary(layer)}{rest}{': not supported' if layer.path in refused else ''}")
+    return Described(f"Keras {classname}", version, model.name, tuple(lines))
 
 
 def _json(text: Any) -> dict[str, Any]:
@@ -100,19 +114,26 @@ class _Reader:
         self.at = Lowering(keras, any(layer.kind == "Masking" for layer in _leaves(model)))
         self.calls = 0
         self.notes: list[str] = []
+        self.doubts: list[str] = []
+        self.integers: set[int] = set()  # values that Keras keeps as integers
 
     def network(self, classname: str, version: str) -> Network:
         named = self._inputs()
-        total = sum(math.prod(shape) for _, shape in named)
+        total = sum(math.prod(shape) for _, shape, _ in named)
         if not 0 < total <= MOST_UNITS:
             raise ModelError(f"the model reads {total} numbers; from 1 to {MOST_UNITS} are supported")
         values, ports, start = [], [], 0
-        for name, shape in named:
-            size = math.prod(shape)
+        columns_of_ports = columns_of([(name, math.prod(shape)) for name, shape, _ in named])
+        for (name, shape, integer), names in zip(named, columns_of_ports, strict=True):
+            size = len(names)
             index = 0 if size == total else self.at.builder.add(Select(np.arange(start, start + size), total), 0)
             values.append(Value(index, shape))
-            ports.append(Port(name, numbered("x", size, start + 1)))
+            ports.append(Port(name, names, integer=integer))
             start += size
+            if integer:
+                self.integers.add(index)
+                meaning = "whole numbers only; derivatives are those of the same function of real inputs"
+                self.doubts.append(f"{name}: inputs of type {integer}, {meaning}")
         results = self._run(self.model, values, "")
         columns, outputs = 0, []
         for name, value in zip(self._output_names(), results, strict=True):
@@ -126,7 +147,20 @@ class _Reader:
 
     def _origin(self, classname: str, version: str) -> Origin:
         lines = (f"{layer.path}: {layer.kind}{_summary(layer)}" for layer in _leaves(self.model) if layer.kind != "InputLayer")
-        return Origin(classname=f"Keras {classname}", version=version, name=self.model.name, notes=tuple(self.notes), layers=tuple(lines))
+        return Origin(
+            classname=f"Keras {classname}",
+            version=version,
+            name=self.model.name,
+            notes=tuple(self.notes),
+            doubts=(*self.doubts, *self._unknown()),
+            layers=tuple(lines),
+        )
+
+    def _unknown(self) -> Iterator[str]:
+        for layer in _leaves(self.model):
+            if names := unknown_settings(layer):
+                text = "settings that are not known, and not used; compare with Keras' outputs (nngrad verify)"
+                yield f"layer {layer.path} ({layer.kind}): {listed(names, 4)}: {text}"
 
     def _output_names(self) -> list[str]:
         if self.model.outputs is None:
@@ -135,12 +169,12 @@ class _Reader:
 
     # inputs
 
-    def _inputs(self) -> list[tuple[str, tuple[int, ...]]]:
-        """The names and shapes of the model's inputs."""
+    def _inputs(self) -> list[tuple[str, tuple[int, ...], str]]:
+        """The names and shapes of the model's inputs, and the integer types that they are cast to."""
         layers = self.model.layers
         if self.model.inputs is not None:
             found = [_input_layer(self.model, ref) for ref in self.model.inputs]
-            return [(layer.name, self._shape(_stated_shape(layer), layer)) for layer in found]
+            return [(layer.name, self._shape(_stated_shape(layer), layer), _integer(layer)) for layer in found]
         first = next(iter(layers.values()))
         inner = first
         while inner.model is not None and _stated_shape(inner) is None:
@@ -151,7 +185,7 @@ class _Reader:
         if stated is None:
             raise ModelError("the model does not say how many inputs it takes; call it once, or give it an Input layer, before saving")
         name = first.name if first.kind == "InputLayer" else f"{first.name}_input"  # as Keras names it
-        return [(name, self._shape(stated, first))]
+        return [(name, self._shape(stated, first), _integer(first))]
 
     def _shape(self, stated: Any, layer: Layer) -> tuple[int, ...]:
         """A shape without its batch axis."""
@@ -242,17 +276,32 @@ class _Reader:
         _refuse_options(layer, call.options)
         if layer.model is not None:
             return self._run(layer.model, list(values), layer.path, call.keys)
+        result = self._computed(layer, values, call)
+        self._keep_integers(layer, values, call, result)
+        return [result]
+
+    def _keep_integers(self, layer: Layer, values: tuple[Value, ...], call: Call, result: Value) -> None:
+        """Follows values that are still integers; refuses sums and products of them, which Keras lets wrap around."""
+        if not any(v.number in self.integers for v in values):
+            return
+        rectifies = layer.kind == "Activation" and layer.config.get("activation") in ("linear", "relu", "relu6")
+        if (layer.kind in UNCHANGED or rectifies) and call.constant is None:
+            self.integers.add(result.number)
+        elif layer.kind in MERGES or call.constant is not None:
+            raise layer.error("computes with integers, which may wrap around; give the model float32 inputs, or a Rescaling before it")
+
+    def _computed(self, layer: Layer, values: tuple[Value, ...], call: Call) -> Value:
         if call.constant is not None and len(values) == 1:
-            return [with_constant(self.at, layer, values[0], call.constant)]
+            return with_constant(self.at, layer, values[0], call.constant)
         if call.apart and len({len(v.shape) for v in values}) > 1:
             raise layer.error("an operation on values with different numbers of axes is not supported")
         if layer.kind in MERGES:
-            return [MERGES[layer.kind](self.at, layer, values)]
+            return MERGES[layer.kind](self.at, layer, values)
         if len(values) != 1:
             raise layer.error(f"reads {len(values)} values, not one")
         if layer.kind == "InputLayer":
             self._fits(layer, values[0])
-        return [ONE[layer.kind](self.at, layer, values)]
+        return ONE[layer.kind](self.at, layer, values)
 
     def _fits(self, layer: Layer, value: Value) -> None:
         """Keras adds and drops axes of size 1 where a value enters a model within the model: refused."""
@@ -307,13 +356,19 @@ def _is_nothing(value: Any) -> bool:
     return value is None or value is False or (isinstance(parts, list) and all(v is None for v in parts))
 
 
+def _integer(layer: Layer) -> str:
+    """The integer type of an input, empty for real numbers; older files state no type for a chain without an input layer."""
+    dtype = dtype_of(layer)
+    return "" if dtype.startswith(FLOATS) else dtype
+
+
 def _stated_shape(layer: Layer) -> Any:
     return next((layer.config[key] for key in ("batch_shape", "batch_input_shape") if layer.config.get(key)), None)
 
 
 def _summary(layer: Layer) -> str:
-    units, activation = layer.config.get("units"), layer.config.get("activation")
-    parts = [f"{units} units"] if isinstance(units, int) else []
+    activation = layer.config.get("activation")
+    parts = [f"{count} {name}" for name in ("units", "filters") if isinstance(count := layer.config.get(name), int)]
     if isinstance(activation, str):
         parts.append(activation)
     return f", {', '.join(parts)}" if parts else ""

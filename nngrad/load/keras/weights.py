@@ -17,6 +17,8 @@ from nngrad.errors import ModelError
 from nngrad.load.keras.config import Layer, Model
 from nngrad.load.tree import Group, Undecoded
 
+MOST_SHAPES = 8  # of a layer, in a description
+WINDOWS = "\\"  # what Keras up to 2.15 wrote there between the names of groups
 Expected = Callable[[Layer], tuple[str, ...]]
 UNTRAINED = frozenset({"moving_mean", "moving_variance", "mean", "variance", "count", "seed_generator_state"})
 OLD_LAYERS = "_layer_checkpoint_dependencies"  # what `layers` was called up to Keras 2.13
@@ -28,19 +30,19 @@ def from_hdf5(model: Model, root: Group, expected: Expected) -> None:
     for name, layer in model.layers.items():
         wanted = list(_in_saved_order(layer, expected))
         path = f"model_weights/{name}"
-        if not wanted and not _has_names(_member(group, name)):
+        if not wanted and not _has_names(member_of(group, name)):
             continue
         member = _group(group, name, path)
-        stored = _names(member, path)
+        stored = names_of(member, path)
         if len(stored) != len(wanted):
             raise ModelError(
                 f"{path}: holds {len(stored)} arrays ({', '.join(stored[:6])}), not the {len(wanted)} of its layer"
                 f" ({', '.join(w for _, w in wanted[:6]) or 'none'}); save the whole model again"
             )
         for (owner, weight), where in zip(wanted, stored, strict=True):
-            if _plain_name(where) != weight:
+            if plain_name(where) != weight:
                 raise ModelError(f"{path}/{where}: is where the {weight} of {owner.path} belongs; save the whole model again")
-            owner.weights[weight] = _array(member, where, f"{path}/{where}")
+            owner.weights[weight] = array_in(member, where, f"{path}/{where}")
 
 
 def _in_saved_order(layer: Layer, expected: Expected) -> Iterator[tuple[Layer, str]]:
@@ -69,7 +71,7 @@ def _has_names(group: Any) -> bool:
     return isinstance(names, list | str) and bool(names)
 
 
-def _names(group: Group, path: str) -> list[str]:
+def names_of(group: Group, path: str) -> list[str]:
     """weight_names, which is split where it was too long for an attribute."""
     attributes = group.attributes
     if "weight_names" in attributes:
@@ -84,7 +86,7 @@ def _names(group: Group, path: str) -> list[str]:
     return names
 
 
-def _plain_name(path: str) -> str:
+def plain_name(path: str) -> str:
     """kernel of dense_1/kernel:0, and of dense_1/kernel_1:0, which TensorFlow 1 wrote for a model loaded twice."""
     return re.sub(r"(?<=[a-z])_\d+$", "", path.rsplit("/", 1)[-1].removesuffix(":0"))
 
@@ -97,10 +99,10 @@ def from_archive(model: Model, group: Any, expected: Expected, path: str = "") -
         classes.setdefault(_snake(_saved_class(layer)), []).append(layer)
     for snake, layers in classes.items():
         here = f"{path}{holder}"
-        if not _is_filled(_member(group, holder)) and not any(layer.model is not None or expected(layer) for layer in layers):
+        if not _is_filled(member_of(group, holder)) and not any(layer.model is not None or expected(layer) for layer in layers):
             continue
         members = _group(group, holder, here)
-        present = _numbered(members, snake)
+        present = numbered(members, snake)
         for k, layer in enumerate(layers):
             # Up to Keras 2.12 the same layers were counted twice, so that the numbers have gaps.
             name = present[k] if len(present) == len(layers) else f"{snake}_{k}" if k else snake
@@ -113,7 +115,7 @@ def _from_member(layer: Layer, members: Group, name: str, path: str, expected: E
             from_archive(layer.model, _group(members, name, path), expected, f"{path}/")
         return
     wanted = expected(layer)
-    if not wanted and not _is_filled(_member(members, f"{name}/vars")):
+    if not wanted and not _is_filled(member_of(members, f"{name}/vars")):
         return
     arrays = _group(_group(members, name, path), "vars", f"{path}/vars")
     saved_name = arrays.attributes.get("name")
@@ -122,10 +124,74 @@ def _from_member(layer: Layer, members: Group, name: str, path: str, expected: E
     if len(arrays) != len(wanted):
         raise ModelError(f"{path}/vars: holds {len(arrays)} arrays, not the {len(wanted)} of its layer ({', '.join(wanted) or 'none'})")
     for k, weight in enumerate(wanted):
-        layer.weights[weight] = _array(arrays, str(k), f"{path}/vars/{k}")
+        layer.weights[weight] = array_in(arrays, str(k), f"{path}/vars/{k}")
 
 
-def _numbered(members: Group, snake: str) -> list[str]:
+def shapes(model: Model, stored: Group) -> dict[str, list[str]]:
+    """The shapes of the arrays that a file holds for each layer, whatever they are, by the path of the layer; as far as they are found."""
+    if isinstance(saved := stored.get("model_weights"), Group):
+        return {layer.path: _shapes_below(member_of(saved, name)) for name, layer in model.layers.items()}
+    members = next((stored[key] for key in ("layers", OLD_LAYERS) if isinstance(stored.get(key), Group)), Group({}, {}))
+    found: dict[str, list[str]] = {}
+    counts: dict[str, int] = {}
+    for layer in model.layers.values():
+        snake = _snake(_saved_class(layer))
+        present, k = numbered(members, snake), counts.setdefault(snake, 0)
+        counts[snake] += 1
+        group = members[present[k]] if k < len(present) else None
+        if layer.model is not None and isinstance(group, Group):
+            found |= shapes(layer.model, group)
+        else:
+            found[layer.path] = _shapes_below(group)
+    return found
+
+
+def _shapes_below(group: Any) -> list[str]:
+    """kernel 3x4, bias 4: matrices first; Keras 3 numbers its arrays."""
+    found: list[tuple[int, str]] = []
+    stack = [("", group)]
+    while stack and len(found) < MOST_SHAPES:
+        name, element = stack.pop()
+        if isinstance(element, Group):
+            stack.extend(reversed(list(element.items())))
+        elif isinstance(element, np.ndarray) and element.ndim:
+            size = "x".join(str(n) for n in element.shape)
+            found.append((element.ndim, f"weights {size}" if name.isdecimal() else f"{plain_name(name)} {size}"))
+    return [text for _, text in sorted(found, key=lambda entry: -entry[0])]
+
+
+def with_slashes(found: Any) -> Any:
+    r"""Groups in groups, where Keras on Windows made one group that is called `layers\dense`."""
+    if not isinstance(found, Group):
+        return found
+    root = Group({}, found.attributes)
+    for name, value in found.items():
+        *outer, last = [part for part in name.split(WINDOWS) if part] or [name]
+        place = root
+        for part in outer:
+            _put(place, part, Group({}, {}))
+            place = place[part]
+        _put(place, last, with_slashes(value))
+    return root
+
+
+def _put(place: Group, name: str, value: Any) -> None:
+    """One more member; of two groups of the same name one is made."""
+    there = place.setdefault(name, value)
+    if there is value:
+        return
+    if not (isinstance(there, Group) and isinstance(value, Group)) or set(there.attributes) & set(value.attributes):
+        raise ModelError(f"{name[:60]}: stands there twice; save the model again")
+    there.attributes.update(value.attributes)
+    for key, inner in value.items():
+        _put(there, key, inner)
+
+
+def is_of_windows(group: Any) -> bool:
+    return isinstance(group, Group) and any(WINDOWS in name for name in group)
+
+
+def numbered(members: Group, snake: str) -> list[str]:
     """The groups of one class, by number."""
     found = {}
     for name in members:
@@ -144,7 +210,7 @@ def _snake(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def _member(group: Any, name: str) -> Any:
+def member_of(group: Any, name: str) -> Any:
     """A member, also where its name holds slashes."""
     for part in name.split("/"):
         group = group.get(part) if isinstance(group, Group) else None
@@ -152,7 +218,7 @@ def _member(group: Any, name: str) -> Any:
 
 
 def _group(parent: Any, name: str, path: str) -> Group:
-    found = _member(parent, name)
+    found = member_of(parent, name)
     if not isinstance(found, Group):
         raise ModelError(f"{path}: the weights of this layer are missing; save the whole model again with model.save('model.keras')")
     return found
@@ -162,8 +228,8 @@ def _is_filled(group: Any) -> bool:
     return isinstance(group, Group) and bool(group)
 
 
-def _array(group: Group, name: str, path: str) -> np.ndarray:
-    found = _member(group, name)
+def array_in(group: Group, name: str, path: str) -> np.ndarray:
+    found = member_of(group, name)
     if isinstance(found, Undecoded):
         raise ModelError(f"{path}: {found.reason}; save the whole model again with weights in float32: model.save('model.keras')")
     if not isinstance(found, np.ndarray) or found.dtype != np.float64:

@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.errors import ModelError
+from nngrad.errors import Described, ModelError, listed
 from nngrad.layers import Select, Sum
 from nngrad.load import matlab_regression
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.matlab_layers.part import MOST_UNITS, UNTRAINED, Part, Shape, Value, by, categories, names, numbers
 from nngrad.load.matlab_layers.table import INPUTS, NAMESPACES, OUTPUTS, TABLE, input_shape
+from nngrad.load.port_names import columns_of
 from nngrad.load.tree import MatlabObject, Tree, Undecoded
 from nngrad.load.tree import find as find_in
 from nngrad.network import Builder, Network, Origin, Port, numbered
@@ -30,6 +31,7 @@ LAYER_ARRAY = "Layer array"  # layers without an object around them
 CHAINS = ("SeriesNetwork", LAYER_ARRAY)
 OWNERS = matlab_regression.CLASSES  # they may hold a network of this kind, which is not theirs without its standardisation
 MOST_LAYERS = 10_000
+LEARNED = ("Weights", "Bias", "InputWeights", "RecurrentWeights", "TrainedMean", "Offset", "Scale")
 MOST_NUMBERS = 100_000_000  # of all weights together, and of all values of sixteen rows: layers may be the same object many times
 SINGLE = "MATLAB itself predicts in single precision: expect agreement with its outputs to about 1e-6, not to the last digit"
 STATE_SPACE = "prvFcnInputScale", "prvFcnInputCenter", "prvOutputScale", "prvOutputCenter"
@@ -258,8 +260,8 @@ class _Reader:
     # lowering
 
     def network(self) -> Network:
-        for part in self.parts:  # before anything else, so that the layer to blame is named first
-            self._check(part)
+        if refused := [part for part in self.parts if not self._is_known(part)]:  # before anything else
+            raise self._refusal(refused)
         values: dict[int, Value] = {}
         total, start = sum(int(np.prod(s)) for s in self.inputs.values()), 0
         first: dict[int, Value] = {}
@@ -272,15 +274,36 @@ class _Reader:
             values[k] = self._lowered(self.parts[k], given)
         return self._finished(values)
 
-    def _check(self, part: Part) -> None:
+    def _is_known(self, part: Part) -> bool:
         namespace = part.classname.rpartition(".")[0]
-        known = namespace in NAMESPACES and part.kind in TABLE
-        if not (known or self._is_loss(part)):
-            supported = ", ".join(sorted(name.removesuffix("Layer") for name in TABLE))
-            raise ModelError(
-                f"{part.path}: layer {part.name!r} of the class {part.classname} is not supported; supported are {supported}; "
-                "replace the layer, or save the part of the network without it"
-            )
+        return (namespace in NAMESPACES and part.kind in TABLE) or self._is_loss(part)
+
+    def _refusal(self, refused: list[Part]) -> ModelError:
+        """All layers that are not supported in one message, with what is known of the network."""
+        first, *others = refused
+        also = listed([f"{part.name} ({part.kind})" for part in others], 5)
+        nor = f", nor {'are' if len(others) > 1 else 'is'} {also}" if others else ""
+        found = f"{first.path}: layer {first.name!r} of the class {first.classname} is not supported{nor}"
+        supported = listed(sorted(name.removesuffix("Layer") for name in TABLE), 4)
+        lines = [
+            f"{line}{': not supported' if part in refused else ''}" for part, line in zip(self.parts, self._stored_lines(), strict=True)
+        ]
+        described = Described(self.element.classname, self._version, "", tuple(lines))
+        return ModelError(f"{found}; supported are {supported}; replace the layer, or save the network without it", described)
+
+    def _stored_lines(self) -> Iterable[str]:
+        """The layers with the shapes of what they store."""
+        for k, part in enumerate(self.parts):
+            size = numbers(part.fields.get("InputSize")) if part.kind in INPUTS or part.kind.endswith("InputLayer") else None
+            known = [f"input {by([int(n) for n in size.flat])}"] if size is not None and size.size and np.isfinite(size).all() else []
+            for name, stored in part.fields.items():
+                value = numbers(stored)
+                if name in LEARNED and value is not None and value.size:
+                    known.append(f"{name} {by(value.shape)}")
+            sources = ", ".join(self.parts[s].name or f"layer {s + 1}" for s in self.sources[k])
+            shapes = f", {', '.join(known)}" if known else ""
+            kind = part.kind.removesuffix("Layer") or part.kind
+            yield f"{part.name or f'layer {k + 1}'}: {kind}{shapes}{f', from {sources}' if sources else ''}"
 
     def _is_loss(self, part: Part) -> bool:
         """Whether a layer of somebody else's class is an output layer: these only hold a loss and never change a prediction."""
@@ -343,10 +366,8 @@ class _Reader:
             self.notes.append(f"{missing} of its weights are NaN (training diverged): so are the outputs that depend on them")
 
     def _input_ports(self) -> Iterable[Port]:
-        start = 1
-        for k, shape in self.inputs.items():
-            columns = numbered("x", int(np.prod(shape)), start)
-            start += len(columns)
+        named = [(self.parts[k].name, int(np.prod(shape))) for k, shape in self.inputs.items()]
+        for (k, shape), columns in zip(self.inputs.items(), columns_of(named), strict=True):
             yield Port(self.parts[k].name or f"Input {len(columns)}", columns, *self._range(k, shape))
 
     def _range(self, k: int, shape: Shape) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -374,11 +395,15 @@ class _Reader:
             return None
         return next((c for name in ("Classes", "Categories", "ClassNames") if (c := categories(fields.get(name)))), None)
 
-    def _origin(self, values: dict[int, Value]) -> Origin:
+    @cached_property
+    def _version(self) -> str:
         version = numbers(self.element.fields.get("Version"))
+        return f"{version.flat[0]:g}" if version is not None and version.size else ""
+
+    def _origin(self, values: dict[int, Value]) -> Origin:
         return Origin(
             classname=self.element.classname,
-            version=f"{version.flat[0]:g}" if version is not None and version.size else "",
+            version=self._version,
             notes=tuple(dict.fromkeys(self.notes)),
             doubts=self.doubts,
             processing=tuple(self._processing()),
