@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nngrad.errors import ModelError, UsageError, listed
-from nngrad.load import containers
+from nngrad.load import containers, twins
 from nngrad.load.hints import NO_HINTS, Hints
+from nngrad.load.paths import matching
 from nngrad.load.tree import MatlabObject, Tree, Undecoded, find
 from nngrad.network import Network
 
@@ -53,17 +54,42 @@ def load(
     file, path, what was found, what is supported and what to do, for whatever is not understood; UsageError for a path that is not
     there, and for hints about what the file itself says.
     """
+    tree = containers.read(path)
+    return opened(os.fspath(path), tree, network, hinted(activation, weights))
+
+
+def hinted(activation: Sequence[str] | None = None, weights: str | None = None) -> Hints:
+    """What load() is told, checked as far as that is possible without the file."""
     if isinstance(activation, str):
         raise UsageError(f"activation={activation!r}: give a list with one name for each layer, or [hidden, output]")
-    tree = containers.read(path)
+    return Hints(tuple(activation) if activation else None, weights)
+
+
+def opened(path: str, tree: Tree, network: str | None, hints: Hints = NO_HINTS) -> Network:
+    """The network of a tree: the only one, or the one at `network`; errors as load() raises them."""
     found = candidates(tree)
-    chosen = _choose(os.fspath(path), tree, found, network)
-    return read(os.fspath(path), tree, chosen, Hints(tuple(activation) if activation else None, weights))
+    if not found and network is None:
+        raise ModelError(f"{path}: {_nothing(tree)}")
+    choice = offered(path, tree, found if network is None else _meant(path, tree, found, network), hints)
+    if len(choice) > 1:
+        paths = listed([c.path for c, _ in choice])
+        raise (ModelError if network is None else UsageError)(
+            f"{path}: {len(choice)} networks found ({paths}); choose one with --network PATH, in Python load(path, network=PATH)"
+        )
+    chosen, copies = choice[0]
+    net = read(path, tree, chosen, hints)
+    note = (f"the same network stands at {listed(copies)}",) if copies else ()
+    return replace(net, origin=replace(net.origin, notes=(*net.origin.notes, *note)))
 
 
 def candidates(tree: Tree) -> list[Candidate]:
     """Every network in a file's tree, in file order. Plain weights count only where there is nothing else (LAST_RESORTS)."""
     return _found(tree, DIALECTS) or _found(tree, LAST_RESORTS)
+
+
+def offered(path: str, tree: Tree, found: Sequence[Candidate], hints: Hints = NO_HINTS) -> list[tuple[Candidate, list[str]]]:
+    """The networks that a user chooses from, each with the paths of its copies; what training windows left over is none of them."""
+    return twins.offered(found, lambda candidate: read(path, tree, candidate, hints))
 
 
 def _found(tree: Tree, dialects: tuple[Dialect, ...]) -> list[Candidate]:
@@ -87,22 +113,17 @@ def read(path: str, tree: Tree, candidate: Candidate, hints: Hints = NO_HINTS) -
     return replace(net, origin=origin)
 
 
-def _choose(path: str, tree: Tree, found: list[Candidate], network: str | None) -> Candidate:
-    paths = listed([c.path for c in found])
-    if network is not None:
-        chosen = [c for c in found if c.path == network]
-        if not chosen:
-            raise UsageError(f"{path}: no network at {network!r}; " + (f"there is {paths}" if found else "the file holds none"))
-        return chosen[0]
-    if not found:
-        raise ModelError(
-            f"{path}: no network found; {_contents(tree)}; supported: {', '.join(d.module.NAME for d in (*DIALECTS, *LAST_RESORTS))}"
-        )
-    if len(found) > 1:
-        raise ModelError(
-            f"{path}: {len(found)} networks found ({paths}); choose one with --network PATH, in Python load(path, network=PATH)"
-        )
-    return found[0]
+def _meant(path: str, tree: Tree, found: list[Candidate], network: str) -> list[Candidate]:
+    """Those at this path, however it is spelled."""
+    known = [c.path for c in found]
+    same = matching(tree, network, known)
+    if not same:
+        raise UsageError(f"{path}: no network at {network!r}; " + (f"there is {listed(known)}" if found else "the file holds none"))
+    return [c for c in found if c.path in same]
+
+
+def _nothing(tree: Tree) -> str:
+    return f"no network found; {_contents(tree)}; supported: {', '.join(d.module.NAME for d in (*DIALECTS, *LAST_RESORTS))}"
 
 
 def _contents(tree: Tree) -> str:

@@ -10,7 +10,7 @@ from scipy.io import savemat
 import nngrad
 from nngrad.load import candidates, containers, read
 from nngrad.load.tree import MatlabObject, Tree, Undecoded, find
-from tests.makers import SAMPLES, saved
+from tests.makers import SAMPLES, saved, script
 
 
 def test_a_file_without_a_network_says_what_it_holds(tmp_path):
@@ -44,8 +44,6 @@ def test_hints_about_what_the_file_says_are_refused():
 
 
 def test_settings_beside_the_network_are_mentioned_and_not_applied(tmp_path):
-    from tests.makers import script
-
     made = script("make_matlab_networks")
     net, _, _ = made.Samples(tmp_path).fit()
     alone = nngrad.load(saved(tmp_path, net=net))
@@ -83,6 +81,89 @@ def test_find_follows_cells_structs_and_objects_but_not_itself():
     tree = Tree("MAT v7", {"s": loop, "c": cell, "revert": inner, "one": np.array([[inner]], object)})
     found = find(tree, lambda e: isinstance(e, MatlabObject))
     assert [path for path, _ in found] == ["s.net", "c{1}.a", "one{1}"]
+
+
+def test_what_is_inside_something_accepted_is_found_where_else_it_stands():
+    """Each element is walked once, wherever it comes first; that place may be one that is not searched."""
+    inner = MatlabObject("inner", {})
+    shared = {"deep": [inner], "net": inner, "cell": np.array([[inner, 1.0]], object)}
+    tree = Tree("MAT v7", {"a": MatlabObject("network", {"s": shared}), "b": shared, "c": shared})
+    found = find(tree, lambda e: isinstance(e, MatlabObject))
+    assert [path for path, _ in found] == ["a", "b.net", "b.cell{1}"]
+    assert [path for path, _ in find(tree, lambda e: e is inner)] == ["a.s.net", "a.s.cell{1}"]
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory):
+    """Two networks with other weights, made as MATLAB has them."""
+    made = script("make_matlab_networks")
+    net, _, _ = made.Samples(tmp_path_factory.mktemp("nets")).fit()
+    other = net.copy()
+    other[0, 0]["b"] = net[0, 0]["b"].copy()
+    other[0, 0]["b"][0, 0] = net[0, 0]["b"][0, 0] + 1.0
+    return net, other
+
+
+def test_the_same_network_twice_is_one(tmp_path, networks):
+    net, other = networks
+    renamed = net.copy()
+    renamed[0, 0]["name"] = "another name"
+    one = nngrad.load(saved(tmp_path, net=net, best={"net": net, "renamed": renamed}))
+    assert one.origin.network == "net"
+    assert "the same network stands at best.net, best.renamed" in one.origin.notes
+    with pytest.raises(nngrad.ModelError, match=r"2 networks found \(net, last\)"):
+        nngrad.load(saved(tmp_path, net=net, copy=net, last=other))
+    assert nngrad.load(tmp_path / "made.mat", "copy").origin.network == "copy"
+
+
+def test_what_a_training_window_left_over_is_offered_only_alone(tmp_path, networks):
+    net, other = networks
+    left = {"trainParam": {"showWindow": {"PlotData": {"Net": other}}}}
+    path = saved(tmp_path, net={"Network": net, "TrainingResults": left})
+    assert nngrad.load(path).origin.network == "net.Network"
+    where = "net.TrainingResults.trainParam.showWindow.PlotData.Net"
+    assert nngrad.load(path, where).origin.network == where
+    assert nngrad.load(saved(tmp_path, net={"TrainingResults": left})).origin.network == where
+
+
+SPELLINGS = [
+    ("nets{2}", "nets{2}"),
+    ("nets{1,2}", "nets{2}"),
+    (" nets{ 1 , 2 } ", "nets{2}"),
+    ("nets{1,2,1}", "nets{2}"),
+    ("nets(2)", "nets{2}"),
+    ("deep.net", "deep.net"),
+    ("deep(1).net", "deep.net"),
+    ("deep{1,1}.net", "deep.net"),
+    ("deep", "deep.net"),
+    ("grid{2,2}", "grid{4}"),
+    ("grid{4}.inner", "grid{4}.inner.net"),
+]
+
+
+@pytest.mark.parametrize(("spelled", "path"), SPELLINGS)
+def test_spellings_of_a_path(tmp_path, networks, spelled, path):
+    net, other = networks
+    nets, grid = np.empty((1, 2), object), np.empty((2, 2), object)
+    nets[:], grid[:] = [[net, other]], 1.0
+    grid[1, 1] = {"inner": {"net": other}} if "inner" in path else other
+    file = saved(tmp_path, nets=nets, deep={"net": net}, grid=grid)
+    assert nngrad.load(file, spelled).origin.network == path
+
+
+@pytest.mark.parametrize("spelled", ["net", "net10.n", "nets{3}", "nets{2,1}", "nets{0}", "", "other", "net10(2)"])
+def test_a_path_never_means_another_network(tmp_path, networks, spelled):
+    net, other = networks
+    nets = np.empty((1, 2), object)
+    nets[:] = [[net, other]]
+    with pytest.raises(nngrad.UsageError, match="no network at"):
+        nngrad.load(saved(tmp_path, nets=nets, net10={"net": net}), spelled)
+
+
+def test_a_beginning_of_several_paths_names_them(tmp_path, networks):
+    net, other = networks
+    with pytest.raises(nngrad.UsageError, match=r"2 networks found \(s.a, s.b\)"):
+        nngrad.load(saved(tmp_path, s={"a": net, "b": other}), "s")
 
 
 def test_a_path_object_and_a_string_are_the_same(tmp_path):

@@ -27,6 +27,7 @@ TEXT = {1: "latin-1", 2: "latin-1", 16: "utf-8", 3: "utf-16", 4: "utf-16", 17: "
 NUMERIC = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 CELL, STRUCT, OBJECT, CHAR, SPARSE, FUNCTION, OPAQUE = 1, 2, 3, 4, 5, 16, 17
 DEFLATE_RATIO = 1040  # more than zlib can do
+FLUSH = b"\x00\x00\xff\xff"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,9 @@ def _top_element(data: bytes, position: int, order: str, budget: limits.Budget) 
 
 
 def _inflated(packed: memoryview, position: int, order: str, budget: limits.Budget) -> bytes:
-    """A compressed element, unpacked: its own tag says how long it is, and the stream must end there with its checksum right."""
+    """A compressed element, unpacked: its own tag says how long it is. What ends there ends with a checksum that must be right; some
+    writers only flush the stream, so one without an end is whole if it holds every byte that it states.
+    """
     stream = zlib.decompressobj()
     try:
         head = stream.decompress(packed, 8)
@@ -106,11 +109,16 @@ def _inflated(packed: memoryview, position: int, order: str, budget: limits.Budg
             body += stream.decompress(stream.unconsumed_tail, 1)
     except zlib.error as error:
         raise ModelError(f"corrupt: the compressed variable at byte {position} can't be unpacked ({error}); copy the file again") from None
-    if not stream.eof or len(body) != count:
+    if len(body) != count or not (stream.eof or _is_flushed(packed)):
         raise ModelError(
             f"corrupt: the compressed variable at byte {position} hasn't the {count} bytes that it states; copy the file again"
         )
     return head + body
+
+
+def _is_flushed(packed: memoryview) -> bool:
+    """Whether a zlib stream ends with a flush, an empty stored block, instead of its checksum."""
+    return bytes(packed[-len(FLUSH) :]) == FLUSH
 
 
 def _variable(content: bytes | memoryview, order: str, budget: limits.Budget, start: int) -> tuple[str, Any]:
