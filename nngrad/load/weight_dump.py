@@ -10,12 +10,12 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, pairwise, permutations, product
+from itertools import chain, pairwise, permutations, product, zip_longest
 from typing import Any
 
 import numpy as np
 
-from nngrad.errors import ModelError
+from nngrad.errors import ModelError, listed
 from nngrad.layers import Affine
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.nngrad_dump import activation_layers
@@ -378,7 +378,7 @@ def read(dump: Dump, hints: Hints = NO_HINTS) -> Network:
     for (W, b), name in zip(pairs, activations, strict=True):
         layers += [Affine(W, b), *activation_layers(name)]
     lines = [f"layer {k}: {a}, {len(W)} units ({layer.label})" for k, ((W, _), a, layer) in _counted(pairs, activations, dump.layers)]
-    origin = Origin(classname="plain weights", layers=tuple(lines), notes=(*said, *notes), doubts=(*doubts, *_left_out(dump)))
+    origin = Origin(classname="plain weights", layers=tuple(lines), notes=notes, doubts=(*said, *doubts, *_left_out(dump)))
     return Network.chain(layers, input_size=pairs[0][0].shape[1], origin=origin)
 
 
@@ -507,17 +507,30 @@ def _size(array: Any) -> str:
 
 
 def _activations(dump: Dump, pairs: list[Any], hint: tuple[str, ...] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(one name for each layer, notes), from the user or else from the file."""
+    """(one name for each layer, doubts), from the user or else from the file."""
     count = len(pairs)
     stored: tuple[str | None, ...] = dump.activations or tuple(layer.activation for layer in dump.layers)
     if hint is not None:
         names = _spread(hint, count, dump, pairs)
-        differs = any(s is not None for s in stored) and stored[:count] != names
-        return names, (f"activations as you named them; the file says {', '.join(s or '?' for s in stored)}",) if differs else ()
+        differs = any(s is not None and _function(s) != _function(n) for s, n in zip_longest(stored, names))
+        return names, (f"activations {listed(names)} as you named them; the file says {listed([s or '?' for s in stored])}",) * differs
     if len(stored) < count or any(s is None for s in stored):
         raise ModelError(_question(dump, pairs, stored))
-    extra = (f"{len(stored)} activations for {count} layers: the first {count} are taken",) if len(stored) > count else ()
-    return tuple(s or "" for s in stored[:count]), extra
+    taken = tuple(s or "" for s in stored[:count])
+    extra = (
+        f"the file names {len(stored)} activations ({listed([s or '?' for s in stored])}) for {count} layers: the first {count} are taken"
+    )
+    return taken, (f"{extra}; if others are right, name them with --activation",) * (len(stored) > count)
+
+
+def _function(name: str | None) -> Any:
+    """What a name stands for, the same for all its spellings; a name that isn't known stands for itself."""
+    if name is None:
+        return None
+    try:
+        return [(type(layer), getattr(layer, "activation", None), str(getattr(layer, "values", ""))) for layer in activation_layers(name)]
+    except ModelError:
+        return name
 
 
 def _spread(hint: tuple[str, ...], count: int, dump: Dump, pairs: list[Any]) -> tuple[str, ...]:
@@ -548,5 +561,5 @@ def _how(count: int, hidden: str, output: str) -> str:
 
 
 def _sizes(dump: Dump, pairs: list[Any]) -> str:
-    listed = [f"{layer.label}: {W.shape[1]} -> {W.shape[0]}" for layer, (W, _) in zip(dump.layers, pairs, strict=True)]
-    return ", ".join(listed if len(listed) <= 12 else [*listed[:11], "...", listed[-1]])
+    sizes = [f"{layer.label}: {W.shape[1]} -> {W.shape[0]}" for layer, (W, _) in zip(dump.layers, pairs, strict=True)]
+    return ", ".join(sizes if len(sizes) <= 12 else [*sizes[:11], "...", sizes[-1]])

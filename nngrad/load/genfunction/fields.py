@@ -27,7 +27,7 @@ class Fields:
 
     found: Follower
     text: str
-    notes: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
     def network(self) -> tuple[dict[str, Any], list[str]]:
         layers = self.found.layers
@@ -41,7 +41,7 @@ class Fields:
             biases={i - 1: b for i, layer in layers.items() if (b := self.bias(layer)) is not None},
             outputs=self.outputs(),
         )
-        return fields, self.notes
+        return fields, self.doubts
 
     def links(self, i: int, layer: Layer) -> Iterable[tuple[tuple[str, int, int], tuple[np.ndarray, str, tuple[int, ...]]]]:
         seen: set[str] = set()
@@ -157,7 +157,7 @@ class Fields:
         said = re.search(rf"%[^\n]{{0,60}}\b(?:x{j}|X\{{{j},ts\}}) = (?:(\d{{1,6}})x[A-Z]+|[A-Z]+x(\d{{1,6}})) matrix", self.text)
         if not said:
             raise ModelError(f"{step.settings}: how many numbers input {j} has is not stored; {SUPPORTED}")
-        self.notes.append(f"the size of input {j} stands in a comment only")
+        self.doubts.append(f"that input {j} has {said[1] or said[2]} numbers stands in a comment only")
         return int(said[1] or said[2])
 
 

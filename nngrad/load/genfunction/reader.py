@@ -50,11 +50,11 @@ def read(candidate: Source, hints: Hints = NO_HINTS) -> Network:
         function = _main(source)
         follower = Follower(source, function)
         follower.follow()
-        fields, notes = Fields(follower, candidate.text).network()
+        fields, doubts = Fields(follower, candidate.text).network()
     except RecursionError:
         raise ModelError(f": expressions inside each other too deeply; {SUPPORTED}") from None
     net = matlab_network.read(MatlabObject("network", fields))
-    origin = replace(net.origin, classname="genFunction", version="", name=function.name, notes=(*net.origin.notes, *notes))
+    origin = replace(net.origin, classname="genFunction", version="", name=function.name, doubts=(*net.origin.doubts, *doubts))
     return replace(net, origin=origin)
 
 

@@ -293,8 +293,8 @@ class _Reader:
 
     def _lowered(self, part: Part, given: list[Value]) -> Value:
         if part.kind not in TABLE:
-            self.notes.append(
-                f"{part.name!r} ({part.classname}): an output layer of its own class, taken as a loss that predictions don't use"
+            self.doubts += (
+                f"{part.name!r} ({part.classname}): an output layer of its own class, taken as a loss that predictions don't use",
             )
             return given[0]
         joins = ("AdditionLayer", "MultiplicationLayer", "ConcatenationLayer", "DepthConcatenationLayer", "FunctionLayer")
@@ -340,7 +340,7 @@ class _Reader:
         arrays = [v for part in self.parts for name in part.fields if (v := numbers(part.fields[name])) is not None]
         missing = sum(int(np.isnan(v).sum()) for v in arrays)
         if missing:
-            self.notes.append(f"{missing} of its weights are NaN (training diverged): so are the outputs that depend on them")
+            self.doubts += (f"{missing} of its weights are NaN (training diverged): so are the outputs that depend on them",)
 
     def _input_ports(self) -> Iterable[Port]:
         start = 1
@@ -380,7 +380,7 @@ class _Reader:
             classname=self.element.classname,
             version=f"{version.flat[0]:g}" if version is not None and version.size else "",
             notes=tuple(dict.fromkeys(self.notes)),
-            doubts=self.doubts,
+            doubts=tuple(dict.fromkeys(self.doubts)),
             processing=tuple(self._processing()),
             layers=tuple(self._layer_lines(values)),
         )
