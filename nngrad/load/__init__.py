@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nngrad.errors import ModelError, UsageError, listed
-from nngrad.load import containers, twins
+from nngrad.load import beside, containers, scaling, twins
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.paths import matching
-from nngrad.load.tree import MatlabObject, Tree, Undecoded, find
+from nngrad.load.scaling import Scaling
+from nngrad.load.tree import MatlabObject, Tree, Undecoded
 from nngrad.network import Network
 
 
@@ -46,23 +47,32 @@ def load(
     network: str | None = None,
     activation: Sequence[str] | None = None,
     weights: str | None = None,
+    input_scaling: Scaling | None = None,
+    output_scaling: Scaling | None = None,
 ) -> Network:
     """The trained network of a file.
 
     `network` is the path inside the file (`values.net`), needed only where a file holds several. `activation` (one name for each
-    layer) and `weights` ("out-by-in" or "in-by-out") tell what plain weight dumps do not say themselves. Raises ModelError, naming
-    file, path, what was found, what is supported and what to do, for whatever is not understood; UsageError for a path that is not
-    there, and for hints about what the file itself says.
+    layer) and `weights` ("out-by-in" or "in-by-out") tell what plain weight dumps do not say themselves. `input_scaling` and
+    `output_scaling` tell what was done to x and y outside of the network, such as "zscore:muX,sdX" with variables of the file or
+    ("zscore", mu, sd) with arrays (load/scaling.py); x, y and J are in raw units then. Raises ModelError, naming file, path, what was
+    found, what is supported and what to do, for whatever is not understood; UsageError for a path that is not there, for hints about
+    what the file itself says, and for scalings that do not fit.
     """
     tree = containers.read(path)
-    return opened(os.fspath(path), tree, network, hinted(activation, weights))
+    return opened(os.fspath(path), tree, network, hinted(activation, weights, input_scaling, output_scaling))
 
 
-def hinted(activation: Sequence[str] | None = None, weights: str | None = None) -> Hints:
+def hinted(
+    activation: Sequence[str] | None = None,
+    weights: str | None = None,
+    input_scaling: Scaling | None = None,
+    output_scaling: Scaling | None = None,
+) -> Hints:
     """What load() is told, checked as far as that is possible without the file."""
     if isinstance(activation, str):
         raise UsageError(f"activation={activation!r}: give a list with one name for each layer, or [hidden, output]")
-    return Hints(tuple(activation) if activation else None, weights)
+    return Hints(tuple(activation) if activation else None, weights, input_scaling, output_scaling)
 
 
 def opened(path: str, tree: Tree, network: str | None, hints: Hints = NO_HINTS) -> Network:
@@ -89,7 +99,8 @@ def candidates(tree: Tree) -> list[Candidate]:
 
 def offered(path: str, tree: Tree, found: Sequence[Candidate], hints: Hints = NO_HINTS) -> list[tuple[Candidate, list[str]]]:
     """The networks that a user chooses from, each with the paths of its copies; what training windows left over is none of them."""
-    return twins.offered(found, lambda candidate: read(path, tree, candidate, hints))
+    plain = hints._replace(input_scaling=None, output_scaling=None)
+    return twins.offered(found, lambda candidate: read(path, tree, candidate, plain))
 
 
 def _found(tree: Tree, dialects: tuple[Dialect, ...]) -> list[Candidate]:
@@ -99,7 +110,7 @@ def _found(tree: Tree, dialects: tuple[Dialect, ...]) -> list[Candidate]:
 
 def read(path: str, tree: Tree, candidate: Candidate, hints: Hints = NO_HINTS) -> Network:
     """The network of one candidate; a ModelError names file and path."""
-    for name, value in hints._asdict().items():
+    for name, value in hints.of_dialect.items():
         if value is not None and name not in getattr(candidate.dialect, "HINTS", ()):
             raise UsageError(f"{path}: --{name} is not for a {candidate.dialect.NAME}: the file says it itself; leave it out")
     try:
@@ -107,10 +118,13 @@ def read(path: str, tree: Tree, candidate: Candidate, hints: Hints = NO_HINTS) -
     except ModelError as e:
         message = str(e)
         raise ModelError(f"{path}: {candidate.path}{'' if message[:1] in '.:{(' else ': '}{message}") from None
-    notes, doubts = (*net.origin.notes, *tree.notes), (*net.origin.doubts, *_settings_beside(tree))
+    notes, doubts = (*net.origin.notes, *tree.notes), (*net.origin.doubts, *beside.doubts(tree, candidate, net, hints))
     origin = replace(net.origin, path=path, network=candidate.path, container=tree.container, created=tree.created or "")
-    origin = replace(origin, notes=notes, doubts=doubts)
-    return replace(net, origin=origin)
+    net = replace(net, origin=replace(origin, notes=notes, doubts=doubts))
+    try:
+        return scaling.applied(net, tree, hints.input_scaling, hints.output_scaling)
+    except UsageError as e:
+        raise UsageError(f"{path}: {e}") from None
 
 
 def _meant(path: str, tree: Tree, found: list[Candidate], network: str) -> list[Candidate]:
@@ -149,23 +163,6 @@ def _described(value: Any) -> str:
     return type(value).__name__
 
 
-def _settings_beside(tree: Tree) -> tuple[str, ...]:
-    """Normalisations that the user keeps beside the network: mentioned, never applied."""
-    paths = [path for path, e in find(tree, _is_settings) if path.count(".") < 2 and isinstance(e, dict)]
-    if not paths:
-        return ()
-    return (
-        f"{', '.join(paths[:4])}: processing settings stored beside the network are not applied; apply them to x or y yourself if you did",
-    )
-
-
-def _is_settings(e: Any) -> bool:
-    """Settings of mapminmax and the like, or the principal components in a struct exported from the Learner apps."""
-    if isinstance(e, dict):
-        return ({"xrows", "yrows"} <= e.keys() and "kind" not in e) or {"PCACenters", "PCACoefficients"} <= e.keys()
-    return isinstance(e, MatlabObject)
-
-
 FOREIGN = {  # classes that people take for networks, or keep beside them
     "mamfis": "a Mamdani fuzzy inference system, not a neural network",
     "sugfis": "a Sugeno fuzzy inference system, not a neural network",
@@ -191,5 +188,5 @@ DIALECTS: tuple[Dialect, ...] = (
 )
 LAST_RESORTS: tuple[Dialect, ...] = (
     Dialect("matlab_layers.alone", MATLAB),
-    Dialect("weight_dump", (*MATLAB, "HDF5", "Octave text")),
+    Dialect("weight_dump", (*MATLAB, "HDF5", "Octave text", "NumPy zip")),
 )

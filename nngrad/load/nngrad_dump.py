@@ -43,6 +43,7 @@ from nngrad.load.tree import find as find_in
 from nngrad.network import Builder, Network, Origin, Port, numbered
 
 NAME = "network written by nngrad or by hand"
+COMPLETE = True  # nothing lies beside the network
 FORMAT = "nngrad network"
 VERSION = 1
 MOST_COLUMNS = 1_000_000

@@ -1,4 +1,4 @@
-"""Paths inside a file as people write them: net, values.net, nets{2}, nets{1,2}, or only their beginning.
+"""Paths inside a file as people write them: net, values.net, nets{2}, nets{1,2}, group/net, or only their beginning.
 
 Its one rule: two spellings are the same where MATLAB would find the same thing; the beginning of a path counts by whole names, so
 that net1 never means net10.
@@ -13,7 +13,7 @@ import numpy as np
 
 from nngrad.load.tree import MatlabObject, Tree
 
-STEP = re.compile(r"[{(]\s*\d+(?:\s*,\s*\d+)*\s*[)}]|[^.,{}()]+")
+STEP = re.compile(r"[{(]\s*\d+(?:\s*,\s*\d+)*\s*[)}]|[^.,/{}()]+")
 MOST_STEPS = 200
 
 Steps = tuple[str | int, ...]
@@ -21,6 +21,16 @@ Steps = tuple[str | int, ...]
 
 def steps(tree: Tree, path: str) -> Steps:
     """Names and linear indices from 1, as far as the file knows the path; an index that says nothing, such as net(1), is left out."""
+    return _followed(tree, path)[0]
+
+
+def at(tree: Tree, path: str) -> Any:
+    """The element at a path; None if there is none."""
+    return tree.variables.get(path, _followed(tree, path)[1])
+
+
+def _followed(tree: Tree, path: str) -> tuple[Steps, Any]:
+    """The steps of a path, and what they lead to; None if there is nothing."""
     element: Any = tree.variables
     found: list[str | int] = []
     for step in STEP.findall(path.strip())[:MOST_STEPS]:
@@ -31,9 +41,10 @@ def steps(tree: Tree, path: str) -> Steps:
             index = _linear(_numbers(step), element.shape)
             found.append(step if index is None else index)
             element = None if index is None else element.ravel(order="F")[index - 1]
-        elif set(_numbers(step)) != {1}:
+        elif set(_numbers(step)) != {1} or np.size(element) > 1:  # not the only one, or one of several numbers
             found.append(step)
-    return tuple(found)
+            element = None
+    return tuple(found), element if found else None
 
 
 def matching(tree: Tree, path: str, known: list[str]) -> list[str]:

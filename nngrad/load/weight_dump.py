@@ -67,6 +67,11 @@ class Dump:
     thetas: bool = False
     keys: tuple[str, ...] = ()
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What stands beside the weights and is not used, by name."""
+        return (*self.unused, *chain.from_iterable(layer.unused for layer in self.layers))
+
 
 def find(tree: Tree) -> list[tuple[str, Dump]]:
     """Every dump in the tree; variables of a file are called by their names: "W,b,act_fcns"."""
@@ -102,7 +107,7 @@ def _path(path: str, dump: Dump, count: int) -> str:
 def _in(element: Any) -> Iterator[Dump]:
     """The dumps of one struct, group, or cell."""
     if isinstance(element, dict):
-        for convention in (_cells, _network_fields, _structs):
+        for convention in (_cells, _network_fields, _structs, _numbered_arrays):
             dump = convention(element)
             if dump:
                 yield dump
@@ -267,6 +272,16 @@ def _positional(items: list[Any]) -> Dump | None:
     return Dump((), tuple(Layer(f"{{{2 * k + 1}}}", W, b) for k, (W, b) in enumerate(pairs)))
 
 
+def _numbered_arrays(fields: dict[str, Any]) -> Dump | None:
+    """arr_0, arr_1, ...: what np.savez(file, *model.get_weights()) calls W, b, W, b, ..."""
+    names = [f"arr_{k}" for k in range(sum(re.fullmatch(r"arr_\d{1,4}", name) is not None for name in fields))]
+    dump = _positional([fields[name] for name in names]) if names and all(name in fields for name in names) else None
+    if dump is None:
+        return None
+    labelled = tuple(replace(layer, label=name) for layer, name in zip(dump.layers, names[::2], strict=True))
+    return replace(dump, names=tuple(names), layers=labelled)
+
+
 def _named(fields: dict[str, Any]) -> Iterator[Dump]:
     """W1,b1,W2,b2 / fc1_weight,fc1_bias / IW1_1,b1,LW2_1,b2 / Theta1,Theta2; a prefix (actor_W1) makes networks apart."""
     families: dict[str, dict[str, dict[str, str]]] = {}
@@ -387,17 +402,12 @@ def _counted(*columns: Iterable[Any]) -> Iterator[tuple[int, tuple[Any, ...]]]:
 
 
 def _left_out(dump: Dump) -> tuple[str, ...]:
-    notes = []
-    if dump.network_fields:
-        notes.append(
-            "IW, LW, b hold no processing steps: x and y are in the network's own (normalised) units unless it had none; "
-            "save the network object itself to have them"
-        )
-    unused = (*dump.unused, *chain.from_iterable(layer.unused for layer in dump.layers))
-    if unused:
-        names = ", ".join(unused[:8]) + (", ..." if len(unused) > 8 else "")
-        notes.append(f"in the file beside the weights, not used: {names}; if x or y were normalised with them, do the same")
-    return tuple(notes)
+    if not dump.network_fields:
+        return ()
+    return (
+        "IW, LW, b hold no processing steps: x and y are in the network's own (normalised) units unless it had none; "
+        "save the network object itself to have them",
+    )
 
 
 # in which order, and which way round

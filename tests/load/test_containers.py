@@ -33,6 +33,7 @@ GOOD = {
     "MAT v7.3": test_mat73.made(lambda m: m.array(np.eye(2), "double", name="W")),
     "HDF5": test_hdf5.made(test_hdf5.keras_like),
     "Keras zip": test_keras_zip.keras(),
+    "NumPy zip": NPZ.getvalue(),
     "Octave text": (HEAD + block("scalar", "1")).encode(),
     "MATLAB source": b"function [y1] = net(x1)\n%NET\r\ny1 = x1;\nend\n",
 }
@@ -41,7 +42,6 @@ FOREIGN = {
     "Git LFS": b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 12\n",
     "web page": b"\n<!DOCTYPE html><html></html>",
     ".npy": NPY.getvalue(),
-    ".npz": NPZ.getvalue(),
     "pickle": pickle.dumps({"W": [1.0]}),
     "Octave's binary": b"Octave-1-L\0\0",
     "p-code": b"v01.00.00v00.00.00",
@@ -113,7 +113,7 @@ def test_every_truncation_ends_in_a_tree_or_a_model_error(tmp_path, name):
 
 
 @settings(max_examples=150, deadline=2000)
-@given(name=st.sampled_from(["MAT v7", "MAT v4", "Keras zip", "Octave text"]), data=st.data())
+@given(name=st.sampled_from(["MAT v7", "MAT v4", "Keras zip", "NumPy zip", "Octave text"]), data=st.data())
 def test_damaged_bytes_end_in_a_tree_or_a_model_error(tmp_path_factory, name, data):
     broken = bytearray(GOOD[name])
     for _ in range(data.draw(st.integers(1, 5))):

@@ -49,7 +49,7 @@ def test_settings_beside_the_network_are_mentioned_and_not_applied(tmp_path):
     alone = nngrad.load(saved(tmp_path, net=net))
     beside = nngrad.load(saved(tmp_path, net=net, output_ps=made.mapminmax([0.0], [5.0])[1]))
     assert not alone.origin.doubts
-    assert "output_ps: processing settings stored beside the network are not applied" in beside.origin.doubts[0]
+    assert "output_ps beside the network: if it was trained on mapminmax('apply', y, output_ps)" in beside.origin.doubts[0]
     x = np.array([[1000.0, 50.0, 300.0]])
     assert np.array_equal(alone(x), beside(x))
 

@@ -1,5 +1,6 @@
 """Dumps of plain weights: every convention against a computation of its own, one sample at a time, with complex steps."""
 
+import contextlib
 import json
 from itertools import pairwise
 
@@ -490,3 +491,31 @@ def test_any_tree_is_a_network_or_an_error(variables, weights):
         except ModelError:
             continue
         assert net(np.zeros(net.input_size)).shape == (net.output_size,)
+
+
+# NumPy archives
+
+
+def test_arrays_saved_by_numpy(tmp_path):
+    np.savez(tmp_path / "named.npz", W1=W1, b1=b1.ravel(), W2=W2, b2=b2.ravel())
+    same(nngrad.load(tmp_path / "named.npz", activation=["tanh", "linear"]), TWO, ("tanh", "linear"))
+    np.savez_compressed(tmp_path / "keras.npz", W1.T.astype(np.float32), b1.ravel(), W2.T, b2.ravel())
+    net = nngrad.load(tmp_path / "keras.npz", activation=["tanh", "linear"])
+    assert net.origin.container == "NumPy zip"
+    same(net, ((W1.astype(np.float32), b1), (W2, b2)), ("tanh", "linear"))
+
+
+def test_object_arrays_of_numpy_are_never_unpickled(tmp_path):
+    np.savez(tmp_path / "w.npz", weights=np.array({"W1": W1, "call": print}, object))
+    with pytest.raises(ModelError, match=r"no network found.*weights.*an object array is a pickle, which is never opened.*np\.savez"):
+        nngrad.load(tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize("at", range(0, 700, 7))
+def test_a_damaged_numpy_archive_ends_in_a_network_or_a_model_error(tmp_path, at):
+    np.savez(tmp_path / "w.npz", W1=W1, b1=b1.ravel(), W2=W2, b2=b2.ravel())
+    data = bytearray((tmp_path / "w.npz").read_bytes())
+    data[at] ^= 0x55
+    (tmp_path / "w.npz").write_bytes(data)
+    with contextlib.suppress(ModelError):
+        nngrad.load(tmp_path / "w.npz", activation=["tanh", "linear"])

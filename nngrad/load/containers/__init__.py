@@ -20,7 +20,7 @@ from nngrad.load.tree import Tree
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HDF5_PLACES = (0, 512, 1024, 2048)
 MATLAB_START = re.compile(rb"(\xef\xbb\xbf)?\s*(function\b|%|classdef\b)")
-SUPPORTED = "nngrad reads .mat (v4 to v7.3), Keras .h5 and .keras, Octave text and generated MATLAB functions"
+SUPPORTED = "nngrad reads .mat (v4 to v7.3), Keras .h5 and .keras, .npz, Octave text and generated MATLAB functions"
 TO_MAT = "write its weights to a .mat file, e.g. with scipy.io.savemat"
 COPY = "copy or download the file again"
 
@@ -118,6 +118,11 @@ def _zip(data: bytes, path: Path) -> bool:
     return data.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
+def _npz(data: bytes, path: Path) -> bool:
+    """A zip whose first member is an array."""
+    return _zip(data, path) and data[30 : 30 + int.from_bytes(data[26:28], "little")].endswith(b".npy")
+
+
 def _octave_text(data: bytes, path: Path) -> bool:
     return data.startswith(b"# Created by Octave")
 
@@ -175,6 +180,7 @@ CONTAINERS = (
     Container("MAT v7.3", _mat73, "mat73"),
     Container("MAT v5/v7", _mat5, "mat5"),
     Container("HDF5", _hdf5, "hdf5"),
+    Container("NumPy zip", _npz, "npz"),
     Container("Keras zip", _zip, "keras_zip"),
     Container("Octave text", _octave_text, "octave_text"),
     Container("MATLAB source", _matlab_text, "matlab_text"),

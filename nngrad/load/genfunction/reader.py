@@ -22,6 +22,7 @@ from nngrad.load.tree import MatlabObject, Tree
 from nngrad.network import Network
 
 NAME = "function written by MATLAB's genFunction"
+COMPLETE = True  # nothing lies beside the network
 SIGNATURE = re.compile(r"(?m)^[ \t]*function\b[^\n=(]*(?:=\s*)?\b([A-Za-z]\w*)[ \t]*(?:\(|$|%|;)", re.ASCII)
 MOST_TEXT = 32 * 1024**2
 
