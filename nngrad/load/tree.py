@@ -84,6 +84,12 @@ def shown(value: Any) -> str:
     return repr(value) if isinstance(value, str) else type(value).__name__
 
 
+def one_line(text: str) -> str:
+    """Text out of a file may hold anything: only what can be printed, in one line."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(printable.split())
+
+
 def children(path: str, element: Any) -> Iterator[tuple[str, Any]]:
     """The parts of one element with their MATLAB paths."""
     return ((f"{path}{step}" if path else step.removeprefix("."), value) for step, value in parts(element))

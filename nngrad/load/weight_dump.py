@@ -267,7 +267,7 @@ def _positional(items: list[Any]) -> Dump | None:
     """{W, b, W, b, ...}: at least two layers, each bias as long as one side of its matrix."""
     pairs = list(zip(items[::2], items[1::2], strict=False))
     fits = all(isinstance(v, np.ndarray) and v.dtype == np.float64 and v.size for pair in pairs for v in pair)
-    if len(items) < 4 or len(items) % 2 or not fits or not all(b.size == max(b.shape) and b.size in W.shape for W, b in pairs):
+    if len(items) < 4 or len(items) % 2 or not fits or not all(b.size == max(b.shape, default=1) and b.size in W.shape for W, b in pairs):
         return None
     return Dump((), tuple(Layer(f"{{{2 * k + 1}}}", W, b) for k, (W, b) in enumerate(pairs)))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nngrad.errors import ModelError
 from nngrad.load import limits
-from nngrad.load.tree import Tree
+from nngrad.load.tree import Tree, one_line
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HDF5_PLACES = (0, 512, 1024, 2048)
@@ -55,14 +55,8 @@ def read(path: str | os.PathLike[str]) -> Tree:
                 return reader(data)
         _refuse(data, AFTER)
     except ModelError as error:
-        raise ModelError(f"{path}: {_one_line(str(error))}") from None
+        raise ModelError(f"{path}: {one_line(str(error))}") from None
     raise ModelError(f"{path}: its bytes belong to no format that is known; {SUPPORTED}")
-
-
-def _one_line(text: str) -> str:
-    """Names out of a file may hold anything."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(printable.split())
 
 
 def _refuse(data: bytes, formats: tuple[Foreign, ...]) -> None:
