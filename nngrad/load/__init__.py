@@ -12,14 +12,12 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from nngrad.errors import ModelError, UsageError, listed
-from nngrad.load import beside, containers, scaling, twins
+from nngrad.load import beside, containers, contents, scaling, twins
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.paths import matching
 from nngrad.load.scaling import Scaling
-from nngrad.load.tree import MatlabObject, Tree, Undecoded
+from nngrad.load.tree import Tree
 from nngrad.network import Network
 
 
@@ -79,7 +77,7 @@ def opened(path: str, tree: Tree, network: str | None, hints: Hints = NO_HINTS) 
     """The network of a tree: the only one, or the one at `network`; errors as load() raises them."""
     found = candidates(tree)
     if not found and network is None:
-        raise ModelError(f"{path}: {_nothing(tree)}")
+        raise ModelError(f"{path}: {contents.nothing(tree)}")
     choice = offered(path, tree, found if network is None else _meant(path, tree, found, network), hints)
     if len(choice) > 1:
         paths = listed([c.path for c, _ in choice])
@@ -136,47 +134,6 @@ def _meant(path: str, tree: Tree, found: list[Candidate], network: str) -> list[
     return [c for c in found if c.path in same]
 
 
-def _nothing(tree: Tree) -> str:
-    return f"no network found; {_contents(tree)}; supported: {', '.join(d.module.NAME for d in (*DIALECTS, *LAST_RESORTS))}"
-
-
-def _contents(tree: Tree) -> str:
-    """What a file holds instead of a network."""
-    kinds = [f"{name} ({_described(value)})" for name, value in tree.variables.items()]
-    return f"the file ({tree.container}) holds {listed(kinds) or 'nothing'}"
-
-
-def _described(value: Any) -> str:
-    match value:
-        case MatlabObject(classname=name):
-            return FOREIGN.get(name, f"an object of class {name}")
-        case Undecoded(classname=name, reason=reason):
-            return f"{FOREIGN.get(name, name)}, not decoded: {reason}"
-        case np.ndarray() if value.dtype != object:
-            return f"{'x'.join(map(str, value.shape)) or 'one'} numbers"
-        case np.ndarray():
-            return f"{'x'.join(map(str, value.shape))} cell"
-        case dict():
-            return f"struct with {listed(list(value))}" if value else "empty struct"
-        case str() | list():
-            return "text"
-    return type(value).__name__
-
-
-FOREIGN = {  # classes that people take for networks, or keep beside them
-    "mamfis": "a Mamdani fuzzy inference system, not a neural network",
-    "sugfis": "a Sugeno fuzzy inference system, not a neural network",
-    "MException": "an error message",
-    "table": "a table of data",
-    "DataFrame": "a table of data",
-    "timetable": "a table of data",
-    "dlarray": "a bare array of parameters, without the network that uses it",
-    "ClassificationSVM": "a support vector machine, not a neural network",
-    "RegressionSVM": "a support vector machine, not a neural network",
-    "RegressionGP": "a Gaussian process, not a neural network",
-    "TreeBagger": "a forest of trees, not a neural network",
-    "idnlarx": "a System Identification model, not a neural network",
-}
 MATLAB = ("MAT v",)  # every version
 DIALECTS: tuple[Dialect, ...] = (
     Dialect("matlab_network", MATLAB),

@@ -84,10 +84,14 @@ def shown(value: Any) -> str:
     return repr(value) if isinstance(value, str) else type(value).__name__
 
 
+def printable(text: str) -> str:
+    """Text out of a file may hold anything: only what can be printed."""
+    return "".join(c if c.isprintable() else " " for c in text).strip()
+
+
 def one_line(text: str) -> str:
-    """Text out of a file may hold anything: only what can be printed, in one line."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(printable.split())
+    """Only what can be printed, with single blanks."""
+    return " ".join(printable(text).split())
 
 
 def children(path: str, element: Any) -> Iterator[tuple[str, Any]]:

@@ -17,7 +17,7 @@ from nngrad.errors import ModelError
 from nngrad.load import limits
 from nngrad.load.containers import mcos
 from nngrad.load.containers.mcos import Opaque, Subsystem
-from nngrad.load.tree import MatlabObject, Tree, Undecoded, one_line
+from nngrad.load.tree import MatlabObject, Tree, Undecoded, printable
 
 HEADER = 128
 INT8, INT32, UINT32, MATRIX, COMPRESSED = 1, 5, 6, 14, 15
@@ -70,7 +70,7 @@ def read(data: bytes) -> Tree:
 def _created(data: bytes) -> str | None:
     text = data[:116].decode("latin-1").rstrip("\0 ")
     _, found, created = text.partition("Created on: ")
-    return one_line(created.partition("\0")[0]) or None if found else None
+    return printable(created.partition("\0")[0]) or None if found else None
 
 
 def _top_element(data: bytes, position: int, order: str, budget: limits.Budget) -> tuple[int, bytes | memoryview, int]:
