@@ -272,7 +272,6 @@ class _Reader:
         builder = Builder()
         self.builder = builder
         self.notes: list[str] = []
-        self.doubts: list[str] = []
         self.processed = [self._processed_input(j) for j in range(len(self.input_taps))]
         self.outputs_of: dict[int, int] = {}
         for i in self._order():
@@ -300,7 +299,6 @@ class _Reader:
             version=version,
             name=_name(self.fields, ""),
             notes=tuple(dict.fromkeys(self.notes)),
-            doubts=tuple(dict.fromkeys(self.doubts)),
             processing=tuple(self._processing_lines()),
             layers=tuple(self._layer_lines()),
         )
@@ -381,7 +379,7 @@ class _Reader:
         transfer = _supported(part.get("transferFcn"), TRANSFER, f"{path}.transferFcn")
         net_input = _supported(part.get("netInputFcn"), NET_INPUT, f"{path}.netInputFcn")
         links = [link for kind, j in self.links_of_layer(i) if (link := self._link(kind, i, j))]
-        self.doubts += [
+        self.notes += [
             f"{name}: its formula was never compared with MATLAB's own numbers"
             for name in UNVERIFIED
             if name in (transfer, *(k.function for k in links))

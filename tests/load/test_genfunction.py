@@ -4,6 +4,7 @@ Two independent routes: `matlab_network` on the object that the text was written
 """
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -96,6 +97,34 @@ def test_every_style_of_every_network(origin, style):
     net, other = read(make.source(fields, "f", STYLES[style])), of_object(fields)
     x = np.random.default_rng(0).uniform(-2, 2, (5, other.input_size))
     same(net, other, x)
+
+
+# ranges in training, out of the constants of mapminmax
+
+
+@pytest.mark.parametrize("origin", ORIGINS, ids=lambda o: o if isinstance(o, str) else o.__name__)
+def test_training_ranges_are_those_of_the_object(origin):
+    fields = make.sample_fields(origin)
+    net, other = read(make.source(fields, "f", make.Style())), of_object(fields)
+    for ours, theirs in zip((*net.inputs, *net.outputs), (*other.inputs, *other.outputs), strict=True):
+        if ours.lower is not None and theirs.lower is not None:  # generated functions know only those that are mapped
+            known = np.isfinite(ours.lower)
+            assert np.allclose(ours.lower[known], theirs.lower[known], rtol=1e-14)
+            assert np.allclose(ours.upper[known], theirs.upper[known], rtol=1e-14)
+            assert (ours.upper[known] >= theirs.upper[known]).all()
+    assert (net.inputs[0].lower is None) == (origin in ("rbf", "hard_limit", make.self_organising))
+
+
+def test_ranges_that_the_constants_do_not_tell():
+    by_half = changed(FIT, "x1_step1.ymin = -1;", "x1_step1.ymin = -0.5;")
+    assert read(by_half).inputs[0].lower is None  # to what ymax?
+    (port,) = read(changed(FIT, "x1_step1.ymin = -1;", "x1_step1.ymin = 0;")).inputs
+    assert port.lower.tolist() == [600.0, 0.0, 250.0]
+    assert np.allclose(port.upper, [600 + 5900 / 2, 50.0, 285.0])
+    constant = re.sub(r"x1_step1.gain = \[[^;]*;", "x1_step1.gain = [Inf;", FIT, count=1)
+    (port,) = read(constant).inputs
+    assert np.isnan(port.upper[0])
+    assert np.isfinite(port.upper[1:]).all()
 
 
 def one_layer(**layer):

@@ -83,7 +83,7 @@ def test_scalprod(tmp_path):
         {"size": 1, "transfer": "purelin", "b": None, "LW": {0: r.normal(size=(1, 3))}},
     ]
     ours = check(tmp_path, made.network("made", [plain(3)], layers, {1: plain(1)}), points(3))
-    assert any("scalprod" in text for text in ours.origin.doubts)
+    assert any("scalprod" in note for note in ours.origin.notes)
 
 
 def test_several_links_with_netprod(tmp_path):

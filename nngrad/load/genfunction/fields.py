@@ -89,7 +89,8 @@ class Fields:
         rows = size
         for step, settings, args in pairs:
             rows = self.checked(step, "apply", settings, args, rows)
-        return {"size": scalar(size), **self.processing([(step.function, s) for step, s, _ in pairs])}
+        applied = [(step.function, s) for step, s, _ in pairs]
+        return {"size": scalar(size), **self.processing(applied), **ranges(applied, size)}
 
     def outputs(self) -> dict[int, Any]:
         order = [s.index for s in self.found.outputs]
@@ -104,7 +105,8 @@ class Fields:
                 if step.function in ("removeconstantrows", "removerows") and "xrows" not in settings:
                     settings["xrows"] = scalar(_highest(settings) or rows)
                 rows = self.checked(step, "reverse", settings, args, rows)
-            out[signal.index - 1] = self.processing([(step.function, s) for step, s, _ in reversed(pairs)])
+            applied = [(step.function, s) for step, s, _ in reversed(pairs)]
+            out[signal.index - 1] = {**self.processing(applied), **ranges(applied, rows)}
         return out
 
     def processing(self, steps: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
@@ -161,6 +163,46 @@ class Fields:
         return int(said[1] or said[2])
 
 
+def ranges(steps: list[tuple[str, dict[str, Any]]], size: int) -> dict[str, Any]:
+    """The field `range` (size, 2) of an input or output: mapminmax was made from the least and largest training values.
+
+    NaN where they are not known; no field where nothing is. What stands before mapminmax may only leave rows out.
+    """
+    rows, found = np.arange(size), np.full((size, 2), np.nan)
+    for name, settings in steps:
+        if name == "mapminmax":
+            ends = _ends(settings, len(rows))
+            if ends is not None:
+                found[rows] = ends
+            break
+        keep = next((settings[k] for k in ("keep", "keep_ind") if isinstance(settings.get(k), np.ndarray)), None)
+        if name not in LEAVING_OUT or keep is None:
+            break
+        constants, removed = settings.get("constants", settings.get("value")), np.setdiff1d(rows, rows[keep.ravel().astype(int) - 1])
+        if name == "removeconstantrows" and isinstance(constants, np.ndarray) and constants.size == removed.size:
+            found[removed] = constants.reshape(-1, 1)
+        rows = rows[keep.ravel().astype(int) - 1]
+    return {"range": found} if np.isfinite(found).any() else {}
+
+
+def _ends(settings: dict[str, Any], rows: int) -> np.ndarray | None:
+    """(rows, 2): xmin and xmax as they are stored, or from xoffset = xmin and gain = (ymax - ymin)/(xmax - xmin)."""
+    values = {k: v.ravel().astype(float) for k, v in settings.items() if isinstance(v, np.ndarray)}
+    if all(k in values and values[k].size == rows for k in ("xmin", "xmax")):
+        return np.stack([values["xmin"], values["xmax"]], axis=1)
+    offset, gain, ymin = (values.get(k, np.empty(0)) for k in ("xoffset", "gain", "ymin"))
+    if offset.size != rows or gain.size != rows or ymin.size != 1:
+        return None
+    ymax = values["ymax"] if "ymax" in values else np.array([USUAL_YMAX.get(float(ymin[0]), np.nan)])
+    with np.errstate(all="ignore"):
+        upper = offset + (ymax - ymin) / gain
+        upper = upper + 2.0 * np.spacing(
+            np.maximum(np.abs(offset), np.abs(upper))
+        )  # the largest sample lies within, not a last bit outside
+    usable = np.isfinite(upper) & np.isfinite(gain) & (gain > 0)
+    return np.where(usable[:, None], np.stack([offset, upper], axis=1), np.nan)
+
+
 def _highest(settings: dict[str, Any]) -> int | None:
     """The number of rows, from the rows kept and those removed."""
     indices = [settings.get(k) for k in ("keep", "remove", "keep_ind", "remove_ind")]
@@ -171,6 +213,8 @@ def _highest(settings: dict[str, Any]) -> int | None:
     return int(highest) if 0 < highest <= matlab_network.MOST_UNITS else None
 
 
+LEAVING_OUT = ("removeconstantrows", "removerows")
+USUAL_YMAX = {-1.0: 1.0, 0.0: 1.0}  # generated functions store ymin alone
 SIZED = {  # settings with one value for each row before the step
     "mapminmax": ("xoffset", "gain", "xmin"),
     "mapstd": ("xmean", "xoffset", "gain"),
