@@ -127,7 +127,7 @@ def _pairs(path: str, fields: dict[str, Any], sizes: Sizes) -> Iterator[Found]:
     families: dict[str, dict[str, str]] = {}
     for name, value in fields.items():
         if isinstance(value, np.ndarray) and value.dtype == np.float64 and 0 < value.size == max(value.shape, default=1):
-            parsed = _parsed(name)
+            parsed = statistic(name)
             if parsed:
                 families.setdefault(parsed[1], {}).setdefault(parsed[0], name)
     for rest, names in families.items():
@@ -146,7 +146,7 @@ def _pair(path: str, rest: str, names: tuple[str, str], fields: dict[str, Any], 
     if sides:
         yield Found(
             tuple(f"{path}.{name}".removeprefix(".") for name in names),
-            "minmax" if _parsed(names[0])[0] == "low" else "zscore",
+            "minmax" if statistic(names[0])[0] == "low" else "zscore",
             sides,
             size,
         )
@@ -167,7 +167,7 @@ def _words(name: str) -> list[str]:
     return [word.lower() for word in WORD.findall(name)]
 
 
-def _parsed(name: str) -> tuple[str, str]:
+def statistic(name: str) -> tuple[str, str]:
     """(role, the rest of the name); ("", "") for a name without one role."""
     words = _words(name)
     roles = [ROLE_OF[word] for word in words if word in ROLE_OF]

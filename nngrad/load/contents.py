@@ -100,6 +100,11 @@ def described(value: Any) -> str:
     return type(value).__name__
 
 
+def is_own(element: MatlabObject) -> bool:
+    """Whether an object is of somebody's own class: in no package, and none that is known."""
+    return "." not in element.classname and _of_class(element.classname) is None
+
+
 def _of_class(name: str) -> Foreign | None:
     return next((f for f in FOREIGN if f.classname.fullmatch(name)), None)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, pairwise, permutations, product, zip_longest
 from typing import Any
 
@@ -17,6 +17,8 @@ import numpy as np
 
 from nngrad.errors import ModelError, listed
 from nngrad.layers import Affine
+from nngrad.load.contents import is_own
+from nngrad.load.dump_forms import NONE, Dump, Layer, indexed, plain, rolled, without_biases
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.nngrad_dump import activation_layers
 from nngrad.load.tree import MAX_DEPTH, SKIPPED, Group, MatlabObject, Tree, children
@@ -41,38 +43,6 @@ ROLE_FIRST = re.compile(rf"(?:(.+)[._/])?({ROLES})(?:[._/]?(\d+(?:_\d+)?|out|out
 ROLE_LAST = re.compile(rf"(.+?)[._/]({ROLES})", re.IGNORECASE)
 
 
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One layer as the file holds it; without b, the bias is the first column of W."""
-
-    label: str
-    W: Any
-    b: Any
-    activation: str | None = None
-    unused: tuple[str, ...] = ()  # other numbers beside W and b
-
-
-@dataclass(frozen=True, eq=False)
-class Dump:
-    """The weights of a network, in order; `names` are the fields or variables they were found in, `unused` the others beside them,
-    `keys` the parts of the names that the order was taken from.
-    """
-
-    names: tuple[str, ...]
-    layers: tuple[Layer, ...]
-    activations: tuple[str, ...] | None = None
-    unused: tuple[str, ...] = ()
-    problem: str = ""
-    network_fields: bool = False  # IW, LW, b: fields of a `network` object, without its processing steps
-    thetas: bool = False
-    keys: tuple[str, ...] = ()
-
-    @property
-    def beside(self) -> tuple[str, ...]:
-        """What stands beside the weights and is not used, by name."""
-        return (*self.unused, *chain.from_iterable(layer.unused for layer in self.layers))
-
-
 def find(tree: Tree) -> list[tuple[str, Dump]]:
     """Every dump in the tree; variables of a file are called by their names: "W,b,act_fcns"."""
     found: list[tuple[str, Dump]] = []
@@ -80,10 +50,11 @@ def find(tree: Tree) -> list[tuple[str, Dump]]:
     seen: set[int] = set()
     while stack:
         path, element, depth = stack.pop()
-        if depth > MAX_DEPTH or id(element) in seen or isinstance(element, MatlabObject):
+        if depth > MAX_DEPTH or id(element) in seen or (isinstance(element, MatlabObject) and not is_own(element)):
             continue
         seen.add(id(element))
-        dumps = list(_in(element))
+        owner, element = (element.classname, element.fields) if isinstance(element, MatlabObject) else ("", element)
+        dumps = [replace(dump, owner=owner) for dump in _in(element)]
         used = {name for dump in dumps for name in dump.names}
         for dump in dumps:
             rest = tuple(n for n in element if n not in used) if isinstance(element, dict) else ()
@@ -112,7 +83,7 @@ def _in(element: Any) -> Iterator[Dump]:
             if dump:
                 yield dump
                 return
-        yield from _named(element)
+        yield from list(_named(element)) or [dump for form in (indexed, rolled) if (dump := form(element))][:1]
     elif isinstance(element, np.ndarray) and element.dtype == object:
         dump = _positional(element.ravel(order="F").tolist()) or _list_of_structs(element.ravel(order="F").tolist())
         if dump:
@@ -130,13 +101,9 @@ def _is_parameter(value: Any) -> bool:
     return _is_array(value) and (isinstance(value, MatlabObject) or value.size > 0)
 
 
-def _plain(name: str) -> str:
-    return name.lower().replace("_", "")
-
-
 def _field(fields: dict[str, Any], names: frozenset[str]) -> str | None:
     """The name of the one field that is called one of these."""
-    return next((name for name in fields if _plain(name) in names), None)
+    return next((name for name in fields if plain(name) in names), None)
 
 
 def _listed(value: Any) -> list[Any] | None:
@@ -172,9 +139,14 @@ def _cells(fields: dict[str, Any]) -> Dump | None:
     """Cells W and b (Weight and Bias, weights and biases, ...), with the activations beside them or not."""
     w, b = _field(fields, WEIGHTS), _field(fields, BIASES)
     weights, biases = (_listed(fields[name]) if name else None for name in (w, b))
-    if not w or not b or weights is None or biases is None:
+    if not w or weights is None:
         return None
     said, where = _said(fields)
+    if not b:
+        dump = without_biases(fields, [(f"{w}{{{k}}}", W) for k, W in enumerate(weights, 1)], (w, *where))
+        return replace(dump, activations=said) if dump else None
+    if biases is None:
+        return None
     problem = f": {len(weights)} matrices in {w} and {len(biases)} biases in {b}" if len(weights) != len(biases) else ""
     layers = tuple(Layer(f"{w}{{{k}}}", W, B) for k, (W, B) in enumerate(zip(weights, biases, strict=False), 1))
     return Dump((w, b, *where), layers, said, problem=problem)
@@ -301,6 +273,11 @@ def _named(fields: dict[str, Any]) -> Iterator[Dump]:
         elif len(keys) > 1 and all("theta" in groups[k] for k in keys):
             names = tuple(groups[k]["theta"] for k in keys)
             yield Dump((*names, *where), tuple(Layer(n, fields[n], None) for n in names), said, thetas=True)
+        elif len(keys) > 1 and _in_sequence(keys) and all("W" in groups[k] for k in keys):
+            names = tuple(groups[k]["W"] for k in keys)
+            dump = without_biases(fields, [(n, fields[n]) for n in names], (*names, *where))
+            if dump:
+                yield replace(dump, activations=said)
 
 
 def _numbered(
@@ -309,12 +286,17 @@ def _numbered(
     weights = {k: groups[k].get("W") or groups[k].get("theta") or "" for k in keys}
     lonely = [weights[k] for k in keys if "b" not in groups[k]] + [groups[k]["b"] for k in groups if k not in keys]
     problem = _without_partner(lonely[0] if lonely else None)
-    numbers = [int(k) for k in keys if k.isdigit()]
-    if numbers and numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+    if any(k.isdigit() for k in keys) and not _in_sequence([k for k in keys if k.isdigit()]):
         problem = f": {', '.join(weights.values())}: a layer between them is missing"
     layers = tuple(Layer(weights[k], fields[weights[k]], fields[groups[k]["b"]]) for k in keys if "b" in groups[k])
     names = tuple(n for k in keys for n in (weights[k], groups[k].get("b")) if n)
     return Dump((*names, *where), layers, said, problem=problem, keys=tuple(k for k in keys if "b" in groups[k]))
+
+
+def _in_sequence(keys: list[str]) -> bool:
+    """Whether these are numbers one after the other."""
+    numbers = [int(k) for k in keys if k.isdigit()]
+    return len(numbers) == len(keys) and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 def _parsed(name: str) -> tuple[str, str, str] | None:
@@ -393,7 +375,7 @@ def read(dump: Dump, hints: Hints = NO_HINTS) -> Network:
     for (W, b), name in zip(pairs, activations, strict=True):
         layers += [Affine(W, b), *activation_layers(name)]
     lines = [f"layer {k}: {a}, {len(W)} units ({layer.label})" for k, ((W, _), a, layer) in _counted(pairs, activations, dump.layers)]
-    origin = Origin(classname="plain weights", layers=tuple(lines), notes=notes, doubts=(*said, *doubts, *_left_out(dump)))
+    origin = Origin(classname="plain weights", layers=tuple(lines), notes=notes, doubts=(*said, *doubts, *dump.doubts, *_left_out(dump)))
     return Network.chain(layers, input_size=pairs[0][0].shape[1], origin=origin)
 
 
@@ -402,6 +384,8 @@ def _counted(*columns: Iterable[Any]) -> Iterator[tuple[int, tuple[Any, ...]]]:
 
 
 def _left_out(dump: Dump) -> tuple[str, ...]:
+    if dump.owner:
+        return (f"these are properties of an object of a class of its own ({dump.owner}): what its methods do to x and y is not known",)
     if not dump.network_fields:
         return ()
     return (
@@ -450,6 +434,10 @@ def _oriented(layers: tuple[Layer, ...], hint: str | None) -> tuple[list[tuple[n
         raise ModelError(f": {_listing(layers)}: these do not chain, {way}; a convolution or a layer of another kind is not supported here")
     way = next(iter(found))
     square = [layer.label for layer in layers if _is_square(layer.W)]
+    if len(found) > 1 and any(layer.ask for layer in layers):
+        raise ModelError(
+            f": {_listing(layers)}: these chain both ways round; say --weights {OUT_BY_IN} (y = W x + b) or --weights {IN_BY_OUT} (x W + b)"
+        )
     if hint or not square:
         return found[way], (), ()
     names = f"{', '.join(square)} {'are' if len(square) > 1 else 'is'} square"
@@ -488,6 +476,8 @@ def _turned(layer: Layer, way: str) -> tuple[np.ndarray, np.ndarray] | None:
         return None
     if way == IN_BY_OUT:
         W = W.T
+    if layer.b is None and layer.bias == NONE:
+        return np.ascontiguousarray(W), np.zeros(len(W))
     if layer.b is None:
         return (np.ascontiguousarray(W[:, 1:]), np.ascontiguousarray(W[:, 0])) if W.shape[1] > 1 else None
     if layer.b.size != len(W) or layer.b.size != max(1, *layer.b.shape, 1):

@@ -29,6 +29,7 @@ CLASSES = ("SeriesNetwork", "DAGNetwork", "dlnetwork")
 LAYER_ARRAY = "Layer array"  # layers without an object around them
 CHAINS = ("SeriesNetwork", LAYER_ARRAY)
 OWNERS = matlab_regression.CLASSES  # they may hold a network of this kind, which is not theirs without its standardisation
+HOLDERS = frozenset({"Layers", "LayerGraph", "Learnables"})
 MOST_LAYERS = 10_000
 MOST_NUMBERS = 100_000_000  # of all weights together, and of all values of sixteen rows: layers may be the same object many times
 SINGLE = "MATLAB itself predicts in single precision: expect agreement with its outputs to about 1e-6, not to the last digit"
@@ -45,15 +46,20 @@ class Found:
 
 def find(tree: Tree) -> list[tuple[str, Found]]:
     """Every trained network; one that is reached on several paths is listed once."""
-    objects = find_in(tree, lambda e: isinstance(e, MatlabObject) and (e.classname in CLASSES or e.classname.rsplit(".", 1)[-1] in OWNERS))
+    objects = find_in(tree, lambda e: isinstance(e, MatlabObject) and (_is_mathworks(e) or e.classname.rsplit(".", 1)[-1] in OWNERS))
     scaled = {p: _scaling(e) for p, e in find_in(tree, lambda e: isinstance(e, MatlabObject) and e.classname == "idNeuralStateSpace")}
     normalized = _normalized(tree, [path for path, _ in objects])
     found: dict[int, tuple[str, Found]] = {}
     for path, element in objects:
-        if element.classname in CLASSES:
+        if _is_mathworks(element):
             said = [text for p in around(path) for text in (scaled.get(p), normalized.get(p)) if text]
             found.setdefault(id(element), (path, Found(element, tuple(said))))
     return list(found.values())
+
+
+def _is_mathworks(e: MatlabObject) -> bool:
+    """A network of the toolbox, not of somebody's own class of the same name: that has no layers of the toolbox."""
+    return e.classname in CLASSES and (not e.fields or bool(e.fields.keys() & HOLDERS))
 
 
 def read(candidate: Found, hints: Hints = NO_HINTS) -> Network:
