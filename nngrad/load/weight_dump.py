@@ -241,7 +241,15 @@ def _positional(items: list[Any]) -> Dump | None:
     fits = all(isinstance(v, np.ndarray) and v.dtype == np.float64 and v.size for pair in pairs for v in pair)
     if len(items) < 4 or len(items) % 2 or not fits or not all(b.size == max(b.shape, default=1) and b.size in W.shape for W, b in pairs):
         return None
-    return Dump((), tuple(Layer(f"{{{2 * k + 1}}}", W, b) for k, (W, b) in enumerate(pairs)))
+    layers = tuple(Layer(f"{{{2 * k + 1}}}", W, b) for k, (W, b) in enumerate(pairs))
+    if not any(min(W.shape, default=1) > 1 for W, _ in pairs) and not _is_narrow_chain(layers):
+        return None  # a cell of samples
+    return Dump((), layers)
+
+
+def _is_narrow_chain(layers: tuple[Layer, ...]) -> bool:
+    """Whether columns and rows alone make a network (1 input, some units, 1 output); single numbers never do."""
+    return any(layer.W.size > 1 for layer in layers) and any(_chained(layers, way) for way in (OUT_BY_IN, IN_BY_OUT))
 
 
 def _numbered_arrays(fields: dict[str, Any]) -> Dump | None:

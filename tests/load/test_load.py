@@ -151,6 +151,22 @@ def test_the_same_network_twice_is_one(tmp_path, networks):
     assert nngrad.load(tmp_path / "made.mat", "copy").origin.network == "copy"
 
 
+def test_the_same_unreadable_network_twice_is_one(tmp_path, networks):
+    """Its refusal is what the user needs to see, or the question that plain weights ask."""
+    odd = networks[0].copy()
+    layers = odd[0, 0]["layers"].copy()
+    layers[0, 0] = layers[0, 0].copy()
+    layers[0, 0][0, 0]["transferFcn"] = "mine"
+    odd[0, 0]["layers"] = layers
+    with pytest.raises(nngrad.ModelError, match="'mine' is not supported"):
+        nngrad.load(saved(tmp_path, net=odd, best={"net": odd}))
+    weights = {"W1": np.ones((2, 3)), "b1": np.ones(2), "W2": np.ones((1, 2)), "b2": 1.0}
+    with pytest.raises(nngrad.ModelError, match="does not say the activations"):
+        nngrad.load(saved(tmp_path, first=weights, second=weights))
+    with pytest.raises(nngrad.ModelError, match=r"2 networks found \(first, second\)"):
+        nngrad.load(saved(tmp_path, first=weights, second=weights | {"b2": 2.0}))
+
+
 def test_what_a_training_window_left_over_is_offered_only_alone(tmp_path, networks):
     net, other = networks
     left = {"trainParam": {"showWindow": {"PlotData": {"Net": other}}}}
