@@ -29,6 +29,11 @@ INTEGERS = {"bool": (0, 1)} | {  # types that a model may cast its inputs to, an
     for bits in (8, 16, 32, 64)
 }
 
+MOST_LAYERS = 20_000  # of a network, all of them together: what a file of a few kB may ask for
+MOST_UNITS = 20_000_000
+MOST_SOURCES = 200_000
+MOST_NUMBERS = 250_000_000  # in the arrays of its layers
+
 _planning = threading.Lock()  # several threads that need the same plan at once: one makes it
 
 
@@ -369,9 +374,21 @@ class Builder:
     """Collects layers in evaluation order for loaders: add() returns the number of the new value; 0 is the input."""
 
     nodes: list[Node] = field(default_factory=list)
+    sources: int = 0
+    numbers: int = 0
+    counted: set[int] = field(default_factory=set)  # arrays, by identity
 
     def add(self, layer: Any, *sources: int) -> int:
+        """ModelError for more layers, sources or numbers than a network may have."""
         self.nodes.append(Node(layer, sources))
+        self.sources += len(sources)
+        for part in vars(layer).values():
+            if isinstance(part, np.ndarray) and id(part) not in self.counted:
+                self.counted.add(id(part))
+                self.numbers += part.size
+        within(MOST_LAYERS, len(self.nodes), "layers")
+        within(MOST_SOURCES, self.sources, "sources of layers")
+        within(MOST_NUMBERS, self.numbers, "numbers in its layers")
         return len(self.nodes)
 
     def through(self, layers: Iterable[Any], source: int) -> int:
@@ -392,15 +409,25 @@ def kinks(net: Network) -> list[tuple[int, Elementwise]]:
 
 def _sizes(layers: Sequence[Node], input_size: int) -> tuple[int, ...]:
     """How many numbers a row of each value has; ModelError where the layers don't chain."""
+    within(MOST_LAYERS, len(layers), "layers")
     sizes = [input_size]
+    units = sources = 0
     for k, node in enumerate(layers, 1):
+        within(MOST_SOURCES, sources := sources + len(node.sources), "sources of layers")
         if not node.sources or not all(0 <= s < k for s in node.sources):
             raise ModelError(f"layer {k} ({type(node.layer).__name__}) reads the values {node.sources}, which do not exist before it")
         try:
             sizes.append(node.layer.size(*(sizes[s] for s in node.sources)))
         except ValueError as e:
             raise ModelError(f"layer {k} ({type(node.layer).__name__}) does not fit what comes before it: {e}") from None
+        within(MOST_UNITS, units := units + sizes[-1], "units in its layers")
     return tuple(sizes)
+
+
+def within(most: int, count: int, what: str) -> None:
+    """ModelError for a network that is larger than any that is computed."""
+    if count > most:
+        raise ModelError(f"the network has {count} {what}, at most {most} are computed; split it into smaller networks")
 
 
 def _real(x: Any, name: str) -> np.ndarray:

@@ -43,9 +43,8 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
 def encoded(net: Network) -> Fields:
     """The network as dicts, lists, text, numbers and float64 arrays: what both containers hold."""
     origin = {f.name: getattr(net.origin, f.name) for f in dataclasses.fields(net.origin)}
-    name = os.path.basename(net.origin.path)  # where the file stood is nobody's business
-    origin["path"] = os.fsencode(name).decode(errors="replace")  # a name of any bytes becomes text
-    return {
+    origin["path"] = os.path.basename(net.origin.path)  # where the file stood is nobody's business
+    fields = {
         "format": FORMAT,
         "version": float(VERSION),
         "inputs": [_port(p) for p in net.inputs],
@@ -53,6 +52,16 @@ def encoded(net: Network) -> Fields:
         "layers": [_layer(node.layer) | {"sources": np.array(node.sources, float)} for node in net.layers],
         "origin": {name: list(v) if isinstance(v, tuple) else v for name, v in origin.items() if v},
     }
+    return dict(_storable(fields))
+
+
+def _storable(value: Any) -> Any:
+    """With texts as every container can hold them: no NUL, nothing that is no character (names in files are of any bytes)."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {name: _storable(member) for name, member in value.items()}
+    return [_storable(member) for member in value] if isinstance(value, list) else value
 
 
 def _port(port: Port) -> Fields:

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 PATH = click.Path()  # its only meaning here: the shell completes names of files
-Told = dict[str, Any]  # what load() takes beside the file: network, activation, weights
+Told = dict[str, Any]  # what load() takes beside the file
+TOLD = ("network", "activation", "weights", "input_scaling", "output_scaling")
 LINES = ("csv", "tsv", "ndjson", "parquet")  # formats of lines, with text in them
 SCALES = ("raw", "range", "sigma", "elasticity")
 ARRAYS = ("npy", "npz", "mat", "h5")  # formats of arrays of numbers
@@ -48,8 +49,8 @@ class Listed(click.ParamType):
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """MODEL, and what load() is told about it, which the command gets as `told`: load(model, **told); --quiet, --debug."""
 
-    def collected(network: str | None, activation: Any, weights: str | None, **values: Any) -> Any:
-        return command(told={"network": network, "activation": activation, "weights": weights}, **values)
+    def collected(**values: Any) -> Any:
+        return command(told={name: values.pop(name) for name in TOLD}, **values)
 
     return _with(MODEL_OPTIONS, collected, command)
 
@@ -97,6 +98,13 @@ MODEL_OPTIONS = (
     click.option(
         "--weights", type=click.Choice(("out-by-in", "in-by-out")), help="Which way round plain weights stand, if their shapes don't tell."
     ),
+    click.option(
+        "--input-scaling",
+        metavar="KIND:ARGS",
+        help="What was done to x outside of the network: zscore:MU,SD, minmax:LOW,HIGH[,A,B], mapminmax:SETTINGS or mapstd:SETTINGS; each "
+        "a variable of the file (muX), of another (scaler.mat:mu), or numbers (1;2;3). x, y and J are in raw units then.",
+    ),
+    click.option("--output-scaling", metavar="KIND:ARGS", help="What was done to y, likewise."),
     click.option("-q", "--quiet", is_flag=True, help="Nothing on standard error unless it fails."),
     click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."),
 )

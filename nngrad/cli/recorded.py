@@ -11,7 +11,7 @@ from nngrad import recordings, tables
 from nngrad import verify as verifying
 from nngrad.cli import whole
 from nngrad.errors import DataError, ModelError, UsageError
-from nngrad.load import candidates, containers, load
+from nngrad.load import candidates, containers, load, offered
 from nngrad.load import read as read_candidate
 from nngrad.network import Network
 from nngrad.recordings import Pair
@@ -69,11 +69,12 @@ def found(model: str, told: Any) -> Facts:
     """What MODEL itself holds of inputs and outputs of its networks."""
     tree = containers.read(model)
     every = candidates(tree)
-    one = told.get("network") is not None or len(every) < 2
-    nets = [load(model, **told)] if one else list(recordings.networks(model, tree, every))
+    choice = [candidate for candidate, _ in offered(model, tree, every)]
+    one = told.get("network") is not None or len(choice) < 2
+    nets = [load(model, **told)] if one else list(recordings.networks(model, tree, choice))
     results = [_found(model, tree, net, every) for net in nets]
     results += [
-        {"network": c.path, "error": text} for c in every if told.get("network") is None and (text := _unreadable(model, tree, c, nets))
+        {"network": c.path, "error": text} for c in choice if told.get("network") is None and (text := _unreadable(model, tree, c, nets))
     ]
     if all("error" in r for r in results):
         raise DataError(f"{model}: {results[0]['error']}; record inputs and outputs, and compare with -i and --expect")

@@ -10,8 +10,7 @@ from typing import Any
 from nngrad.cli.messages import printable
 from nngrad.errors import ModelError
 from nngrad.layers import Compet, Elementwise
-from nngrad.load import candidates, containers, read
-from nngrad.load import load as load_network
+from nngrad.load import candidates, containers, hinted, offered, opened, read
 from nngrad.network import Network, Node, Port
 
 WIDTH = 100
@@ -22,15 +21,15 @@ Facts = dict[str, Any]
 def describe(path: str, network: str | None = None, **hints: Any) -> Facts:
     """The facts of a file and of its networks, or of the one at `network`; `hints` as load() takes them."""
     tree = containers.read(path)
-    found = candidates(tree)
+    found = [candidate for candidate, _ in offered(path, tree, candidates(tree))]
     several = network is None and len(found) > 1
-    networks = [_of_candidate(path, tree, c) for c in found] if several else [_of_file(path, network, hints)]
+    networks = [_of_candidate(path, tree, c) for c in found] if several else [_of_file(path, tree, network, hints)]
     return {"file": path, "container": tree.container, "created": tree.created, "networks": networks}
 
 
-def _of_file(path: str, network: str | None, hints: Facts) -> Facts:
+def _of_file(path: str, tree: Any, network: str | None, hints: Facts) -> Facts:
     try:
-        return _of_network(load_network(path, network, **hints))
+        return _of_network(opened(path, tree, network, hinted(**hints)))
     except ModelError as error:
         if error.described is None:
             raise

@@ -12,12 +12,12 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from nngrad.errors import ModelError, UsageError, listed
-from nngrad.load import containers
+from nngrad.load import beside, containers, contents, scaling, twins
 from nngrad.load.hints import NO_HINTS, Hints
-from nngrad.load.tree import MatlabObject, Tree, Undecoded, find
+from nngrad.load.paths import matching
+from nngrad.load.scaling import Scaling
+from nngrad.load.tree import Tree
 from nngrad.network import Network
 
 
@@ -45,25 +45,60 @@ def load(
     network: str | None = None,
     activation: Sequence[str] | None = None,
     weights: str | None = None,
+    input_scaling: Scaling | None = None,
+    output_scaling: Scaling | None = None,
 ) -> Network:
     """The trained network of a file.
 
     `network` is the path inside the file (`values.net`), needed only where a file holds several. `activation` (one name for each
-    layer) and `weights` ("out-by-in" or "in-by-out") tell what plain weight dumps do not say themselves. Raises ModelError, naming
-    file, path, what was found, what is supported and what to do, for whatever is not understood; UsageError for a path that is not
-    there, and for hints about what the file itself says.
+    layer) and `weights` ("out-by-in" or "in-by-out") tell what plain weight dumps do not say themselves. `input_scaling` and
+    `output_scaling` tell what was done to x and y outside of the network, such as "zscore:muX,sdX" with variables of the file or
+    ("zscore", mu, sd) with arrays (load/scaling.py); x, y and J are in raw units then. Raises ModelError, naming file, path, what was
+    found, what is supported and what to do, for whatever is not understood; UsageError for a path that is not there, for hints about
+    what the file itself says, and for scalings that do not fit.
     """
+    tree = containers.read(path)
+    return opened(os.fspath(path), tree, network, hinted(activation, weights, input_scaling, output_scaling))
+
+
+def hinted(
+    activation: Sequence[str] | None = None,
+    weights: str | None = None,
+    input_scaling: Scaling | None = None,
+    output_scaling: Scaling | None = None,
+) -> Hints:
+    """What load() is told, checked as far as that is possible without the file."""
     if isinstance(activation, str):
         raise UsageError(f"activation={activation!r}: give a list with one name for each layer, or [hidden, output]")
-    tree = containers.read(path)
+    return Hints(tuple(activation) if activation else None, weights, input_scaling, output_scaling)
+
+
+def opened(path: str, tree: Tree, network: str | None, hints: Hints = NO_HINTS) -> Network:
+    """The network of a tree: the only one, or the one at `network`; errors as load() raises them."""
     found = candidates(tree)
-    chosen = _choose(os.fspath(path), tree, found, network)
-    return read(os.fspath(path), tree, chosen, Hints(tuple(activation) if activation else None, weights))
+    if not found and network is None:
+        raise ModelError(f"{path}: {contents.nothing(tree)}")
+    choice = offered(path, tree, found if network is None else _meant(path, tree, found, network), hints)
+    if len(choice) > 1:
+        paths = listed([c.path for c, _ in choice])
+        raise (ModelError if network is None else UsageError)(
+            f"{path}: {len(choice)} networks found ({paths}); choose one with --network PATH, in Python load(path, network=PATH)"
+        )
+    chosen, copies = choice[0]
+    net = read(path, tree, chosen, hints)
+    note = (f"the same network stands at {listed(copies)}",) if copies else ()
+    return replace(net, origin=replace(net.origin, notes=(*net.origin.notes, *note)))
 
 
 def candidates(tree: Tree) -> list[Candidate]:
     """Every network in a file's tree, in file order. Plain weights count only where there is nothing else (LAST_RESORTS)."""
     return _found(tree, DIALECTS) or _found(tree, LAST_RESORTS)
+
+
+def offered(path: str, tree: Tree, found: Sequence[Candidate], hints: Hints = NO_HINTS) -> list[tuple[Candidate, list[str]]]:
+    """The networks that a user chooses from, each with the paths of its copies; what training windows left over is none of them."""
+    plain = hints._replace(input_scaling=None, output_scaling=None)
+    return twins.offered(found, lambda candidate: read(path, tree, candidate, plain))
 
 
 def _found(tree: Tree, dialects: tuple[Dialect, ...]) -> list[Candidate]:
@@ -73,7 +108,7 @@ def _found(tree: Tree, dialects: tuple[Dialect, ...]) -> list[Candidate]:
 
 def read(path: str, tree: Tree, candidate: Candidate, hints: Hints = NO_HINTS) -> Network:
     """The network of one candidate; a ModelError names file and path."""
-    for name, value in hints._asdict().items():
+    for name, value in hints.of_dialect.items():
         if value is not None and name not in getattr(candidate.dialect, "HINTS", ()):
             raise UsageError(f"{path}: --{name} is not for a {candidate.dialect.NAME}: the file says it itself; leave it out")
     try:
@@ -81,84 +116,24 @@ def read(path: str, tree: Tree, candidate: Candidate, hints: Hints = NO_HINTS) -
     except ModelError as e:
         message = str(e)
         raise ModelError(f"{path}: {candidate.path}{'' if message[:1] in '.:{(' else ': '}{message}", e.described) from None
-    notes, doubts = (*net.origin.notes, *tree.notes), (*net.origin.doubts, *_settings_beside(tree))
+    notes, doubts = (*net.origin.notes, *tree.notes), (*net.origin.doubts, *beside.doubts(tree, candidate, net, hints))
     origin = replace(net.origin, path=path, network=candidate.path, container=tree.container, created=tree.created or "")
-    origin = replace(origin, notes=notes, doubts=doubts)
-    return replace(net, origin=origin)
+    net = replace(net, origin=replace(origin, notes=notes, doubts=doubts))
+    try:
+        return scaling.applied(net, tree, hints.input_scaling, hints.output_scaling)
+    except UsageError as e:
+        raise UsageError(f"{path}: {e}") from None
 
 
-def _choose(path: str, tree: Tree, found: list[Candidate], network: str | None) -> Candidate:
-    paths = listed([c.path for c in found])
-    if network is not None:
-        chosen = [c for c in found if c.path == network]
-        if not chosen:
-            raise UsageError(f"{path}: no network at {network!r}; " + (f"there is {paths}" if found else "the file holds none"))
-        return chosen[0]
-    if not found:
-        raise ModelError(
-            f"{path}: no network found; {_contents(tree)}; supported: {', '.join(d.module.NAME for d in (*DIALECTS, *LAST_RESORTS))}"
-        )
-    if len(found) > 1:
-        raise ModelError(
-            f"{path}: {len(found)} networks found ({paths}); choose one with --network PATH, in Python load(path, network=PATH)"
-        )
-    return found[0]
+def _meant(path: str, tree: Tree, found: list[Candidate], network: str) -> list[Candidate]:
+    """Those at this path, however it is spelled."""
+    known = [c.path for c in found]
+    same = matching(tree, network, known)
+    if not same:
+        raise UsageError(f"{path}: no network at {network!r}; " + (f"there is {listed(known)}" if found else "the file holds none"))
+    return [c for c in found if c.path in same]
 
 
-def _contents(tree: Tree) -> str:
-    """What a file holds instead of a network."""
-    kinds = [f"{name} ({_described(value)})" for name, value in tree.variables.items()]
-    return f"the file ({tree.container}) holds {listed(kinds) or 'nothing'}"
-
-
-def _described(value: Any) -> str:
-    match value:
-        case MatlabObject(classname=name):
-            return FOREIGN.get(name, f"an object of class {name}")
-        case Undecoded(classname=name, reason=reason):
-            return f"{FOREIGN.get(name, name)}, not decoded: {reason}"
-        case np.ndarray() if value.dtype != object:
-            return f"{'x'.join(map(str, value.shape)) or 'one'} numbers"
-        case np.ndarray():
-            return f"{'x'.join(map(str, value.shape))} cell"
-        case dict():
-            return f"struct with {listed(list(value))}" if value else "empty struct"
-        case str() | list():
-            return "text"
-    return type(value).__name__
-
-
-def _settings_beside(tree: Tree) -> tuple[str, ...]:
-    """Normalisations that the user keeps beside the network: mentioned, never applied."""
-    paths = [path for path, e in find(tree, _is_settings) if path.count(".") < 2 and isinstance(e, dict)]
-    if not paths:
-        return ()
-    return (
-        f"{', '.join(paths[:4])}: processing settings stored beside the network are not applied; apply them to x or y yourself if you did",
-    )
-
-
-def _is_settings(e: Any) -> bool:
-    """Settings of mapminmax and the like, or the principal components in a struct exported from the Learner apps."""
-    if isinstance(e, dict):
-        return ({"xrows", "yrows"} <= e.keys() and "kind" not in e) or {"PCACenters", "PCACoefficients"} <= e.keys()
-    return isinstance(e, MatlabObject)
-
-
-FOREIGN = {  # classes that people take for networks, or keep beside them
-    "mamfis": "a Mamdani fuzzy inference system, not a neural network",
-    "sugfis": "a Sugeno fuzzy inference system, not a neural network",
-    "MException": "an error message",
-    "table": "a table of data",
-    "DataFrame": "a table of data",
-    "timetable": "a table of data",
-    "dlarray": "a bare array of parameters, without the network that uses it",
-    "ClassificationSVM": "a support vector machine, not a neural network",
-    "RegressionSVM": "a support vector machine, not a neural network",
-    "RegressionGP": "a Gaussian process, not a neural network",
-    "TreeBagger": "a forest of trees, not a neural network",
-    "idnlarx": "a System Identification model, not a neural network",
-}
 MATLAB = ("MAT v",)  # every version
 DIALECTS: tuple[Dialect, ...] = (
     Dialect("matlab_network", MATLAB),
@@ -171,5 +146,5 @@ DIALECTS: tuple[Dialect, ...] = (
 )
 LAST_RESORTS: tuple[Dialect, ...] = (
     Dialect("matlab_layers.alone", MATLAB),
-    Dialect("weight_dump", (*MATLAB, "HDF5", "Octave text")),
+    Dialect("weight_dump", (*MATLAB, "HDF5", "Octave text", "NumPy zip")),
 )

@@ -19,7 +19,7 @@ FILE_BYTES = 2 * 1024**3  # files larger than this aren't opened
 TEXT_BYTES = 64 * 1024**2  # MATLAB source and Octave text
 JSON_BYTES = 8 * 1024**2  # config.json of a Keras file
 JSON_DEPTH = 200
-HDF5_OBJECTS = 100_000  # groups, datasets and references that are opened: each takes tens of microseconds
+HDF5_OBJECTS = 30_000  # groups, datasets and references that are opened: each takes tens of microseconds
 
 ADVICE = "save the network alone into a file of its own, e.g. save('net.mat', 'net')"
 

@@ -76,6 +76,7 @@ FIELDS = frozenset(
         "b",
     ]
 )
+CONNECTIONS = frozenset({"inputConnect", "layerConnect", "biasConnect", "outputConnect", "inputWeights", "layerWeights"})
 UNVERIFIED = (
     "elliotsig",
     "elliot2sig",
@@ -108,8 +109,8 @@ def find(tree: Tree) -> list[tuple[str, MatlabObject]]:
 
 
 def _is_network(e: Any) -> bool:
-    if isinstance(e, MatlabObject):
-        return e.classname == "network"
+    if isinstance(e, MatlabObject):  # a class of somebody's own may have the same name
+        return e.classname == "network" and (not e.fields or bool(e.fields.keys() & CONNECTIONS))
     return isinstance(e, dict) and e.keys() >= FIELDS
 
 

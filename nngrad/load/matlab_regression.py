@@ -53,10 +53,11 @@ def _network(candidate: MatlabObject, fields: Fields) -> Network:
         layers += [affine] if activation == "none" else [affine, Elementwise(BY_NAME[ACTIVATIONS[activation]])]
     output = _output_activation(fields, _kind(candidate))
     layers += [Softmax()] if output == "softmax" else []
-    outputs, notes = _outputs(fields, _kind(candidate), len(weights[-1].b))
+    outputs, notes, doubts = _outputs(fields, _kind(candidate), len(weights[-1].b))
     origin = Origin(
         classname=candidate.classname,
         notes=notes,
+        doubts=doubts,
         processing=("X: " + ("standardized with Mu and Sigma" if isinstance(layers[0], Scale) else "none"),),
         layers=tuple(f"layer {k}: {len(a.b)} units, {f}" for k, (a, f) in enumerate(zip(weights, [*hidden, output], strict=True), 1)),
     )
@@ -215,15 +216,17 @@ def _ranges(fields: Fields, count: int) -> tuple[np.ndarray | None, np.ndarray |
     return np.nanmin(X, axis=0), np.nanmax(X, axis=0)
 
 
-def _outputs(fields: Fields, kind: str, count: int) -> tuple[Port, tuple[str, ...]]:
+def _outputs(fields: Fields, kind: str, count: int) -> tuple[Port, tuple[str, ...], tuple[str, ...]]:
+    """The names of the outputs; notes, and doubts about them."""
     if "Classification" in kind:
         classes = _classes(fields)
         if classes is None or len(classes) != count or len(set(classes)) != count:
-            return Port("scores", numbered("y", count)), ("the names of the classes are not understood: y1 is the score of ClassNames(1)",)
-        return Port("scores", tuple(classes)), ("outputs are the scores of the classes, in the order of ClassNames",)
+            doubt = "the names of the classes are not understood: y1 is the score of ClassNames(1)"
+            return Port("scores", numbered("y", count)), (), (doubt,)
+        return Port("scores", tuple(classes)), ("outputs are the scores of the classes, in the order of ClassNames",), ()
     stored = names(_inside(fields, "DataSummary", "ResponseName")) or names(fields.get("ResponseName")) or []
     columns = tuple(stored) if len(stored) == count == len(set(stored)) and all(stored) else numbered("y", count)
-    return Port("response", columns), ()
+    return Port("response", columns), (), ()
 
 
 def _classes(fields: Fields) -> list[str] | None:

@@ -42,9 +42,21 @@ from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.matlab_processing import STEPS
 from nngrad.load.tree import Group, Tree, Undecoded
 from nngrad.load.tree import find as find_in
-from nngrad.network import INTEGERS, Builder, Network, Origin, Port, numbered
+from nngrad.network import (
+    INTEGERS,
+    MOST_LAYERS,
+    MOST_SOURCES,
+    MOST_UNITS,
+    Builder,
+    Network,
+    Origin,
+    Port,
+    numbered,
+    within,
+)
 
 NAME = "network written by nngrad or by hand"
+COMPLETE = True  # nothing lies beside the network
 FORMAT = "nngrad network"
 VERSION = 1
 MOST_COLUMNS = 1_000_000
@@ -99,6 +111,8 @@ def _tried(net: Network) -> Network:
 def _built(layers: list[Fields], width: int) -> tuple[Builder, int]:
     """The layers in evaluation order, and how many outputs the last one has."""
     builder, values, sizes = Builder(), [0], [width]
+    within(MOST_LAYERS, len(layers), "layers")
+    units = 0
     for k, fields in enumerate(layers, 1):
         path = f".layers{{{k}}}"
         if not isinstance(fields, dict):
@@ -110,6 +124,7 @@ def _built(layers: list[Fields], width: int) -> tuple[Builder, int]:
             if not isinstance(layer, JOINS) and len(value) != 1:
                 raise ModelError(f"{path}.sources: {len(value)} sources for a {_kind(fields, path)}, which takes one")
             size = (_checked(layer, size, path),)
+            within(MOST_UNITS, units := units + size[0], "units in its layers")
             value = (builder.add(layer, *value),)
         if len(value) != 1:
             raise ModelError(f"{path}.sources: {len(value)} sources for a {_kind(fields, path)}, which takes one")
@@ -135,6 +150,7 @@ def _sources(fields: Fields, k: int, path: str) -> tuple[int, ...]:
     if value is None:
         return (k - 1,)
     numbers = _vector(value, f"{path}.sources")
+    within(MOST_SOURCES, numbers.size, "sources of layers")
     if not numbers.size or not all(s == int(s) and 0 <= s < k for s in numbers if np.isfinite(s)) or not np.isfinite(numbers).all():
         raise ModelError(f"{path}.sources: {_short(numbers)}; it counts values before this layer: 0 is the input, {k - 1} the layer before")
     return tuple(int(s) for s in numbers)

@@ -13,8 +13,10 @@ A tree is made of
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -71,24 +73,44 @@ class Tree:
     created: str | None = None
     notes: tuple[str, ...] = field(default=())
 
+    @cached_property
+    def walk(self) -> Walk:
+        """Every element in file order: made once, as many look for something in it."""
+        return Walk(self.variables)
+
 
 def shown(value: Any) -> str:
     """What was found, for a message: text in quotes, else its type."""
     return repr(value) if isinstance(value, str) else type(value).__name__
 
 
+def printable(text: str) -> str:
+    """Text out of a file may hold anything: only what can be printed."""
+    return "".join(c if c.isprintable() else " " for c in text).strip()
+
+
+def one_line(text: str) -> str:
+    """Only what can be printed, with single blanks."""
+    return " ".join(printable(text).split())
+
+
 def children(path: str, element: Any) -> Iterator[tuple[str, Any]]:
     """The parts of one element with their MATLAB paths."""
+    return ((f"{path}{step}" if path else step.removeprefix("."), value) for step, value in parts(element))
+
+
+def parts(element: Any) -> Iterator[tuple[str, Any]]:
+    """The parts of one element with what their paths have more than its own: .name, {3}, (3)."""
     if isinstance(element, MatlabObject):
         element = element.fields
     if isinstance(element, dict):
         for name, value in element.items():
             if name not in SKIPPED:
-                yield (f"{path}.{name}" if path else name), value
+                yield f".{name}", value
     elif isinstance(element, np.ndarray) and element.dtype == object:
         left, right = "()" if _is_struct_array(element) else "{}"
         for k, value in enumerate(element.ravel(order="F"), 1):
-            yield f"{path}{left}{k}{right}", value
+            yield f"{left}{k}{right}", value
 
 
 def _is_struct_array(element: np.ndarray) -> bool:
@@ -97,16 +119,69 @@ def _is_struct_array(element: np.ndarray) -> bool:
     return element.size > 1 and len(fields) == 1 and None not in fields
 
 
+class Walk:
+    """The elements of a tree in file order, numbered; the parts of number k are those from k + 1 to ends[k]. What is there twice has
+    its parts where it comes first (`first`).
+    """
+
+    def __init__(self, root: Any) -> None:
+        self.elements: list[Any] = []
+        self.steps: list[str] = []
+        self.parents = array("q")
+        self.ends = array("q")
+        self.first: dict[int, int] = {}
+        self._fill(root)
+
+    def _fill(self, root: Any) -> None:
+        known: dict[int, int] = {}
+        stack: list[tuple[str, Any, int, int]] = [("", root, -1, 0)]
+        while stack:
+            step, element, parent, depth = stack.pop()
+            if depth < 0:  # all parts of `parent` have been
+                self.ends[parent] = len(self.elements)
+                continue
+            here = len(self.elements)
+            self.elements.append(element)
+            self.steps.append(step)
+            self.parents.append(parent)
+            self.ends.append(here + 1)
+            if id(element) in known:
+                self.first[here] = known[id(element)]
+            elif depth < MAX_DEPTH and _has_parts(element):
+                known[id(element)] = here
+                stack.append(("", None, here, -1))
+                stack.extend((p, e, here, depth + 1) for p, e in reversed(list(parts(element))))
+
+    def path(self, number: int, below: int = 0) -> str:
+        """The MATLAB path of an element, from the root or from an element that it is a part of."""
+        steps = []
+        while number != below and number >= 0:
+            steps.append(self.steps[number])
+            number = self.parents[number]
+        return "".join(reversed(steps))
+
+
+def _has_parts(element: Any) -> bool:
+    return isinstance(element, dict | MatlabObject) or (isinstance(element, np.ndarray) and element.dtype == object)
+
+
 def find(tree: Tree, wanted: Callable[[Any], bool]) -> list[tuple[str, Any]]:
     """Every element that `wanted` accepts, with its MATLAB path, in file order; accepted elements are not searched further."""
-    found: list[tuple[str, Any]] = []
-    seen: set[int] = set()
-    stack: list[tuple[str, Any, int]] = [("", tree.variables, 0)]
+    walk, found = tree.walk, []
+    searched = bytearray(len(walk.elements))
+    stack = [(0, len(walk.elements), 0, "")]  # from, to, and the path of what these are parts of
     while stack:
-        path, element, depth = stack.pop()
-        if wanted(element):
-            found.append((path, element))
-        elif depth < MAX_DEPTH and id(element) not in seen:
-            seen.add(id(element))
-            stack.extend((p, e, depth + 1) for p, e in reversed(list(children(path, element))))
+        k, end, below, prefix = stack.pop()
+        while k < end:
+            if wanted(walk.elements[k]):
+                found.append(((prefix + walk.path(k, below)).removeprefix("."), walk.elements[k]))
+                k = walk.ends[k]
+                continue
+            searched[k] = 1
+            first = walk.first.get(k)
+            k += 1
+            if first is not None and not searched[first]:  # its parts are inside something that was accepted
+                searched[first] = 1
+                stack += [(k, end, below, prefix), (first + 1, walk.ends[first], first, prefix + walk.path(k - 1, below))]
+                break
     return found

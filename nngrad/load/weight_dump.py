@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import chain, pairwise, permutations, product
+from dataclasses import replace
+from itertools import chain, pairwise, permutations, product, zip_longest
 from typing import Any
 
 import numpy as np
 
-from nngrad.errors import ModelError
+from nngrad.errors import ModelError, listed
 from nngrad.layers import Affine
+from nngrad.load.contents import is_own
+from nngrad.load.dump_forms import NONE, Dump, Layer, indexed, plain, rolled, without_biases
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.nngrad_dump import activation_layers
 from nngrad.load.tree import MAX_DEPTH, SKIPPED, Group, MatlabObject, Tree, children
@@ -41,33 +43,6 @@ ROLE_FIRST = re.compile(rf"(?:(.+)[._/])?({ROLES})(?:[._/]?(\d+(?:_\d+)?|out|out
 ROLE_LAST = re.compile(rf"(.+?)[._/]({ROLES})", re.IGNORECASE)
 
 
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One layer as the file holds it; without b, the bias is the first column of W."""
-
-    label: str
-    W: Any
-    b: Any
-    activation: str | None = None
-    unused: tuple[str, ...] = ()  # other numbers beside W and b
-
-
-@dataclass(frozen=True, eq=False)
-class Dump:
-    """The weights of a network, in order; `names` are the fields or variables they were found in, `unused` the others beside them,
-    `keys` the parts of the names that the order was taken from.
-    """
-
-    names: tuple[str, ...]
-    layers: tuple[Layer, ...]
-    activations: tuple[str, ...] | None = None
-    unused: tuple[str, ...] = ()
-    problem: str = ""
-    network_fields: bool = False  # IW, LW, b: fields of a `network` object, without its processing steps
-    thetas: bool = False
-    keys: tuple[str, ...] = ()
-
-
 def find(tree: Tree) -> list[tuple[str, Dump]]:
     """Every dump in the tree; variables of a file are called by their names: "W,b,act_fcns"."""
     found: list[tuple[str, Dump]] = []
@@ -75,10 +50,11 @@ def find(tree: Tree) -> list[tuple[str, Dump]]:
     seen: set[int] = set()
     while stack:
         path, element, depth = stack.pop()
-        if depth > MAX_DEPTH or id(element) in seen or isinstance(element, MatlabObject):
+        if depth > MAX_DEPTH or id(element) in seen or (isinstance(element, MatlabObject) and not is_own(element)):
             continue
         seen.add(id(element))
-        dumps = list(_in(element))
+        owner, element = (element.classname, element.fields) if isinstance(element, MatlabObject) else ("", element)
+        dumps = [replace(dump, owner=owner) for dump in _in(element)]
         used = {name for dump in dumps for name in dump.names}
         for dump in dumps:
             rest = tuple(n for n in element if n not in used) if isinstance(element, dict) else ()
@@ -102,12 +78,12 @@ def _path(path: str, dump: Dump, count: int) -> str:
 def _in(element: Any) -> Iterator[Dump]:
     """The dumps of one struct, group, or cell."""
     if isinstance(element, dict):
-        for convention in (_cells, _network_fields, _structs):
+        for convention in (_cells, _network_fields, _structs, _numbered_arrays):
             dump = convention(element)
             if dump:
                 yield dump
                 return
-        yield from _named(element)
+        yield from list(_named(element)) or [dump for form in (indexed, rolled) if (dump := form(element))][:1]
     elif isinstance(element, np.ndarray) and element.dtype == object:
         dump = _positional(element.ravel(order="F").tolist()) or _list_of_structs(element.ravel(order="F").tolist())
         if dump:
@@ -125,13 +101,9 @@ def _is_parameter(value: Any) -> bool:
     return _is_array(value) and (isinstance(value, MatlabObject) or value.size > 0)
 
 
-def _plain(name: str) -> str:
-    return name.lower().replace("_", "")
-
-
 def _field(fields: dict[str, Any], names: frozenset[str]) -> str | None:
     """The name of the one field that is called one of these."""
-    return next((name for name in fields if _plain(name) in names), None)
+    return next((name for name in fields if plain(name) in names), None)
 
 
 def _listed(value: Any) -> list[Any] | None:
@@ -167,9 +139,14 @@ def _cells(fields: dict[str, Any]) -> Dump | None:
     """Cells W and b (Weight and Bias, weights and biases, ...), with the activations beside them or not."""
     w, b = _field(fields, WEIGHTS), _field(fields, BIASES)
     weights, biases = (_listed(fields[name]) if name else None for name in (w, b))
-    if not w or not b or weights is None or biases is None:
+    if not w or weights is None:
         return None
     said, where = _said(fields)
+    if not b:
+        dump = without_biases(fields, [(f"{w}{{{k}}}", W) for k, W in enumerate(weights, 1)], (w, *where))
+        return replace(dump, activations=said) if dump else None
+    if biases is None:
+        return None
     problem = f": {len(weights)} matrices in {w} and {len(biases)} biases in {b}" if len(weights) != len(biases) else ""
     layers = tuple(Layer(f"{w}{{{k}}}", W, B) for k, (W, B) in enumerate(zip(weights, biases, strict=False), 1))
     return Dump((w, b, *where), layers, said, problem=problem)
@@ -262,9 +239,27 @@ def _positional(items: list[Any]) -> Dump | None:
     """{W, b, W, b, ...}: at least two layers, each bias as long as one side of its matrix."""
     pairs = list(zip(items[::2], items[1::2], strict=False))
     fits = all(isinstance(v, np.ndarray) and v.dtype == np.float64 and v.size for pair in pairs for v in pair)
-    if len(items) < 4 or len(items) % 2 or not fits or not all(b.size == max(b.shape) and b.size in W.shape for W, b in pairs):
+    if len(items) < 4 or len(items) % 2 or not fits or not all(b.size == max(b.shape, default=1) and b.size in W.shape for W, b in pairs):
         return None
-    return Dump((), tuple(Layer(f"{{{2 * k + 1}}}", W, b) for k, (W, b) in enumerate(pairs)))
+    layers = tuple(Layer(f"{{{2 * k + 1}}}", W, b) for k, (W, b) in enumerate(pairs))
+    if not any(min(W.shape, default=1) > 1 for W, _ in pairs) and not _is_narrow_chain(layers):
+        return None  # a cell of samples
+    return Dump((), layers)
+
+
+def _is_narrow_chain(layers: tuple[Layer, ...]) -> bool:
+    """Whether columns and rows alone make a network (1 input, some units, 1 output); single numbers never do."""
+    return any(layer.W.size > 1 for layer in layers) and any(_chained(layers, way) for way in (OUT_BY_IN, IN_BY_OUT))
+
+
+def _numbered_arrays(fields: dict[str, Any]) -> Dump | None:
+    """arr_0, arr_1, ...: what np.savez(file, *model.get_weights()) calls W, b, W, b, ..."""
+    names = [f"arr_{k}" for k in range(sum(re.fullmatch(r"arr_\d{1,4}", name) is not None for name in fields))]
+    dump = _positional([fields[name] for name in names]) if names and all(name in fields for name in names) else None
+    if dump is None:
+        return None
+    labelled = tuple(replace(layer, label=name) for layer, name in zip(dump.layers, names[::2], strict=True))
+    return replace(dump, names=tuple(names), layers=labelled)
 
 
 def _named(fields: dict[str, Any]) -> Iterator[Dump]:
@@ -286,6 +281,11 @@ def _named(fields: dict[str, Any]) -> Iterator[Dump]:
         elif len(keys) > 1 and all("theta" in groups[k] for k in keys):
             names = tuple(groups[k]["theta"] for k in keys)
             yield Dump((*names, *where), tuple(Layer(n, fields[n], None) for n in names), said, thetas=True)
+        elif len(keys) > 1 and _in_sequence(keys) and all("W" in groups[k] for k in keys):
+            names = tuple(groups[k]["W"] for k in keys)
+            dump = without_biases(fields, [(n, fields[n]) for n in names], (*names, *where))
+            if dump:
+                yield replace(dump, activations=said)
 
 
 def _numbered(
@@ -294,12 +294,17 @@ def _numbered(
     weights = {k: groups[k].get("W") or groups[k].get("theta") or "" for k in keys}
     lonely = [weights[k] for k in keys if "b" not in groups[k]] + [groups[k]["b"] for k in groups if k not in keys]
     problem = _without_partner(lonely[0] if lonely else None)
-    numbers = [int(k) for k in keys if k.isdigit()]
-    if numbers and numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+    if any(k.isdigit() for k in keys) and not _in_sequence([k for k in keys if k.isdigit()]):
         problem = f": {', '.join(weights.values())}: a layer between them is missing"
     layers = tuple(Layer(weights[k], fields[weights[k]], fields[groups[k]["b"]]) for k in keys if "b" in groups[k])
     names = tuple(n for k in keys for n in (weights[k], groups[k].get("b")) if n)
     return Dump((*names, *where), layers, said, problem=problem, keys=tuple(k for k in keys if "b" in groups[k]))
+
+
+def _in_sequence(keys: list[str]) -> bool:
+    """Whether these are numbers one after the other."""
+    numbers = [int(k) for k in keys if k.isdigit()]
+    return len(numbers) == len(keys) and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 def _parsed(name: str) -> tuple[str, str, str] | None:
@@ -378,7 +383,7 @@ def read(dump: Dump, hints: Hints = NO_HINTS) -> Network:
     for (W, b), name in zip(pairs, activations, strict=True):
         layers += [Affine(W, b), *activation_layers(name)]
     lines = [f"layer {k}: {a}, {len(W)} units ({layer.label})" for k, ((W, _), a, layer) in _counted(pairs, activations, dump.layers)]
-    origin = Origin(classname="plain weights", layers=tuple(lines), notes=(*said, *notes), doubts=(*doubts, *_left_out(dump)))
+    origin = Origin(classname="plain weights", layers=tuple(lines), notes=notes, doubts=(*said, *doubts, *dump.doubts, *_left_out(dump)))
     return Network.chain(layers, input_size=pairs[0][0].shape[1], origin=origin)
 
 
@@ -387,17 +392,14 @@ def _counted(*columns: Iterable[Any]) -> Iterator[tuple[int, tuple[Any, ...]]]:
 
 
 def _left_out(dump: Dump) -> tuple[str, ...]:
-    notes = []
-    if dump.network_fields:
-        notes.append(
-            "IW, LW, b hold no processing steps: x and y are in the network's own (normalised) units unless it had none; "
-            "save the network object itself to have them"
-        )
-    unused = (*dump.unused, *chain.from_iterable(layer.unused for layer in dump.layers))
-    if unused:
-        names = ", ".join(unused[:8]) + (", ..." if len(unused) > 8 else "")
-        notes.append(f"in the file beside the weights, not used: {names}; if x or y were normalised with them, do the same")
-    return tuple(notes)
+    if dump.owner:
+        return (f"these are properties of an object of a class of its own ({dump.owner}): what its methods do to x and y is not known",)
+    if not dump.network_fields:
+        return ()
+    return (
+        "IW, LW, b hold no processing steps: x and y are in the network's own (normalised) units unless it had none; "
+        "save the network object itself to have them",
+    )
 
 
 # in which order, and which way round
@@ -440,6 +442,10 @@ def _oriented(layers: tuple[Layer, ...], hint: str | None) -> tuple[list[tuple[n
         raise ModelError(f": {_listing(layers)}: these do not chain, {way}; a convolution or a layer of another kind is not supported here")
     way = next(iter(found))
     square = [layer.label for layer in layers if _is_square(layer.W)]
+    if len(found) > 1 and any(layer.ask for layer in layers):
+        raise ModelError(
+            f": {_listing(layers)}: these chain both ways round; say --weights {OUT_BY_IN} (y = W x + b) or --weights {IN_BY_OUT} (x W + b)"
+        )
     if hint or not square:
         return found[way], (), ()
     names = f"{', '.join(square)} {'are' if len(square) > 1 else 'is'} square"
@@ -478,6 +484,8 @@ def _turned(layer: Layer, way: str) -> tuple[np.ndarray, np.ndarray] | None:
         return None
     if way == IN_BY_OUT:
         W = W.T
+    if layer.b is None and layer.bias == NONE:
+        return np.ascontiguousarray(W), np.zeros(len(W))
     if layer.b is None:
         return (np.ascontiguousarray(W[:, 1:]), np.ascontiguousarray(W[:, 0])) if W.shape[1] > 1 else None
     if layer.b.size != len(W) or layer.b.size != max(1, *layer.b.shape, 1):
@@ -507,17 +515,30 @@ def _size(array: Any) -> str:
 
 
 def _activations(dump: Dump, pairs: list[Any], hint: tuple[str, ...] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(one name for each layer, notes), from the user or else from the file."""
+    """(one name for each layer, doubts), from the user or else from the file."""
     count = len(pairs)
     stored: tuple[str | None, ...] = dump.activations or tuple(layer.activation for layer in dump.layers)
     if hint is not None:
         names = _spread(hint, count, dump, pairs)
-        differs = any(s is not None for s in stored) and stored[:count] != names
-        return names, (f"activations as you named them; the file says {', '.join(s or '?' for s in stored)}",) if differs else ()
+        differs = any(s is not None and _function(s) != _function(n) for s, n in zip_longest(stored, names))
+        return names, (f"activations {listed(names)} as you named them; the file says {listed([s or '?' for s in stored])}",) * differs
     if len(stored) < count or any(s is None for s in stored):
         raise ModelError(_question(dump, pairs, stored))
-    extra = (f"{len(stored)} activations for {count} layers: the first {count} are taken",) if len(stored) > count else ()
-    return tuple(s or "" for s in stored[:count]), extra
+    taken = tuple(s or "" for s in stored[:count])
+    extra = (
+        f"the file names {len(stored)} activations ({listed([s or '?' for s in stored])}) for {count} layers: the first {count} are taken"
+    )
+    return taken, (f"{extra}; if others are right, name them with --activation",) * (len(stored) > count)
+
+
+def _function(name: str | None) -> Any:
+    """What a name stands for, the same for all its spellings; a name that isn't known stands for itself."""
+    if name is None:
+        return None
+    try:
+        return [(type(layer), getattr(layer, "activation", None), str(getattr(layer, "values", ""))) for layer in activation_layers(name)]
+    except ModelError:
+        return name
 
 
 def _spread(hint: tuple[str, ...], count: int, dump: Dump, pairs: list[Any]) -> tuple[str, ...]:
@@ -548,5 +569,5 @@ def _how(count: int, hidden: str, output: str) -> str:
 
 
 def _sizes(dump: Dump, pairs: list[Any]) -> str:
-    listed = [f"{layer.label}: {W.shape[1]} -> {W.shape[0]}" for layer, (W, _) in zip(dump.layers, pairs, strict=True)]
-    return ", ".join(listed if len(listed) <= 12 else [*listed[:11], "...", listed[-1]])
+    sizes = [f"{layer.label}: {W.shape[1]} -> {W.shape[0]}" for layer, (W, _) in zip(dump.layers, pairs, strict=True)]
+    return ", ".join(sizes if len(sizes) <= 12 else [*sizes[:11], "...", sizes[-1]])

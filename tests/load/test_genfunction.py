@@ -4,9 +4,11 @@ Two independent routes: `matlab_network` on the object that the text was written
 """
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +97,34 @@ def test_every_style_of_every_network(origin, style):
     net, other = read(make.source(fields, "f", STYLES[style])), of_object(fields)
     x = np.random.default_rng(0).uniform(-2, 2, (5, other.input_size))
     same(net, other, x)
+
+
+# ranges in training, out of the constants of mapminmax
+
+
+@pytest.mark.parametrize("origin", ORIGINS, ids=lambda o: o if isinstance(o, str) else o.__name__)
+def test_training_ranges_are_those_of_the_object(origin):
+    fields = make.sample_fields(origin)
+    net, other = read(make.source(fields, "f", make.Style())), of_object(fields)
+    for ours, theirs in zip((*net.inputs, *net.outputs), (*other.inputs, *other.outputs), strict=True):
+        if ours.lower is not None and theirs.lower is not None:  # generated functions know only those that are mapped
+            known = np.isfinite(ours.lower)
+            assert np.allclose(ours.lower[known], theirs.lower[known], rtol=1e-14)
+            assert np.allclose(ours.upper[known], theirs.upper[known], rtol=1e-14)
+            assert (ours.upper[known] >= theirs.upper[known]).all()
+    assert (net.inputs[0].lower is None) == (origin in ("rbf", "hard_limit", make.self_organising))
+
+
+def test_ranges_that_the_constants_do_not_tell():
+    by_half = changed(FIT, "x1_step1.ymin = -1;", "x1_step1.ymin = -0.5;")
+    assert read(by_half).inputs[0].lower is None  # to what ymax?
+    (port,) = read(changed(FIT, "x1_step1.ymin = -1;", "x1_step1.ymin = 0;")).inputs
+    assert port.lower.tolist() == [600.0, 0.0, 250.0]
+    assert np.allclose(port.upper, [600 + 5900 / 2, 50.0, 285.0])
+    constant = re.sub(r"x1_step1.gain = \[[^;]*;", "x1_step1.gain = [Inf;", FIT, count=1)
+    (port,) = read(constant).inputs
+    assert np.isnan(port.upper[0])
+    assert np.isfinite(port.upper[1:]).all()
 
 
 def one_layer(**layer):
@@ -281,11 +311,44 @@ def test_numbers_that_do_not_fit(old, new, words):
     assert words in str(error.value)
 
 
-def test_a_script_is_refused_and_named(tmp_path):
-    path = tmp_path / "train.m"
-    path.write_text("% trains\nnet = fitnet(10);\nnet = train(net, x, t);\n")
-    with pytest.raises(ModelError, match=r"train.m: .*line 2: `net = fitnet\(10\);`.*genFunction"):
+OTHER_SOURCE = {
+    "script": ("% trains\nnet = fitnet(10);\nnet = train(net, x, t);\n", "a script, not a function", "save('net.mat', 'net')"),
+    "class": (
+        "% mine\nclassdef Net\n  methods\n    function y = f(x)\n    end\n  end\nend\n",
+        "a class definition",
+        "save('net.mat', 'net')",
+    ),
+    "table": ("% speed, throttle\n3180.5 70.8 2.7e2\nNaN -Inf 1\n", "a table of numbers with comments", "-i"),
+    "state function": (
+        "function x1 = stateFcn(x,u)\npersistent P\nMATname = 'stateFcnData';\nif isempty(P)\n  P = coder.load(MATname);\nend\n"
+        "x1 = x + P.fc1.Weights*[x;u] + P.fc1.Bias;\nend\n",
+        "its numbers stand in another file, stateFcnData.mat: name that one",
+        "--activation",
+    ),
+    "function that loads": ("function y = f(x)\ns = load('weights.mat');\ny = s.W*x;\nend\n", "another file, weights.mat", "--activation"),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_SOURCE)
+def test_source_of_another_kind_is_refused_for_what_it_is(tmp_path, name):
+    text, what, advice = OTHER_SOURCE[name]
+    path = tmp_path / "f.m"
+    path.write_text(text)
+    with pytest.raises(ModelError) as error:
         nngrad.load(path)
+    assert what in str(error.value)
+    assert advice in str(error.value)
+    assert len(str(error.value)) - len(str(path)) < 300
+
+
+@pytest.mark.parametrize("text", ["\n" * 2_000_000, "load " * 200_000, "function" * 100_000, "coder" + " " * 1_000_000, "% " * 500_000])
+def test_source_of_another_kind_is_refused_soon(tmp_path, text):
+    path = tmp_path / "f.m"
+    path.write_text(f"% x\n{text}\n")
+    began = time.process_time()
+    with pytest.raises(ModelError):
+        nngrad.load(path)
+    assert time.process_time() - began < 5
 
 
 def test_origin_says_what_it_was(tmp_path):

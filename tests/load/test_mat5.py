@@ -193,6 +193,25 @@ def test_every_flipped_bit_of_a_compressed_variable_is_found():
         assert "corrupt" in refused(bytes(broken))
 
 
+def flushed(data: bytes, mode: int = zlib.Z_SYNC_FLUSH) -> bytes:
+    """A file of one compressed variable whose stream is flushed but never ended, as some writers leave it."""
+    packer = zlib.compressobj()
+    packed = packer.compress(zlib.decompress(data[136:])) + packer.flush(mode)
+    return data[:128] + struct.pack("<II", 15, len(packed)) + packed
+
+
+@pytest.mark.parametrize("mode", [zlib.Z_SYNC_FLUSH, zlib.Z_FULL_FLUSH])
+def test_a_stream_that_is_only_flushed_is_whole_if_every_byte_is_there(mode):
+    data = flushed(saved({"W": np.linspace(0, 1, 40)}, do_compression=True), mode)
+    assert assert_like_scipy(data, mat5.read(data)) == 1
+
+
+def test_every_truncation_of_a_flushed_stream_is_found():
+    data = flushed(saved({"W": np.linspace(0, 1, 40)}, do_compression=True))
+    for end in range(136, len(data)):
+        assert "corrupt" in refused(data[:132] + struct.pack("<I", end - 136) + data[136:end])
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_every_truncation_is_found(compressed):
     data = saved({"W": np.arange(30.0), "s": {"a": 1.0}}, do_compression=compressed)

@@ -344,14 +344,14 @@ def test_a_loss_of_somebody_elses_is_passed_and_said():
     loss = layer("rl.layer.internal.ClassificationLayerWithEntropy", "loss", Classes="auto", NumClasses=np.zeros((0, 0)))
     net = network(series(features(3), layer("SoftmaxLayer"), loss))
     check(net, lambda x: np.exp(x) / np.exp(x).sum())
-    assert any("'loss' (rl.layer.internal.ClassificationLayerWithEntropy)" in note for note in net.origin.notes)
+    assert any("'loss' (rl.layer.internal.ClassificationLayerWithEntropy)" in text for text in net.origin.doubts)
 
 
 def test_weights_that_are_nan_are_said():
     net = network(series(features(2), dense([[1, np.nan], [1, 1]], [0, 0]), layer("ReLULayer")))
     np.testing.assert_array_equal(np.isnan(net([1.0, 2.0])), [True, False])
     assert np.isnan(net.jacobian([1.0, 2.0])[0]).all()
-    assert any(note.startswith("1 of its weights are NaN") for note in net.origin.notes)
+    assert any(text.startswith("1 of its weights are NaN") for text in net.origin.doubts)
     assert any("single precision" in note for note in net.origin.notes)
 
 

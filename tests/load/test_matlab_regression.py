@@ -91,7 +91,7 @@ def test_a_compact_model_in_its_package():
 def test_scores_are_named_by_their_classes(classes, names):
     net = network(model("ClassificationNeuralNetwork", ClassSummary={"ClassNames": classes}))
     assert net.output_names == names
-    assert any("the names of the classes are not understood" in note for note in net.origin.notes) == (classes is None)
+    assert any("the names of the classes are not understood" in text for text in net.origin.doubts) == (classes is None)
 
 
 def test_range_of_the_training_data():

@@ -1,5 +1,6 @@
 """Dumps of plain weights: every convention against a computation of its own, one sample at a time, with complex steps."""
 
+import contextlib
 import json
 from itertools import pairwise
 
@@ -12,7 +13,8 @@ from scipy.io import savemat
 
 import nngrad
 from nngrad.errors import ModelError, UsageError
-from nngrad.load import weight_dump
+from nngrad.load import candidates, read, weight_dump
+from nngrad.load.hints import Hints
 from nngrad.load.tree import MatlabObject, Tree
 from tests.makers import SAMPLES
 
@@ -145,7 +147,8 @@ def test_activations_that_the_file_says(tmp_path, name):
     same(nngrad.load(tmp_path / "dump.mat"), TWO, ("tansig", "relu"))
     told = nngrad.load(tmp_path / "dump.mat", activation=["relu", "softmax"])
     same(told, TWO, ("relu", "softmax"))
-    assert any("the file says tansig, relu" in note for note in told.origin.notes)
+    assert any("the file says tansig, relu" in text for text in told.origin.doubts)
+    assert nngrad.load(tmp_path / "dump.mat", activation=["tanh", "relu"]).origin.doubts == ()  # tansig by its other name
 
 
 def hdf5(path, members, attributes=()):
@@ -272,7 +275,7 @@ def test_more_activations_than_layers_are_taken_literally(tmp_path):
     savemat(tmp_path / "dump.mat", {"W": cell(W1, W2), "b": cell(b1, b2), "act_fcns": np.array(["tanh", "relu", "tanh"])})
     net = nngrad.load(tmp_path / "dump.mat")
     same(net, TWO, ("tanh", "relu"))
-    assert net.origin.notes[0] == "3 activations for 2 layers: the first 2 are taken"
+    assert "names 3 activations" in net.origin.doubts[0]
 
 
 def test_fewer_activations_than_layers_are_not_filled_up(tmp_path):
@@ -391,6 +394,8 @@ def test_what_does_not_fit_is_refused_with_its_shapes(tmp_path, variables, told,
         {"data": cell(np.ones((10, 3)), np.ones((10, 1)))},
         {"data": cell(np.ones((10, 3)), np.ones((4, 1)), np.ones((5, 3)), np.ones((5, 1)))},
         {"theta": np.ones((3, 1)), "X": np.ones((5, 3))},
+        {"x": cell(*np.ones((6, 3, 1)))},
+        {"T": cell(*np.ones((8, 1, 1)))},
         {"Theta1": np.ones((3, 4))},
         {"W1": "text", "b1": "text"},
         {"b1": b1, "b2": b2},
@@ -404,9 +409,21 @@ def test_other_arrays_do_not_become_a_network(tmp_path, variables):
         nngrad.load(tmp_path / "other.mat", activation=ASKED)
 
 
-def test_weights_of_an_object_are_not_looked_at():
-    tree = Tree("MAT v7", {"a": MatlabObject("something", {"W1": W1, "b1": b1}), "revert": {"W1": W1, "b1": b1}})
-    assert weight_dump.find(tree) == []
+def test_weights_of_an_object_are_looked_at_only_where_its_class_is_somebodys_own(tmp_path):
+    """A class called network or dlnetwork is MathWorks' only if it has what theirs have."""
+    fields = {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
+    for name in ("nnet.cnn.layer.Other", "rl.agent.rlDDPGAgent", "table", "RegressionGP"):
+        assert weight_dump.find(Tree("MAT v7", {"a": MatlabObject(name, fields)})) == []
+    for name in ("something", "network", "dlnetwork", "SeriesNetwork"):
+        tree = Tree("MAT v7", {"a": MatlabObject(name, fields)})
+        (found,) = candidates(tree)
+        net = read("f.mat", tree, found, Hints(("tanh", "linear")))
+        same(net, TWO, ("tanh", "linear"))
+        assert net.origin.network == "a"
+        assert any(f"properties of an object of a class of its own ({name})" in text for text in net.origin.doubts)
+    for name, kept in (("network", {"IW": 1.0, "layerConnect": 1.0}), ("dlnetwork", {"Layers": 1.0}), ("network", {})):
+        (found,) = candidates(Tree("MAT v7", {"a": MatlabObject(name, kept)}))
+        assert found.dialect is not weight_dump  # theirs, and damaged
 
 
 def test_dlarrays_are_refused_by_name():
@@ -489,3 +506,159 @@ def test_any_tree_is_a_network_or_an_error(variables, weights):
         except ModelError:
             continue
         assert net(np.zeros(net.input_size)).shape == (net.output_size,)
+
+
+# NumPy archives
+
+
+def test_arrays_saved_by_numpy(tmp_path):
+    np.savez(tmp_path / "named.npz", W1=W1, b1=b1.ravel(), W2=W2, b2=b2.ravel())
+    same(nngrad.load(tmp_path / "named.npz", activation=["tanh", "linear"]), TWO, ("tanh", "linear"))
+    np.savez_compressed(tmp_path / "keras.npz", W1.T.astype(np.float32), b1.ravel(), W2.T, b2.ravel())
+    net = nngrad.load(tmp_path / "keras.npz", activation=["tanh", "linear"])
+    assert net.origin.container == "NumPy zip"
+    same(net, ((W1.astype(np.float32), b1), (W2, b2)), ("tanh", "linear"))
+
+
+def test_object_arrays_of_numpy_are_never_unpickled(tmp_path):
+    np.savez(tmp_path / "w.npz", weights=np.array({"W1": W1, "call": print}, object))
+    with pytest.raises(ModelError, match=r"no network found.*weights.*an object array is a pickle, which is never opened.*np\.savez"):
+        nngrad.load(tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize("at", range(0, 700, 7))
+def test_a_damaged_numpy_archive_ends_in_a_network_or_a_model_error(tmp_path, at):
+    np.savez(tmp_path / "w.npz", W1=W1, b1=b1.ravel(), W2=W2, b2=b2.ravel())
+    data = bytearray((tmp_path / "w.npz").read_bytes())
+    data[at] ^= 0x55
+    (tmp_path / "w.npz").write_bytes(data)
+    with contextlib.suppress(ModelError):
+        nngrad.load(tmp_path / "w.npz", activation=["tanh", "linear"])
+
+
+# without biases, by indices of units, in one vector
+
+THREE_LAYERS = pairs(3, 4, 5, 2, seed=4)
+NO_BIASES = [(W, np.zeros((len(W), 1))) for W, _ in THREE_LAYERS]
+MATRICES = [W for W, _ in THREE_LAYERS]
+BIASLESS = {
+    "w_1": {f"w_{k}": W for k, W in enumerate(MATRICES, 1)},
+    "W1": {f"W{k}": W for k, W in enumerate(MATRICES, 1)},
+    "cell W": {"W": cell(*MATRICES)},
+    "cell weights": {"weights": cell(*MATRICES)},
+    "in-by-out": {f"W{k}": W.T for k, W in enumerate(MATRICES, 1)},
+    "in a struct": {"net": {"weights": cell(*MATRICES)}},
+    "beside data": {"w_1": W1, "w_2": W2, "X": np.ones((99, 3)), "epochs": 500.0, "mu": np.ones(3)},
+}
+
+
+@pytest.mark.parametrize("name", BIASLESS)
+def test_dumps_without_biases(tmp_path, name):
+    savemat(tmp_path / "dump.mat", BIASLESS[name])
+    layers = [(W1, 0 * b1), (W2, 0 * b2)] if name == "beside data" else NO_BIASES
+    names = ("tanh",) * (len(layers) - 1) + ("linear",)
+    with pytest.raises(ModelError, match=r"--activation tanh,linear"):
+        nngrad.load(tmp_path / "dump.mat")
+    net = nngrad.load(tmp_path / "dump.mat", activation=names)
+    same(net, layers, names)
+    assert any("there are no biases beside" in text for text in net.origin.doubts)
+
+
+def test_what_may_be_a_bias_is_never_left_out(tmp_path):
+    savemat(tmp_path / "dump.mat", {"W1": W1, "W2": W2, "schwelle": b1})
+    with pytest.raises(ModelError, match=r"W1, W2 have no biases by name, and schwelle may be some: name them b1, b2"):
+        nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"])
+
+
+def test_matrices_that_chain_both_ways_are_asked_about(tmp_path):
+    (A, _), (B, _) = pairs(3, 4, 3)
+    savemat(tmp_path / "dump.mat", {"w1": A, "w2": B})
+    with pytest.raises(ModelError, match="these chain both ways round; say --weights out-by-in"):
+        nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"])
+    net = nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"], weights="out-by-in")
+    same(net, [(A, np.zeros(4)), (B, np.zeros(3))], ("tanh", "linear"))
+    net = nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"], weights="in-by-out")
+    same(net, [(A.T, np.zeros(3)), (B.T, np.zeros(4))], ("tanh", "linear"), np.random.default_rng(0).normal(size=(3, 4)))
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"w_1": W1, "w_2": W1}, {"w_1": W1}, {"w_1": W1, "w_3": W2}, {"weights": cell(W1)}, {"x1": W1, "x2": W2}],
+    ids=["no chain", "one alone", "a gap", "a cell of one", "other names"],
+)
+def test_matrices_that_are_no_network(tmp_path, variables):
+    savemat(tmp_path / "dump.mat", variables)
+    with pytest.raises(ModelError, match="no network found"):
+        nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"])
+
+
+INDICES = {
+    "Vij": ("Vij", "Voj", "Wjk", "Wok"),
+    "v_ij": ("v_ij", "v_0j", "w_jk", "w_0k"),
+    "one letter": ("wij", "woj", "wjk", "wok"),
+}
+
+
+@pytest.mark.parametrize("name", INDICES)
+def test_names_of_units(tmp_path, name):
+    names = INDICES[name]
+    savemat(tmp_path / "dump.mat", dict(zip(names, (W1.T, b1.T, W2.T, b2.T), strict=True)) | {"net": 1.0, "max": np.ones((2, 2))})
+    net = nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"])
+    same(net, TWO, ("tanh", "linear"))
+    savemat(tmp_path / "dump.mat", dict(zip(names[:3], (W1.T, b1.T, W2.T), strict=True)))
+    with pytest.raises(ModelError, match=rf"the bias {names[3].replace('0', 'o')} is missing"):
+        nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"])
+
+
+def test_names_of_units_never_settle_a_square(tmp_path):
+    layers = pairs(3, 3, 3)
+    savemat(tmp_path / "dump.mat", {"Vij": layers[0][0].T, "Voj": layers[0][1], "Wjk": layers[1][0].T, "Wok": layers[1][1]})
+    with pytest.raises(ModelError, match="chain both ways round"):
+        nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"])
+    same(nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"], weights="in-by-out"), layers, ("tanh", "linear"))
+
+
+ROLLED = {
+    "course": {"input_layer_size": 3.0, "hidden_layer_size": 4.0, "num_labels": 2.0},
+    "one vector": {"layer_sizes": np.array([3.0, 4.0, 2.0])},
+    "other names": {"n_inputs": 3.0, "n_hidden": 4.0, "n_outputs": 2.0},
+}
+
+
+@pytest.mark.parametrize("name", ROLLED)
+@pytest.mark.parametrize("called", ["nn_params", "params"])
+def test_rolled_parameters(tmp_path, name, called):
+    (A, a), (B, b) = layers = pairs(3, 4, 2)
+    vector = np.concatenate([np.hstack([a, A]).ravel(order="F"), np.hstack([b, B]).ravel(order="F")])
+    savemat(tmp_path / "dump.mat", {called: vector.reshape(-1, 1), **ROLLED[name], "lambda": 1.0})
+    with pytest.raises(ModelError, match=r"all are sigmoid.*--activation sigmoid,sigmoid"):
+        nngrad.load(tmp_path / "dump.mat")
+    net = nngrad.load(tmp_path / "dump.mat", activation=["sigmoid", "sigmoid"])
+    same(net, layers, ("sigmoid", "sigmoid"))
+    assert any("was cut into 4x4, 2x5, column by column, the bias in the first column" in text for text in net.origin.doubts)
+
+
+def test_rolled_parameters_with_several_hidden_layers(tmp_path):
+    layers = pairs(3, 4, 5, 2)
+    vector = np.concatenate([np.hstack([b, W]).ravel(order="F") for W, b in layers])
+    sizes = {"input_layer_size": 3.0, "hidden_layer1_size": 4.0, "hidden_layer2_size": 5.0, "num_labels": 2.0}
+    savemat(tmp_path / "dump.mat", {"nn_params": vector, **sizes})
+    same(nngrad.load(tmp_path / "dump.mat", activation=["sigmoid"] * 3), layers, ("sigmoid",) * 3)
+
+
+@pytest.mark.parametrize(
+    ("beside", "words"),
+    [({}, "the sizes of its layers are missing"), (ROLLED["course"] | {"num_labels": 3.0}, "the sizes 3, 4, 3 need 31")],
+)
+def test_rolled_parameters_that_do_not_fit_say_what_is_missing(tmp_path, beside, words):
+    savemat(tmp_path / "dump.mat", {"nn_params": np.ones(26), **beside})
+    with pytest.raises(ModelError, match=rf"26 numbers in one vector, {words}; save input_layer_size"):
+        nngrad.load(tmp_path / "dump.mat", activation=["sigmoid", "sigmoid"])
+
+
+def test_theta_beside_its_rolled_form_is_one_network(tmp_path):
+    (A, a), (B, b) = layers = pairs(3, 4, 2)
+    thetas = np.hstack([a, A]), np.hstack([b, B])
+    vector = np.concatenate([t.ravel(order="F") for t in thetas])
+    savemat(tmp_path / "dump.mat", {"nn_params": vector, "Theta1": thetas[0], "Theta2": thetas[1], **ROLLED["course"]})
+    same(nngrad.load(tmp_path / "dump.mat", activation=["sigmoid", "sigmoid"]), layers, ("sigmoid", "sigmoid"))

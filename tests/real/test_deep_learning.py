@@ -48,7 +48,7 @@ def test_the_networks_found_are_those_expected(file):
 def test_weights_that_are_nan_are_said_and_give_nan():
     entry = next(e for e in READ if "agent_3Stock_May30" in e.file)
     net = nngrad.load(entry.path, entry.network)
-    assert "27264 of its weights are NaN" in " ".join(net.origin.notes)
+    assert "27264 of its weights are NaN" in " ".join(net.origin.doubts)
     assert np.isnan(net(np.zeros(net.input_size))).all()
 
 

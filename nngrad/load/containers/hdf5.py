@@ -105,6 +105,15 @@ def _sound(path: str) -> Iterator[None]:
         raise broken(f"at '{path[:80] or '/'}': {reason}") from None
 
 
+def opened(identity: Any) -> Any:
+    """A group or a dataset; Undecoded for anything else."""
+    if isinstance(identity, h5py.h5g.GroupID):
+        return h5py.Group(identity)
+    if isinstance(identity, h5py.h5d.DatasetID):
+        return h5py.Dataset(identity)
+    return Undecoded("HDF5 type", "a named HDF5 type holds no data")
+
+
 class Store:
     """An HDF5 file in memory, opened with bounds."""
 
@@ -135,14 +144,10 @@ class Store:
     def member(self, parent: h5py.Group, name: str, path: str) -> Any:
         """A member behind a hard link; Undecoded behind any other."""
         with _sound(path):
-            link = parent.id.links.get_info(name.encode("utf-8", "surrogateescape"))
-            if link.type != h5py.h5l.TYPE_HARD:
+            key = name.encode("utf-8", "surrogateescape")
+            if parent.id.links.get_info(key).type != h5py.h5l.TYPE_HARD:
                 return Undecoded("HDF5 link", "a soft or external link: these aren't followed")
-            return self.plain(parent[name])
-
-    def plain(self, found: Any) -> Any:
-        """A group or a dataset; Undecoded for anything else."""
-        return found if isinstance(found, h5py.Group | h5py.Dataset) else Undecoded(type(found).__name__, "a named HDF5 type holds no data")
+            return opened(h5py.h5o.open(parent.id, key))
 
     def address(self, found: Any) -> int:
         """Where the object lies in the file: its identity."""
@@ -153,12 +158,15 @@ class Store:
         """The object behind a reference; None behind a null reference."""
         self.budget.take_objects(1, f"'{path[:80]}'")
         with _sound(path):
-            return self.plain(self.file[reference]) if reference else None
+            return opened(self.file[reference].id) if reference else None
 
     def attributes(self, found: Any, path: str) -> dict[str, Any]:
         """All attributes, decoded."""
         with _sound(path):
-            self.budget.take_objects(len(found.attrs), f"the attributes of '{path[:80] or '/'}'")
+            count = h5py.h5a.get_num_attrs(found.id)
+            if not count:
+                return {}
+            self.budget.take_objects(count, f"the attributes of '{path[:80] or '/'}'")
             return {name: self.attribute(found, name, path) for name in map(_text, found.attrs)}
 
     def attribute(self, found: Any, name: str, path: str) -> Any:

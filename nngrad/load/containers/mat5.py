@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,19 +17,20 @@ from nngrad.errors import ModelError
 from nngrad.load import limits
 from nngrad.load.containers import mcos
 from nngrad.load.containers.mcos import Opaque, Subsystem
-from nngrad.load.tree import MatlabObject, Tree, Undecoded
+from nngrad.load.tree import MatlabObject, Tree, Undecoded, printable
 
 HEADER = 128
 INT8, INT32, UINT32, MATRIX, COMPRESSED = 1, 5, 6, 14, 15
 STORAGE = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 TEXT = {1: "latin-1", 2: "latin-1", 16: "utf-8", 3: "utf-16", 4: "utf-16", 17: "utf-16", 5: "utf-32", 6: "utf-32", 18: "utf-32"}
-NUMERIC = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
+NUMERIC = {n: np.dtype(t) for n, t in enumerate(("f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"), 6)}
 CELL, STRUCT, OBJECT, CHAR, SPARSE, FUNCTION, OPAQUE = 1, 2, 3, 4, 5, 16, 17
 DEFLATE_RATIO = 1040  # more than zlib can do
+USUAL_BYTES = 40  # of a header: flags, two dimensions, no name
+FLUSH = b"\x00\x00\xff\xff"
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """The flags, the shape and the name that every array starts with; `position` is where its data begin."""
 
     kind: int
@@ -70,7 +70,7 @@ def read(data: bytes) -> Tree:
 def _created(data: bytes) -> str | None:
     text = data[:116].decode("latin-1").rstrip("\0 ")
     _, found, created = text.partition("Created on: ")
-    return created.strip() or None if found else None
+    return printable(created.partition("\0")[0]) or None if found else None
 
 
 def _top_element(data: bytes, position: int, order: str, budget: limits.Budget) -> tuple[int, bytes | memoryview, int]:
@@ -91,7 +91,9 @@ def _top_element(data: bytes, position: int, order: str, budget: limits.Budget) 
 
 
 def _inflated(packed: memoryview, position: int, order: str, budget: limits.Budget) -> bytes:
-    """A compressed element, unpacked: its own tag says how long it is, and the stream must end there with its checksum right."""
+    """A compressed element, unpacked: its own tag says how long it is. What ends there ends with a checksum that must be right; some
+    writers only flush the stream, so one without an end is whole if it holds every byte that it states.
+    """
     stream = zlib.decompressobj()
     try:
         head = stream.decompress(packed, 8)
@@ -106,11 +108,16 @@ def _inflated(packed: memoryview, position: int, order: str, budget: limits.Budg
             body += stream.decompress(stream.unconsumed_tail, 1)
     except zlib.error as error:
         raise ModelError(f"corrupt: the compressed variable at byte {position} can't be unpacked ({error}); copy the file again") from None
-    if not stream.eof or len(body) != count:
+    if len(body) != count or not (stream.eof or _is_flushed(packed)):
         raise ModelError(
             f"corrupt: the compressed variable at byte {position} hasn't the {count} bytes that it states; copy the file again"
         )
     return head + body
+
+
+def _is_flushed(packed: memoryview) -> bool:
+    """Whether a zlib stream ends with a flush, an empty stored block, instead of its checksum."""
+    return bytes(packed[-len(FLUSH) :]) == FLUSH
 
 
 def _variable(content: bytes | memoryview, order: str, budget: limits.Budget, start: int) -> tuple[str, Any]:
@@ -119,7 +126,8 @@ def _variable(content: bytes | memoryview, order: str, budget: limits.Budget, st
         code, first, count, _ = reader.tag(0, len(content))
         if code != MATRIX:
             raise ModelError(f"element of type {code} where an array must stand")
-        return reader.matrix(first, first + count, 0)
+        with np.errstate(invalid="ignore"):  # a signalling NaN of single precision, or one in an array of integers
+            return reader.matrix(first, first + count, 0)
     except ModelError as error:
         name = f" '{reader.name}'" if reader.name else ""
         raise ModelError(f"the variable{name} at byte {start} can't be read: {error}") from None
@@ -148,6 +156,7 @@ class _Reader:
         self.name = ""
         self.words = struct.Struct(order + "II")
         self.word = struct.Struct(order + "I")
+        self.usual = struct.Struct(order + "IIIIIIiiII")
 
     def tag(self, position: int, end: int) -> tuple[int, int, int, int]:
         """Type, first byte, number of bytes, and where the next element begins."""
@@ -194,6 +203,11 @@ class _Reader:
 
     def header(self, position: int, end: int) -> Header:
         """Flags, dimensions and name; opaque arrays have no dimensions."""
+        if end - position >= USUAL_BYTES:
+            flags_code, flags_size, flags, _, shape_code, shape_size, rows, columns, *name_tag = self.usual.unpack_from(self.data, position)
+            usual = flags_code == UINT32 and flags_size == shape_size == 8 and shape_code == INT32 and name_tag == [INT8, 0]
+            if usual and flags & 0xFF != OPAQUE and rows >= 0 and columns >= 0:  # two dimensions and no name: nearly every array
+                return Header(flags & 0xFF, bool(flags & 0x200), bool(flags & 0x800), (rows, columns), "", position + USUAL_BYTES)
         code, first, count, position = self.tag(position, end)
         if code != UINT32 or count != 8:
             raise ModelError(f"no array flags at byte {first} of it; the file is corrupt")
@@ -223,8 +237,7 @@ class _Reader:
         if real.size != count:
             raise ModelError(f"an array of {head.shape} holds {real.size} numbers; the file is corrupt")
         self.budget.take_bytes(8 * count * (1 + head.complex), "an array")
-        with np.errstate(invalid="ignore"):  # a signalling NaN of single precision, or one in an array of integers
-            values = real.astype("=" + NUMERIC[head.kind])
+        values = real.astype(NUMERIC[head.kind])
         if head.complex:
             imaginary, _ = self.numbers(position, end, "an imaginary part")
             if imaginary.size != count:

@@ -17,7 +17,7 @@ from nngrad.load.containers import mcos
 from nngrad.load.containers.hdf5 import Store
 from nngrad.load.containers.mat5 import filled, rows_of_text
 from nngrad.load.containers.mcos import Opaque
-from nngrad.load.tree import MatlabObject, Tree, Undecoded
+from nngrad.load.tree import MatlabObject, Tree, Undecoded, printable
 
 NUMERIC = {"double": "f8", "single": "f4", "logical": "f8", "canonical empty": "f8"} | {
     f"{s}int{n}": f"{s or 'i'}{n // 8}" for s in ("", "u") for n in (8, 16, 32, 64)
@@ -38,8 +38,8 @@ def read(data: bytes) -> Tree:
     finished = {name: subsystem.finish(value) for name, value in raw.items()}
     subsystem.settle()
     _, found, created = data[:116].decode("latin-1").partition("Created on: ")
-    created = created.partition(" HDF5 schema")[0].strip(" \0")
-    return Tree("MAT v7.3", finished, created or None if found else None)
+    created = created.partition("\0")[0].partition(" HDF5 schema")[0]
+    return Tree("MAT v7.3", finished, printable(created) or None if found else None)
 
 
 def _wrapper(store: Store) -> Any:

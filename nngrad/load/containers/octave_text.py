@@ -14,7 +14,7 @@ import numpy as np
 
 from nngrad.errors import ModelError
 from nngrad.load import limits
-from nngrad.load.tree import Tree, Undecoded
+from nngrad.load.tree import Tree, Undecoded, printable
 
 START = b"# Created by Octave"
 LONGEST = 400  # characters of a number
@@ -125,7 +125,7 @@ def read(data: bytes) -> Tree:
     while _at_name(cursor):
         name = cursor.key("name")[1]
         variables[name] = _value(cursor, 0)
-    return Tree("Octave text", variables, created or None)
+    return Tree("Octave text", variables, printable(created) or None)
 
 
 def _at_name(cursor: Cursor) -> bool:

@@ -27,7 +27,7 @@ class Fields:
 
     found: Follower
     text: str
-    notes: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
     def network(self) -> tuple[dict[str, Any], list[str]]:
         layers = self.found.layers
@@ -41,7 +41,7 @@ class Fields:
             biases={i - 1: b for i, layer in layers.items() if (b := self.bias(layer)) is not None},
             outputs=self.outputs(),
         )
-        return fields, self.notes
+        return fields, self.doubts
 
     def links(self, i: int, layer: Layer) -> Iterable[tuple[tuple[str, int, int], tuple[np.ndarray, str, tuple[int, ...]]]]:
         seen: set[str] = set()
@@ -89,7 +89,8 @@ class Fields:
         rows = size
         for step, settings, args in pairs:
             rows = self.checked(step, "apply", settings, args, rows)
-        return {"size": scalar(size), **self.processing([(step.function, s) for step, s, _ in pairs])}
+        applied = [(step.function, s) for step, s, _ in pairs]
+        return {"size": scalar(size), **self.processing(applied), **ranges(applied, size)}
 
     def outputs(self) -> dict[int, Any]:
         order = [s.index for s in self.found.outputs]
@@ -104,7 +105,8 @@ class Fields:
                 if step.function in ("removeconstantrows", "removerows") and "xrows" not in settings:
                     settings["xrows"] = scalar(_highest(settings) or rows)
                 rows = self.checked(step, "reverse", settings, args, rows)
-            out[signal.index - 1] = self.processing([(step.function, s) for step, s, _ in reversed(pairs)])
+            applied = [(step.function, s) for step, s, _ in reversed(pairs)]
+            out[signal.index - 1] = {**self.processing(applied), **ranges(applied, rows)}
         return out
 
     def processing(self, steps: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
@@ -157,8 +159,48 @@ class Fields:
         said = re.search(rf"%[^\n]{{0,60}}\b(?:x{j}|X\{{{j},ts\}}) = (?:(\d{{1,6}})x[A-Z]+|[A-Z]+x(\d{{1,6}})) matrix", self.text)
         if not said:
             raise ModelError(f"{step.settings}: how many numbers input {j} has is not stored; {SUPPORTED}")
-        self.notes.append(f"the size of input {j} stands in a comment only")
+        self.doubts.append(f"that input {j} has {said[1] or said[2]} numbers stands in a comment only")
         return int(said[1] or said[2])
+
+
+def ranges(steps: list[tuple[str, dict[str, Any]]], size: int) -> dict[str, Any]:
+    """The field `range` (size, 2) of an input or output: mapminmax was made from the least and largest training values.
+
+    NaN where they are not known; no field where nothing is. What stands before mapminmax may only leave rows out.
+    """
+    rows, found = np.arange(size), np.full((size, 2), np.nan)
+    for name, settings in steps:
+        if name == "mapminmax":
+            ends = _ends(settings, len(rows))
+            if ends is not None:
+                found[rows] = ends
+            break
+        keep = next((settings[k] for k in ("keep", "keep_ind") if isinstance(settings.get(k), np.ndarray)), None)
+        if name not in LEAVING_OUT or keep is None:
+            break
+        constants, removed = settings.get("constants", settings.get("value")), np.setdiff1d(rows, rows[keep.ravel().astype(int) - 1])
+        if name == "removeconstantrows" and isinstance(constants, np.ndarray) and constants.size == removed.size:
+            found[removed] = constants.reshape(-1, 1)
+        rows = rows[keep.ravel().astype(int) - 1]
+    return {"range": found} if np.isfinite(found).any() else {}
+
+
+def _ends(settings: dict[str, Any], rows: int) -> np.ndarray | None:
+    """(rows, 2): xmin and xmax as they are stored, or from xoffset = xmin and gain = (ymax - ymin)/(xmax - xmin)."""
+    values = {k: v.ravel().astype(float) for k, v in settings.items() if isinstance(v, np.ndarray)}
+    if all(k in values and values[k].size == rows for k in ("xmin", "xmax")):
+        return np.stack([values["xmin"], values["xmax"]], axis=1)
+    offset, gain, ymin = (values.get(k, np.empty(0)) for k in ("xoffset", "gain", "ymin"))
+    if offset.size != rows or gain.size != rows or ymin.size != 1:
+        return None
+    ymax = values["ymax"] if "ymax" in values else np.array([USUAL_YMAX.get(float(ymin[0]), np.nan)])
+    with np.errstate(all="ignore"):
+        upper = offset + (ymax - ymin) / gain
+        upper = upper + 2.0 * np.spacing(
+            np.maximum(np.abs(offset), np.abs(upper))
+        )  # the largest sample lies within, not a last bit outside
+    usable = np.isfinite(upper) & np.isfinite(gain) & (gain > 0)
+    return np.where(usable[:, None], np.stack([offset, upper], axis=1), np.nan)
 
 
 def _highest(settings: dict[str, Any]) -> int | None:
@@ -171,6 +213,8 @@ def _highest(settings: dict[str, Any]) -> int | None:
     return int(highest) if 0 < highest <= matlab_network.MOST_UNITS else None
 
 
+LEAVING_OUT = ("removeconstantrows", "removerows")
+USUAL_YMAX = {-1.0: 1.0, 0.0: 1.0}  # generated functions store ymin alone
 SIZED = {  # settings with one value for each row before the step
     "mapminmax": ("xoffset", "gain", "xmin"),
     "mapstd": ("xmean", "xoffset", "gain"),

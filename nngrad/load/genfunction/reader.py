@@ -22,7 +22,11 @@ from nngrad.load.tree import MatlabObject, Tree
 from nngrad.network import Network
 
 NAME = "function written by MATLAB's genFunction"
+COMPLETE = True  # nothing lies beside the network
 SIGNATURE = re.compile(r"(?m)^[ \t]*function\b[^\n=(]*(?:=\s*)?\b([A-Za-z]\w*)[ \t]*(?:\(|$|%|;)", re.ASCII)
+COMMENT = re.compile(r"(?m)(?:%|\.\.\.|#).*$")
+LOADS = re.compile(r"\b(?:coder\s*\.\s*)?load\s*\(\s*(?:'([^'\n]+)'|\"([^\"\n]+)\"|([A-Za-z]\w*)\s*[,)])", re.ASCII)
+SAVE = "save the network there: save('net.mat', 'net')"
 MOST_TEXT = 32 * 1024**2
 
 
@@ -45,17 +49,41 @@ def read(candidate: Source, hints: Hints = NO_HINTS) -> Network:
     """The network that the function evaluates; ModelError, with line and text, for what is not understood."""
     if len(candidate.text) > MOST_TEXT:
         raise ModelError(f": {len(candidate.text)} characters, at most {MOST_TEXT} are read; save the network itself as .mat")
+    _refuse_other(candidate.text)
     source = m.parse(candidate.text)
     try:
         function = _main(source)
         follower = Follower(source, function)
         follower.follow()
-        fields, notes = Fields(follower, candidate.text).network()
+        fields, doubts = Fields(follower, candidate.text).network()
     except RecursionError:
         raise ModelError(f": expressions inside each other too deeply; {SUPPORTED}") from None
     net = matlab_network.read(MatlabObject("network", fields))
-    origin = replace(net.origin, classname="genFunction", version="", name=function.name, notes=(*net.origin.notes, *notes))
+    origin = replace(net.origin, classname="genFunction", version="", name=function.name, doubts=(*net.origin.doubts, *doubts))
     return replace(net, origin=origin)
+
+
+def _refuse_other(text: str) -> None:
+    """Source of other kinds, each refused for what it is."""
+    bare = COMMENT.sub("", text)
+    if re.match(r"\s*classdef\b", bare):
+        raise ModelError(": a class definition, not a network; create the object, train it, and save its network: save('net.mat', 'net')")
+    if not re.search(r"(?m)^[ \t]*function\b", bare):
+        if not re.search(r"[A-DF-Za-df-z]", bare.replace("NaN", "").replace("Inf", "")):
+            raise ModelError(
+                ": a table of numbers with comments, not a model; name it with -i, and as MODEL the file that holds the network"
+            )
+        raise ModelError(f": a script, not a function with a network's numbers in it; run it in MATLAB and {SAVE}")
+    loaded = LOADS.search(bare)
+    if loaded:
+        name = next((g for g in loaded.groups() if g), "")
+        named = re.search(rf"\b{re.escape(name)}\s*=\s*['\"]([^'\"\n]+)['\"]", bare)
+        name = named[1] if named else name
+        file = name if name.endswith(".mat") else f"{name}.mat"
+        raise ModelError(
+            f": its numbers stand in another file, {file}: name that one, with --activation (of a state function, y is what the layers "
+            f"give; some add x to it)"
+        )
 
 
 def _main(source: m.Source) -> m.Function:

@@ -40,6 +40,7 @@ from nngrad.load.tree import Group, Tree
 from nngrad.network import Network, Origin, Port, numbered
 
 NAME = "Keras model"
+COMPLETE = True  # nothing lies beside the network
 MOST_CALLS = 20_000
 PLAIN = Call((), {})
 FREE_AXIS = "an input axis of free length (time steps) is taken as one step"

@@ -30,6 +30,7 @@ CLASSES = ("SeriesNetwork", "DAGNetwork", "dlnetwork")
 LAYER_ARRAY = "Layer array"  # layers without an object around them
 CHAINS = ("SeriesNetwork", LAYER_ARRAY)
 OWNERS = matlab_regression.CLASSES  # they may hold a network of this kind, which is not theirs without its standardisation
+HOLDERS = frozenset({"Layers", "LayerGraph", "Learnables"})
 MOST_LAYERS = 10_000
 LEARNED = ("Weights", "Bias", "InputWeights", "RecurrentWeights", "TrainedMean", "Offset", "Scale")
 MOST_NUMBERS = 100_000_000  # of all weights together, and of all values of sixteen rows: layers may be the same object many times
@@ -47,15 +48,20 @@ class Found:
 
 def find(tree: Tree) -> list[tuple[str, Found]]:
     """Every trained network; one that is reached on several paths is listed once."""
-    objects = find_in(tree, lambda e: isinstance(e, MatlabObject) and (e.classname in CLASSES or e.classname.rsplit(".", 1)[-1] in OWNERS))
+    objects = find_in(tree, lambda e: isinstance(e, MatlabObject) and (_is_mathworks(e) or e.classname.rsplit(".", 1)[-1] in OWNERS))
     scaled = {p: _scaling(e) for p, e in find_in(tree, lambda e: isinstance(e, MatlabObject) and e.classname == "idNeuralStateSpace")}
     normalized = _normalized(tree, [path for path, _ in objects])
     found: dict[int, tuple[str, Found]] = {}
     for path, element in objects:
-        if element.classname in CLASSES:
+        if _is_mathworks(element):
             said = [text for p in around(path) for text in (scaled.get(p), normalized.get(p)) if text]
             found.setdefault(id(element), (path, Found(element, tuple(said))))
     return list(found.values())
+
+
+def _is_mathworks(e: MatlabObject) -> bool:
+    """A network of the toolbox, not of somebody's own class of the same name: that has no layers of the toolbox."""
+    return e.classname in CLASSES and (not e.fields or bool(e.fields.keys() & HOLDERS))
 
 
 def read(candidate: Found, hints: Hints = NO_HINTS) -> Network:
@@ -316,8 +322,8 @@ class _Reader:
 
     def _lowered(self, part: Part, given: list[Value]) -> Value:
         if part.kind not in TABLE:
-            self.notes.append(
-                f"{part.name!r} ({part.classname}): an output layer of its own class, taken as a loss that predictions don't use"
+            self.doubts += (
+                f"{part.name!r} ({part.classname}): an output layer of its own class, taken as a loss that predictions don't use",
             )
             return given[0]
         joins = ("AdditionLayer", "MultiplicationLayer", "ConcatenationLayer", "DepthConcatenationLayer", "FunctionLayer")
@@ -363,7 +369,7 @@ class _Reader:
         arrays = [v for part in self.parts for name in part.fields if (v := numbers(part.fields[name])) is not None]
         missing = sum(int(np.isnan(v).sum()) for v in arrays)
         if missing:
-            self.notes.append(f"{missing} of its weights are NaN (training diverged): so are the outputs that depend on them")
+            self.doubts += (f"{missing} of its weights are NaN (training diverged): so are the outputs that depend on them",)
 
     def _input_ports(self) -> Iterable[Port]:
         named = [(self.parts[k].name, int(np.prod(shape))) for k, shape in self.inputs.items()]
@@ -405,7 +411,7 @@ class _Reader:
             classname=self.element.classname,
             version=self._version,
             notes=tuple(dict.fromkeys(self.notes)),
-            doubts=self.doubts,
+            doubts=tuple(dict.fromkeys(self.doubts)),
             processing=tuple(self._processing()),
             layers=tuple(self._layer_lines(values)),
         )
