@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+TYPE_CHECKING = False  # as in nngrad/__init__.py
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NAMED = 8  # names in a message
 

@@ -161,6 +161,7 @@ def deviations(net: Network, asked: Asked) -> Array:
     from nngrad import scales
     from nngrad.cli.output import open_rows
     from nngrad.cli.places import pairs
+    from nngrad.cli.progress import Progress
 
     sources = [source for source, _ in pairs(asked)]
     if any(tables.place(source).is_stream for source in sources):
@@ -168,9 +169,11 @@ def deviations(net: Network, asked: Asked) -> Array:
 
     def blocks() -> Iterator[Array]:
         for source in sources:
-            with open_rows(net, source, asked) as rows:
+            with open_rows(net, source, asked) as rows, Progress(asked.quiet, False, source) as progress:
                 for chunk in rows.chunks():
-                    yield rows.parse(chunk).x
+                    x = rows.parse(chunk).x
+                    yield x
+                    progress.advance(len(x), rows.progress)
 
     return scales.deviations(blocks(), net.input_names)
 
