@@ -67,8 +67,9 @@ def sample(net: Network, count: int, seed: int = 1) -> Array:
     r = np.random.default_rng(seed)
     lower, upper = scales.bounds(net)
     ranged = np.isfinite(lower) & np.isfinite(upper)
+    part = r.uniform(size=(count, net.input_size))
     with np.errstate(invalid="ignore"):
-        within = lower + (upper - lower) * r.uniform(size=(count, net.input_size))
+        within = (1.0 - part) * lower + part * upper
     return np.where(ranged, within, r.normal(size=(count, net.input_size)))
 
 

@@ -59,13 +59,15 @@ def sigma(net: Network, deviations: Sequence[float]) -> Scale:
 def training_range(net: Network) -> Scale:
     """Times upper - lower of every input in training; UsageError, by name, where the file does not store it."""
     lower, upper = bounds(net)
-    unknown = [name for name, a, b in zip(net.input_names, lower, upper, strict=True) if not np.isfinite(b - a)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        width = upper - lower
+    unknown = [name for name, known in zip(net.input_names, np.isfinite(width), strict=True) if not known]
     if unknown:
         raise UsageError(
             f"--scale range: {net.origin.path or 'the network'} stores no training range of {listed(unknown)}; "
             "give steps of your own with --scale sigma --sigma NUMBERS"
         )
-    return Scale("range", upper - lower)
+    return Scale("range", width)
 
 
 def bounds(net: Network) -> tuple[Array, Array]:
