@@ -47,9 +47,7 @@ def elasticity() -> Scale:
 def sigma(net: Network, deviations: Sequence[float]) -> Scale:
     """Times these standard deviations, one an input."""
     if len(deviations) != net.input_size:
-        raise UsageError(
-            f"--sigma: {len(deviations)} numbers for {net.input_size} inputs ({', '.join(net.input_names[:8])}); give one each"
-        )
+        raise UsageError(f"--sigma: {len(deviations)} numbers for {net.input_size} inputs ({listed(net.input_names)}); give one each")
     steps = np.array(deviations, float)
     if not (np.isfinite(steps).all() and (steps >= 0.0).all()):
         raise UsageError("--sigma: standard deviations are finite and not negative")
@@ -96,5 +94,5 @@ def deviations(blocks: Iterable[Array], names: Sequence[str]) -> Array:
     found = np.sqrt(squares / (count - 1))
     missing = [name for name, s in zip(names, found, strict=True) if not np.isfinite(s)]
     if missing:
-        raise DataError(f"--scale sigma: {', '.join(missing[:8])} holds missing or infinite values; give --sigma, one number an input")
+        raise DataError(f"--scale sigma: {listed(missing)} holds missing or infinite values; give --sigma, one number an input")
     return np.asarray(found)
