@@ -39,7 +39,8 @@ class Progress:
         """`rows` more are done; `fraction` of everything is done, if that is known."""
         self._rows += rows
         now = time.monotonic()
-        if self._shown and now >= self._next:
+        worth_it = not (self._terminal and fraction == 1.0 and not ending.shown)  # nobody waits for what is read at once
+        if self._shown and now >= self._next and worth_it:
             self._next = now + (BETWEEN if self._terminal else IN_A_LOG)
             text = line(self._rows, now - self._begin, fraction)
             if self._terminal:
