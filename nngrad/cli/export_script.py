@@ -24,10 +24,10 @@ def export_script(output: str) -> None:
     """
     from importlib.resources import files
 
-    from nngrad.cli.places import is_folder
+    from nngrad.cli.places import names_a_folder
     from nngrad.tables.files import write
 
-    if is_folder(output):
+    if names_a_folder(output):
         os.makedirs(output, exist_ok=True)
         output = os.path.join(output, NAME)
     write(output, (files("nngrad") / "data" / NAME).read_bytes())

@@ -155,10 +155,10 @@ def test_a_closed_pipe_is_called_an_invalid_argument_on_windows(monkeypatch, cap
 def test_a_backslash_at_the_end_is_a_folder_on_windows(monkeypatch):
     from nngrad.cli import places
 
-    assert not places.is_folder("results\\")
+    assert not places.names_a_folder("results\\")
     monkeypatch.setattr(places.os, "sep", "\\")
-    assert places.is_folder("results\\")
-    assert places.is_folder("results/")
+    assert places.names_a_folder("results\\")
+    assert places.names_a_folder("results/")
 
 
 def test_a_warning_of_python_is_never_shown(tmp_path, nngrad):
