@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
 from nngrad.errors import DataError, ModelError, NngradError, UsageError
 
+TYPE_CHECKING = False  # the module `typing` would take longer than all of this: the program is to be ready for Ctrl-C at once
 if TYPE_CHECKING:
+    from typing import Any
+
     from nngrad.load import load
     from nngrad.network import Network
     from nngrad.save import save
@@ -26,6 +27,8 @@ class _Package(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name not in HOMES:
             raise AttributeError(f"module 'nngrad' has no attribute {name!r}")
+        from importlib import import_module
+
         value = getattr(import_module(HOMES[name]), name)
         super().__setattr__(name, value)
         return value

@@ -67,8 +67,9 @@ def sample(net: Network, count: int, seed: int = 1) -> Array:
     r = np.random.default_rng(seed)
     lower, upper = scales.bounds(net)
     ranged = np.isfinite(lower) & np.isfinite(upper)
+    part = r.uniform(size=(count, net.input_size))
     with np.errstate(invalid="ignore"):
-        within = lower + (upper - lower) * r.uniform(size=(count, net.input_size))
+        within = (1.0 - part) * lower + part * upper
     x = np.where(ranged, within, r.normal(size=(count, net.input_size)))
     whole = list(net.whole_inputs)
     x[:, whole] = np.rint(np.where(ranged[whole], x[:, whole], 5.0 * x[:, whole]))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+TYPE_CHECKING = False  # as in nngrad/__init__.py
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NAMED = 8  # names in a message
+ROOM = 160  # characters of them together
+LONGEST_NAME = 60
 
 
 class NngradError(Exception):
@@ -15,13 +18,11 @@ class NngradError(Exception):
         super().__init__(" ".join(message.splitlines()))
 
 
-class Described(NamedTuple):
+class Described:
     """What a model is that can't be computed: its class and version, its name, and its layers, a line each."""
 
-    classname: str
-    version: str
-    name: str
-    layers: tuple[str, ...]
+    def __init__(self, classname: str, version: str, name: str, layers: tuple[str, ...]) -> None:
+        self.classname, self.version, self.name, self.layers = classname, version, name, layers
 
 
 class ModelError(NngradError):
@@ -52,5 +53,15 @@ class UsageError(NngradError):
 
 
 def listed(names: Sequence[str], most: int = NAMED) -> str:
-    """A few names for a message."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    """A few names for a message: fewer where they are long, and the beginning and the end of one that is very long."""
+    shown: list[str] = []
+    for name in map(clipped, names[:most]):
+        if shown and sum(map(len, shown)) + len(name) > ROOM:
+            break
+        shown.append(name)
+    return ", ".join(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")
+
+
+def clipped(name: str) -> str:
+    """A name for a message."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME // 2]}...{name[-LONGEST_NAME // 2 :]}"

@@ -99,7 +99,7 @@ def _kinks(net: Network, values: list[Array]) -> Texts:
 
 def _outside(x: Array, lower: Array, upper: Array, names: tuple[str, ...]) -> Texts:
     with np.errstate(invalid="ignore"):
-        slack = 1e-12 * np.nan_to_num(upper - lower)
+        slack = np.nan_to_num(1e-12 * upper - 1e-12 * lower, posinf=0.0, neginf=0.0)
         below, above = x < lower - slack, x > upper + slack
     texts: Texts = [None] * len(x)
     for s in np.flatnonzero((below | above).any(axis=1)):

@@ -58,6 +58,10 @@ class Port:
     upper: np.ndarray | None = None
     integer: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", encodable(self.name))
+        object.__setattr__(self, "columns", tuple(map(encodable, self.columns)))
+
     @property
     def size(self) -> int:
         return len(self.columns)
@@ -82,6 +86,11 @@ class Origin:
     doubts: tuple[str, ...] = ()
     processing: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
+
+
+def encodable(text: str) -> str:
+    """A text of a file that every format can write: halves of characters and bytes that are no text, as escapes."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def numbered(letter: str, count: int, start: int = 1) -> tuple[str, ...]:

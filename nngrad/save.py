@@ -16,8 +16,8 @@ import numpy as np
 from nngrad.activations import Activation
 from nngrad.errors import ModelError, UsageError
 from nngrad.load.nngrad_dump import FORMAT, VERSION
-from nngrad.network import Network, Port
-from nngrad.tables.files import Output
+from nngrad.network import Network, Port, encodable
+from nngrad.tables.files import write
 
 NAME = "net"  # of the struct or group in the file
 HEADER = b"MATLAB 5.0 MAT-file, written by nngrad"
@@ -26,18 +26,13 @@ Fields = dict[str, Any]
 
 
 def save(net: Network, path: str | os.PathLike[str]) -> None:
-    """Write `net` to path, .h5 or .mat, whole or not at all; UsageError for another suffix or a folder that is not there."""
+    """Write `net` to path, .h5 or .mat, whole or not at all; UsageError for another suffix, DataError where it can't be written."""
     target = os.fspath(path)
     suffix = os.path.splitext(target)[1].lower()
     if suffix not in WRITERS:
         raise UsageError(f"{target}: networks are written as {' or '.join(WRITERS)}; choose one of these suffixes")
     data = WRITERS[suffix](encoded(net), target)
-    out = Output(target)
-    try:
-        out.file.write(data)
-        out.commit()
-    finally:
-        out.abandon()
+    write(target, data)
 
 
 def encoded(net: Network) -> Fields:
@@ -50,7 +45,7 @@ def encoded(net: Network) -> Fields:
         "inputs": [_port(p) for p in net.inputs],
         "outputs": [_port(p) for p in net.outputs],
         "layers": [_layer(node.layer) | {"sources": np.array(node.sources, float)} for node in net.layers],
-        "origin": {name: list(v) if isinstance(v, tuple) else v for name, v in origin.items() if v},
+        "origin": {name: list(map(encodable, v)) if isinstance(v, tuple) else encodable(v) for name, v in origin.items() if v},
     }
     return dict(_storable(fields))
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nngrad.activations import BY_NAME, Activation
-from nngrad.errors import UsageError
+from nngrad.errors import UsageError, listed
 from nngrad.network import Network
 
 Array = np.ndarray
@@ -52,7 +52,7 @@ class Scalar:
         functions = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
         found = [_output(net, node.id, text) for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in functions]
         if not found:
-            raise UsageError(f"scalar {text!r}: names no output; it may use {', '.join(net.output_names[:8])}")
+            raise UsageError(f"scalar {text!r}: names no output; it may use {listed(net.output_names)}")
         return cls(net, text, tree, tuple(sorted(set(found))))
 
     def __call__(self, x: Any) -> Array:
@@ -147,8 +147,9 @@ def _output(net: Network, name: str, text: str) -> int:
         numbers = ", ".join(f"y{k + 1}" for k in places[:8])
         raise UsageError(f"scalar {text!r}: {len(places)} outputs are called {name!r}; choose by number: {numbers}")
     near = difflib.get_close_matches(name, net.output_names, 1)
-    some = ", ".join(net.output_names[:8]) + (", ..." if net.output_size > 8 else "")
-    raise UsageError(f"scalar {text!r}: no output {name!r}; there are {some}" + (f"; did you mean {near[0]}?" if near else ""))
+    raise UsageError(
+        f"scalar {text!r}: no output {name!r}; there are {listed(net.output_names)}" + (f"; did you mean {near[0]}?" if near else "")
+    )
 
 
 # evaluation

@@ -47,9 +47,7 @@ def elasticity() -> Scale:
 def sigma(net: Network, deviations: Sequence[float]) -> Scale:
     """Times these standard deviations, one an input."""
     if len(deviations) != net.input_size:
-        raise UsageError(
-            f"--sigma: {len(deviations)} numbers for {net.input_size} inputs ({', '.join(net.input_names[:8])}); give one each"
-        )
+        raise UsageError(f"--sigma: {len(deviations)} numbers for {net.input_size} inputs ({listed(net.input_names)}); give one each")
     steps = np.array(deviations, float)
     if not (np.isfinite(steps).all() and (steps >= 0.0).all()):
         raise UsageError("--sigma: standard deviations are finite and not negative")
@@ -59,13 +57,15 @@ def sigma(net: Network, deviations: Sequence[float]) -> Scale:
 def training_range(net: Network) -> Scale:
     """Times upper - lower of every input in training; UsageError, by name, where the file does not store it."""
     lower, upper = bounds(net)
-    unknown = [name for name, a, b in zip(net.input_names, lower, upper, strict=True) if not np.isfinite(b - a)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        width = upper - lower
+    unknown = [name for name, known in zip(net.input_names, np.isfinite(width), strict=True) if not known]
     if unknown:
         raise UsageError(
             f"--scale range: {net.origin.path or 'the network'} stores no training range of {listed(unknown)}; "
             "give steps of your own with --scale sigma --sigma NUMBERS"
         )
-    return Scale("range", upper - lower)
+    return Scale("range", width)
 
 
 def bounds(net: Network) -> tuple[Array, Array]:
@@ -94,5 +94,5 @@ def deviations(blocks: Iterable[Array], names: Sequence[str]) -> Array:
     found = np.sqrt(squares / (count - 1))
     missing = [name for name, s in zip(names, found, strict=True) if not np.isfinite(s)]
     if missing:
-        raise DataError(f"--scale sigma: {', '.join(missing[:8])} holds missing or infinite values; give --sigma, one number an input")
+        raise DataError(f"--scale sigma: {listed(missing)} holds missing or infinite values; give --sigma, one number an input")
     return np.asarray(found)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +31,7 @@ def test_save_and_load_are_functions(tmp_path):
 def test_one_activation_as_text_is_refused():
     with pytest.raises(nngrad.UsageError, match="give a list"):
         nngrad.load(SAMPLES / "fitnet.mat", activation="tanh")
+
+
+def test_types_are_offered_to_the_checkers_of_others():
+    assert (Path(nngrad.__file__).parent / "py.typed").exists()

@@ -58,7 +58,7 @@ def exit_codes():
         (codes[ModelError], "the model can't be read, or holds something that isn't supported"),
         (codes[DataError], "the input data is wrong, or the output can't be written"),
         (SOME_FAILED, "some of several inputs failed; the others are written"),
-        (INTERRUPTED, "interrupted"),
+        (INTERRUPTED, "interrupted; ended by SIGTERM it is 143, by SIGHUP 129"),
     ]
     return table(("code", "meaning"), rows)
 

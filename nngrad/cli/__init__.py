@@ -5,47 +5,48 @@ Data goes to standard output, everything else to standard error. Commands return
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import gc
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 import click
 
+from nngrad.__main__ import main
 from nngrad.cli.group import SETTINGS, commands
-from nngrad.cli.messages import EXPECTED, INTERRUPTED, TERMINATED, WRONG_USAGE, exit_code, message
+from nngrad.cli.messages import EXPECTED, INTERRUPTED, WRONG_USAGE, complain, exit_code, say
 
+__all__ = ["attempt", "main", "run"]
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """The program: run with these arguments and exit."""
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  (None where the caller has closed it)
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
-    gc.set_threshold(100_000)  # what is imported stays: looking for garbage in it again and again is a tenth of a small job
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # an exception, so that unfinished files are removed on the way out
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+WINDOWS = os.name == "nt"
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command; returns its exit code, after one line on standard error if it failed."""
+    """Run one command in this process; returns its exit code, after one line on standard error if it failed."""
+    try:
+        return attempt(arguments)
+    except KeyboardInterrupt:
+        say("interrupted")
+        return INTERRUPTED
+
+
+def attempt(arguments: Sequence[str]) -> int:
+    """As run(), but an interrupt is the caller's business."""
+    gc.set_threshold(100_000)  # what is imported stays: looking for garbage in it again and again is a tenth of a small job
     debug = "--debug" in arguments  # looked up here, so that wrong arguments show their traceback too
     try:
         code = _invoke(list(arguments))
         sys.stdout.flush()
         return code
-    except BrokenPipeError:
-        _silence_stdout()
-        return 0
-    except KeyboardInterrupt:
-        print("nngrad: interrupted", file=sys.stderr)
-        return INTERRUPTED
     except Exception as error:
+        _silence_stdout()
+        if _reader_has_gone(error):
+            return 0
         if debug or not isinstance(error, EXPECTED):
-            import traceback
-
-            traceback.print_exc()
-        print(message(error), file=sys.stderr)
+            _show_traceback()
+        complain(error)
         return exit_code(error)
 
 
@@ -65,6 +66,24 @@ def _invoke(arguments: list[str]) -> int:
         return done.exit_code
 
 
+def _reader_has_gone(error: Exception) -> bool:
+    """Whether this is a closed pipe, which Windows calls an invalid argument."""
+    return isinstance(error, BrokenPipeError) or (
+        WINDOWS and isinstance(error, OSError) and error.errno == errno.EINVAL and error.filename is None
+    )
+
+
 def _silence_stdout() -> None:
-    """The reader has gone: what is still buffered must not raise once more when the interpreter flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """What is buffered and can't be written must not raise once more when the interpreter flushes at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError):  # a stream without a number, in the tests
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show_traceback() -> None:
+    import traceback
+
+    with contextlib.suppress(OSError):
+        traceback.print_exc()

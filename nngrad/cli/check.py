@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from nngrad.cli.messages import show, show_json
 from nngrad.cli.options import PATH, Told, model_options
 from nngrad.errors import DataError
 
@@ -59,13 +60,11 @@ def check(
     found = checked(net, x, method, hessian)
     passed = all(c.passed for c in found)
     if as_json:
-        import json
-
         facts = {"model": model, "points": len(x), "passed": passed, "checks": [{**asdict(c), "passed": c.passed} for c in found]}
-        click.echo(json.dumps(_plain(facts), indent=2, allow_nan=False))
+        show_json(_plain(facts))
     else:
         where = source or f"{len(x)} points, seed {seed}"
-        click.echo("\n".join(_lines(model, where, found, passed)))
+        show(_lines(model, where, found, passed))
     return 0 if passed else 1
 
 

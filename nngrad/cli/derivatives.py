@@ -11,7 +11,7 @@ import numpy as np
 from nngrad import tables
 from nngrad.cli.options import Asked
 from nngrad.cli.results import Array, Beside, Names, Result, Wanted, chosen_inputs
-from nngrad.errors import DataError, UsageError
+from nngrad.errors import DataError, UsageError, clipped, listed
 from nngrad.layers import LINEAR, Compet, Elementwise, FillMissing
 from nngrad.network import Network
 from nngrad.scalar import Scalar
@@ -25,7 +25,7 @@ def one_output(net: Network, of: str | None, scalar: str | None) -> tuple[str, i
     if scalar is not None:
         return "f", Scalar.parse(net, scalar)
     if of is None and net.output_size > 1:
-        names = ", ".join(net.output_names[:8]) + (", ..." if net.output_size > 8 else "")
+        names = listed(net.output_names)
         raise UsageError(f"{net.origin.path}: has {net.output_size} outputs ({names}); choose one with --of, or say --scalar 'y1 + y2'")
     (i,) = (0,) if of is None else net.indices_of_outputs((of,))
     return net.output_names[i], i
@@ -106,7 +106,7 @@ def _each(text: str, option: str, names: Names, product: Any) -> tuple[Any, str,
     if vector is None:
         return product, "", lambda: Feed(text, option, names)
     if len(vector) != len(names):
-        raise UsageError(f"{option} {text}: {len(vector)} numbers for {len(names)} columns ({', '.join(names[:8])}); give one each")
+        raise UsageError(f"{option} {clipped(text)}: {len(vector)} numbers for {len(names)} columns ({listed(names)}); give one each")
     return (lambda x: product(x, vector)), "", None
 
 
@@ -161,6 +161,7 @@ def deviations(net: Network, asked: Asked) -> Array:
     from nngrad import scales
     from nngrad.cli.output import open_rows
     from nngrad.cli.places import pairs
+    from nngrad.cli.progress import Progress
 
     sources = [source for source, _ in pairs(asked)]
     if any(tables.place(source).is_stream for source in sources):
@@ -168,9 +169,11 @@ def deviations(net: Network, asked: Asked) -> Array:
 
     def blocks() -> Iterator[Array]:
         for source in sources:
-            with open_rows(net, source, asked) as rows:
+            with open_rows(net, source, asked) as rows, Progress(asked.quiet, False, source) as progress:
                 for chunk in rows.chunks():
-                    yield rows.parse(chunk).x
+                    x = rows.parse(chunk).x
+                    yield x
+                    progress.advance(len(x), rows.progress)
 
     return scales.deviations(blocks(), net.input_names)
 
@@ -192,7 +195,7 @@ def scale_of(net: Network, asked: Asked, scale: str, sigma: Names | None) -> Sca
     try:
         return scales.sigma(net, [float(part) for part in sigma])
     except ValueError:
-        raise UsageError(f"--sigma {','.join(sigma)}: is no list of numbers; write it as 1.5,0.2,3") from None
+        raise UsageError(f"--sigma {clipped(','.join(sigma))}: is no list of numbers; write it as 1.5,0.2,3") from None
 
 
 def second_order(net: Network, of: Names | None) -> Names | None:
@@ -200,7 +203,7 @@ def second_order(net: Network, of: Names | None) -> Names | None:
     if of == ("all",) and "all" not in net.output_names:
         return None
     if of is None and net.output_size > 1:
-        names = ", ".join(net.output_names[:8]) + (", ..." if net.output_size > 8 else "")
+        names = listed(net.output_names)
         raise UsageError(f"{net.origin.path}: has {net.output_size} outputs ({names}); choose with --of NAMES, or say --of all")
     return of
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -64,33 +63,29 @@ def emit(model: str, told: dict[str, Any], quiet: bool, target: str, output: str
 def _show(files: dict[str, str], output: str) -> None:
     """The main file (for C with its header in it) on standard output, a pipe or a device; the others have no place there."""
     from nngrad.emit.c import together
+    from nngrad.tables.files import write as put
 
     main, *others = files
     if any(not f.endswith(".h") for f in others):
         raise UsageError(
             f"{', '.join(files)}: several files have no place on standard output; name one with -o FILE or a folder with -o FOLDER/"
         )
-    with click.open_file(output, "w") as file:
-        file.write(together(files) if others else files[main])
+    put(output, (together(files) if others else files[main]).encode("ascii"))
 
 
 def _write(files: dict[str, str], folder: Path, model: str) -> list[str]:
     """All files or none; their paths."""
     from nngrad.cli.places import spare
-    from nngrad.tables.files import Output
+    from nngrad.tables.files import together
+    from nngrad.tables.files import write as put
 
     paths = [str(folder / file) for file in files]
     for path in paths:
         spare(path, model)
     folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as opened:
-        outs = []
+    with together():
         for path, text in zip(paths, files.values(), strict=True):
-            outs.append(Output(path))
-            opened.callback(outs[-1].abandon)
-            outs[-1].file.write(text.encode("ascii"))
-        for out in outs:  # once all of them are written
-            out.commit()
+            put(path, text.encode("ascii"))
     return paths
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 import click
+
+from nngrad.cli.options import DEBUG, PATH
+
+NAME = "nngrad_export.m"
 
 
 @click.command("export-script", short_help="Print a MATLAB function that exports networks.")
-@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
-def export_script() -> None:
+@click.option("-o", "--output", type=PATH, default="-", metavar="FILE", help="File to write, or a folder/; else standard output.")
+@DEBUG
+def export_script(output: str) -> None:
     """\b
     Example: nngrad export-script
 
@@ -17,4 +24,10 @@ def export_script() -> None:
     """
     from importlib.resources import files
 
-    click.echo((files("nngrad") / "data" / "nngrad_export.m").read_text("utf-8"), nl=False)
+    from nngrad.cli.places import names_a_folder
+    from nngrad.tables.files import write
+
+    if names_a_folder(output):
+        os.makedirs(output, exist_ok=True)
+        output = os.path.join(output, NAME)
+    write(output, (files("nngrad") / "data" / NAME).read_bytes())

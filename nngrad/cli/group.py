@@ -8,7 +8,13 @@ from typing import Any
 
 import click
 
-COMMANDS = ("info", "predict", "jacobian", "emit", "gradient", "hessian", "jvp", "vjp", "check", "verify", "convert", "export-script")
+JOBS = {
+    "Look": ("info", "samples"),
+    "Compute": ("predict", "jacobian", "gradient", "hessian", "jvp", "vjp"),
+    "Trust": ("check", "verify"),
+    "Take away": ("emit", "convert", "export-script"),
+}
+COMMANDS = tuple(name for names in JOBS.values() for name in names)
 VERSIONED = ("numpy", "scipy", "h5py", "polars")
 SETTINGS: dict[str, Any] = {"max_content_width": 100, "help_option_names": ["-h", "--help"], "show_default": True}
 
@@ -22,6 +28,16 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = cmd_name.replace("-", "_")
         return getattr(import_module(f"nngrad.cli.{name}"), name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, COMMANDS))
+        for job, names in JOBS.items():
+            with formatter.section(job):
+                formatter.write_dl([(name.ljust(width), self._described(ctx, name)) for name in names])
+
+    def _described(self, ctx: click.Context, name: str) -> str:
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str(100) if command else ""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in COMMANDS and not args[0].startswith("-"):

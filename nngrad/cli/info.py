@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from nngrad.cli.messages import show, show_json
 from nngrad.cli.options import Told, model_options
 from nngrad.errors import ModelError
 
@@ -23,11 +24,9 @@ def info(model: str, told: Told, quiet: bool, as_json: bool) -> None:
 
     described = report.describe(model, **told)
     if as_json:
-        import json
-
-        click.echo(json.dumps(described, indent=2, allow_nan=False))
+        show_json(described)
     else:
-        click.echo(report.text(described))
+        show(report.text(described))
     networks = described["networks"]
     if len(networks) == 1 and "error" in networks[0]:
         raise ModelError(networks[0]["error"])

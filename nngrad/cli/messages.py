@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import sys
+from collections.abc import Iterable
+from typing import Any
+
 import click
 
 from nngrad.errors import DataError, ModelError, NngradError, UsageError
@@ -10,7 +16,41 @@ WRONG_USAGE = 2
 SOME_FAILED = 5
 A_BUG = 70
 INTERRUPTED = 130
-TERMINATED = 143
+LONGEST = 300  # characters of a message
+LONGEST_WORD = 100
+
+
+def say(text: str) -> None:
+    """One line on standard error, `nngrad: ...`."""
+    _tell(one_line(text))
+
+
+def complain(error: BaseException) -> None:
+    """The line for an error on standard error."""
+    _tell(message(error))
+
+
+def _tell(line: str) -> None:
+    """Where standard error is full or closed, nothing else changes."""
+    with contextlib.suppress(OSError, ValueError):
+        print(_encodable(line, sys.stderr), file=sys.stderr, flush=True)
+
+
+def show(lines: Iterable[str]) -> None:
+    """Text on standard output, line by line: for what is no table."""
+    sys.stdout.write("".join(f"{_encodable(printable(line), sys.stdout)}\n" for line in lines))
+
+
+def show_json(facts: Any) -> None:
+    """Facts as JSON on standard output, in characters that every console has."""
+    import json
+
+    show(json.dumps(facts, indent=2, allow_nan=False).splitlines())
+
+
+def one_line(text: str) -> str:
+    """A text as it reaches the terminal."""
+    return shortened("nngrad: " + printable(" ".join(text.split())))
 
 
 def message(error: BaseException) -> str:
@@ -18,13 +58,34 @@ def message(error: BaseException) -> str:
     return one_line(_text(error))
 
 
-def one_line(text: str) -> str:
-    """Names that come from files may hold anything: only what can be printed reaches the terminal."""
-    return "nngrad: " + printable(" ".join(text.split()))
-
-
 def printable(text: str) -> str:
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+    """Names that come from files may hold anything: what a terminal could take for a command is shown as an escape."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(c: str) -> str:
+    if "\udc80" <= c <= "\udcff":  # a byte of a file's name that is no text here
+        return f"\\x{ord(c) - 0xDC00:02x}"
+    return c.encode("unicode_escape").decode("ascii")
+
+
+def _encodable(text: str, stream: Any) -> str:
+    """With escapes for what a console has no characters for."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def shortened(text: str, most: int = LONGEST) -> str:
+    """The beginning and the end of a long text, and of each long word in it: they say what is wrong, and what to do."""
+    if len(text) <= most:
+        return text
+    text = " ".join(_middle_out(word, LONGEST_WORD) for word in text.split(" "))
+    return _middle_out(text, most)
+
+
+def _middle_out(text: str, most: int) -> str:
+    half = (most - 5) // 2
+    return text if len(text) <= most else f"{text[:half]} ... {text[-half:]}"
 
 
 def exit_code(error: BaseException) -> int:
@@ -37,10 +98,19 @@ def _text(error: BaseException) -> str:
     if isinstance(error, NngradError):
         return str(error)
     if isinstance(error, OSError):
-        return f"{error.filename or 'output'}: {_lowered(error.strerror or str(error))}; choose another place or make room"
+        return _of_system(error)
     if isinstance(error, MemoryError):
         return "not enough memory; ask for fewer outputs or inputs with --of and --wrt, or take fewer --threads"
     return f"{type(error).__name__}: {error}; this is a bug in nngrad, please report it with the lines above"
+
+
+def _of_system(error: OSError) -> str:
+    """What the system says of a file, and what to do about it."""
+    if error.filename is None and error.errno == errno.EBADF:
+        return "standard output: is closed; name a file with -o FILE"
+    held = isinstance(error, PermissionError)
+    advice = "close it where else it is open, or choose another place" if held else "choose another place or make room"
+    return f"{error.filename or 'output'}: {_lowered(error.strerror or str(error))}; {advice}"
 
 
 def _usage(error: click.ClickException) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
-PATH = click.Path()  # its only meaning here: the shell completes names of files
+DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+PATH = click.Path(readable=False)  # its only meaning here: the shell completes names of files
 Told = dict[str, Any]  # what load() takes beside the file
 TOLD = ("network", "activation", "weights", "input_scaling", "output_scaling")
 LINES = ("csv", "tsv", "ndjson", "parquet")  # formats of lines, with text in them
@@ -40,10 +42,15 @@ class Listed(click.ParamType):
     name = "list"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        parts = value if isinstance(value, tuple) else tuple(part.strip() for part in value.split(","))
+        parts = value if isinstance(value, tuple) else tuple(part.strip() for part in _text(value).split(","))
         if not all(parts):
             self.fail(f"{value!r} has an empty entry; separate names or numbers by single commas", param, ctx)
         return parts
+
+
+def _text(argument: str) -> str:
+    """Names in files are UTF-8, also where the system's own encoding has no place for their letters."""
+    return argument if argument.isprintable() else os.fsencode(argument).decode(errors="surrogateescape")
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,7 +113,7 @@ MODEL_OPTIONS = (
     ),
     click.option("--output-scaling", metavar="KIND:ARGS", help="What was done to y, likewise."),
     click.option("-q", "--quiet", is_flag=True, help="Nothing on standard error unless it fails."),
-    click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error."),
+    DEBUG,
 )
 
 TABLE_OPTIONS = (

@@ -14,15 +14,16 @@ import click
 import numpy as np
 
 from nngrad import blocks, tables
-from nngrad.cli.messages import SOME_FAILED, WRONG_USAGE, message, one_line
+from nngrad.cli.messages import SOME_FAILED, WRONG_USAGE, complain, say
 from nngrad.cli.options import ARRAYS, LINES, Asked
-from nngrad.cli.places import format_of, pairs
+from nngrad.cli.places import format_of, pairs, side_file
 from nngrad.cli.progress import Progress
 from nngrad.cli.results import Array, Kept, LongResult, Result, Wanted
 from nngrad.errors import DataError, UsageError, WholeNumbersError
 from nngrad.flags import Flags, flags_of
 from nngrad.load import load
 from nngrad.network import Network
+from nngrad.tables.files import together
 
 Pieces = Iterator[tuple[Any, int]]  # formatted results in order, with the number of rows in each
 CHUNK_NUMBERS = 500_000  # in and out, of one chunk: bounds memory where Jacobians are large
@@ -31,7 +32,7 @@ CHUNK_NUMBERS = 500_000  # in and out, of one chunk: bounds memory where Jacobia
 def note(text: str, quiet: bool) -> None:
     """Something worth knowing that is no failure."""
     if not quiet:
-        click.echo(one_line(text), err=True)
+        say(text)
 
 
 def opened(model: str, told: Any, quiet: bool) -> Network:
@@ -64,10 +65,13 @@ def write_results(net: Network, asked: Asked, wanted: Wanted, width: int, *other
             wrong_usage = isinstance(error, UsageError)  # of every input, where the first shows it; else of this one's column names
             if len(every) == 1 or (wrong_usage and k == 0):
                 raise
-            click.echo(one_line(f"{source}: {error}") if wrong_usage else message(error), err=True)
+            if wrong_usage:
+                say(f"{source}: {error}")
+            else:
+                complain(error)
             failed += 1
     if failed:
-        click.echo(one_line(f"{failed} of {len(every)} inputs failed; the others are written"), err=True)
+        say(f"{failed} of {len(every)} inputs failed; the others are written")
     return SOME_FAILED if failed else 0
 
 
@@ -103,7 +107,7 @@ def _converted(net: Network, source: str, target: str, asked: Asked, wanted: Wan
                 f"{target}: {fmt} stores {what.name[-1]} alone, as numbers of one shape; {what.lines_only} needs one of {', '.join(LINES)}"
             )
         flags = flags_of(net, rows.names) if asked.flags else None
-        with _writer(target, asked, what, flags) as out, Progress(asked.quiet, target == "-") as progress:
+        with _writer(target, asked, what, flags) as out, Progress(asked.quiet, target == "-", source) as progress:
             for piece, count in _pieces(net, rows, out, what, flags, asked.threads):
                 out.write(piece)
                 progress.advance(count, rows.progress)
@@ -119,14 +123,11 @@ def _writer(target: str, asked: Asked, what: Result | LongResult, flags: Flags |
         raise UsageError(
             f"--flags: {format_of(target, asked.format)} holds numbers only; name a file with -o, and FILE.flags.csv is written too"
         )
-    side = f"{tables.place(target).path}.flags.csv"
-    return WithFlags(main, lambda: tables.writer(side), flags.names)
+    return WithFlags(main, lambda: tables.writer(side_file(target)), flags.names)
 
 
 def open_rows(net: Network, source: str, asked: Asked, most: int | None = None) -> tables.Reader:
     """The rows of one input, as they were asked for."""
-    if os.path.isdir(source):
-        raise DataError(f"{source}: is a folder; name the files in it with a pattern in quotes: -i '{os.path.join(source, '*.csv')}'")
     return tables.reader(
         source,
         size=net.input_size,
@@ -235,6 +236,7 @@ class WithFlags:
 
     def __enter__(self) -> WithFlags:
         with contextlib.ExitStack() as stack:
+            stack.enter_context(together())
             self._main, self._side = (stack.enter_context(make()) for make in self._open)
             self._stack = stack.pop_all()
         return self

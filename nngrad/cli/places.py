@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from nngrad import tables
-from nngrad.cli.options import Asked
+from nngrad.cli.options import ARRAYS, Asked
 from nngrad.errors import DataError, UsageError
 
 
@@ -28,6 +28,8 @@ def pairs(asked: Asked, *others: str) -> list[tuple[str, str]]:
         raise UsageError("-: standard input can't be read twice; name a file for one of the two")
     for source, place in found:
         spare(place, source, *others)
+        if asked.flags and format_of(place, asked.format) in ARRAYS:
+            spare(side_file(place), source, *others)
     return found
 
 
@@ -35,6 +37,11 @@ def names_a_folder(target: str) -> bool:
     """Whether an output is a folder: one that is there, or a name that ends as this system's folders do (in Windows: results\\ too)."""
     ends = target.endswith(tuple(filter(None, ("/", os.sep, os.altsep))))
     return (ends and tables.place(target).name is None) or os.path.isdir(target)
+
+
+def side_file(target: str) -> str:
+    """Where the flags of an array of numbers are written."""
+    return f"{tables.place(target).path}.flags.csv"
 
 
 def spare(target: str, *read: str) -> None:

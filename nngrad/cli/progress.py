@@ -1,4 +1,4 @@
-"""How far it has come, on standard error. Its one rule: nothing unless a person is watching and it takes a while."""
+"""How far it has come, on standard error. Its one rule: nothing that is quick is spoken of, and nothing at all if it is to be quiet."""
 
 from __future__ import annotations
 
@@ -6,39 +6,61 @@ import sys
 import time
 from types import TracebackType
 
-PATIENCE = 0.5  # seconds before anything is shown
+from nngrad import ending
+from nngrad.cli.messages import say
+
+PATIENCE = 0.5  # seconds before a terminal shows anything
 BETWEEN = 0.2
+IN_A_LOG = 30.0  # seconds before a line, and between two
+BAR = 20  # characters
 
 
 class Progress:
-    """A line that is rewritten in place: rows, rows a second, and the time left where the length is known."""
+    """On a terminal, a line that is rewritten in place: a bar, rows, rows a second, and the time left where the length is known.
 
-    def __init__(self, quiet: bool, to_stdout: bool) -> None:
-        self._shown = not quiet and sys.stderr.isatty() and not (to_stdout and sys.stdout.isatty())
+    In a log, the same without a bar as a line now and then, with the name of what is read.
+    """
+
+    def __init__(self, quiet: bool, to_stdout: bool, name: str = "") -> None:
+        self._terminal = sys.stderr.isatty()
+        self._shown = not quiet and not (self._terminal and to_stdout and sys.stdout.isatty())
+        self._name = name
         self._rows = 0
         self._begin = time.monotonic()
-        self._next = self._begin + PATIENCE
-        self._width = 0
+        self._next = self._begin + (PATIENCE if self._terminal else IN_A_LOG)
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._show("")
+        _rewrite("")
 
     def advance(self, rows: int, fraction: float | None) -> None:
         """`rows` more are done; `fraction` of everything is done, if that is known."""
         self._rows += rows
         now = time.monotonic()
-        if self._shown and now >= self._next:
-            self._next = now + BETWEEN
-            self._show(line(self._rows, now - self._begin, fraction))
+        worth_it = not (self._terminal and fraction == 1.0 and not ending.shown)  # nobody waits for what is read at once
+        if self._shown and now >= self._next and worth_it:
+            self._next = now + (BETWEEN if self._terminal else IN_A_LOG)
+            text = line(self._rows, now - self._begin, fraction)
+            if self._terminal:
+                _rewrite(bar(fraction) + text)
+            else:
+                say(f"{self._name}: {text}".removeprefix(": "))
 
-    def _show(self, text: str) -> None:
-        if text or self._width:
-            sys.stderr.write("\r" + text.ljust(self._width) + ("" if text else "\r"))
-            sys.stderr.flush()
-            self._width = len(text)
+
+def _rewrite(text: str) -> None:
+    """Put a text in the place of the last one."""
+    if text or ending.shown:
+        width = max(ending.shown, len(text))
+        ending.shown = width if text else 0
+        sys.stderr.write("\r" + text.ljust(width) + ("" if text else "\r"))
+        sys.stderr.flush()
+
+
+def bar(fraction: float | None) -> str:
+    """The part that is done as `[#####---------------] `; nothing where it isn't known."""
+    return "" if fraction is None else f"[{'#' * round(BAR * fraction):-<{BAR}}] "
 
 
 def line(rows: int, seconds: float, fraction: float | None) -> str:

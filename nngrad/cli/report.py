@@ -7,7 +7,6 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from nngrad.cli.messages import printable
 from nngrad.errors import ModelError
 from nngrad.layers import Compet, Elementwise
 from nngrad.load import candidates, containers, hinted, offered, opened, read
@@ -90,10 +89,10 @@ def _slope(layer: Any) -> str:
 # the text form
 
 
-def text(facts: Facts) -> str:
-    """What a person reads: at most 100 columns wide, unless a name is wider."""
+def text(facts: Facts) -> Iterator[str]:
+    """What a person reads, line by line: at most 100 columns wide, unless a name is wider."""
     networks = facts["networks"]
-    return "\n".join(printable(line) for line in (_list(facts) if len(networks) > 1 else _whole(facts, networks[0])))
+    return _list(facts) if len(networks) > 1 else _whole(facts, networks[0])
 
 
 def _list(facts: Facts) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from nngrad.cli.messages import show, show_json
 from nngrad.cli.options import PATH, Told, model_options
 from nngrad.errors import UsageError
 
@@ -46,11 +47,9 @@ def verify(model: str, told: Told, source: str | None, expect: str | None, findi
         raise UsageError("give the recorded inputs with -i and the recorded outputs with --expect, or search MODEL itself with --find")
     facts = recorded.found(model, told) if finding else recorded.compared(model, told, str(source), str(expect))
     if as_json:
-        import json
-
-        click.echo(json.dumps(facts, indent=2, allow_nan=False))
+        show_json(facts)
     else:
-        click.echo("\n".join(_lines(facts)))
+        show(_lines(facts))
     return 0 if facts["reproduced"] else 1
 
 

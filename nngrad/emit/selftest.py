@@ -37,7 +37,8 @@ def points(net: Network, count: int) -> np.ndarray:
     known = np.isfinite(lower) & np.isfinite(upper)
     lower, upper = np.where(known, lower, -1.0), np.where(known, upper, 1.0)
     k, j = np.arange(1.0, count + 1.0)[:, None], np.arange(1.0, net.input_size + 1.0)
-    return lower + (upper - lower) * np.mod(k * j * np.sqrt(2.0), 1.0)
+    part = np.mod(k * j * np.sqrt(2.0), 1.0)
+    return (1.0 - part) * lower + part * upper
 
 
 def expected(net: Network, count: int) -> Points:

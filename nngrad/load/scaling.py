@@ -55,6 +55,9 @@ class Numbers(NamedTuple):
 def applied(net: Network, tree: Tree, inputs: Scaling | None, outputs: Scaling | None) -> Network:
     """The network with its scalings; UsageError, naming the option, for one that is not understood or doesn't fit."""
     if inputs is not None:
+        if net.whole_inputs:
+            names = listed([net.input_names[k] for k in net.whole_inputs])
+            raise UsageError(f"--input-scaling: {names} take whole numbers only, so nothing was scaled in front of them; leave it out")
         net = _in_front(net, *_read(inputs, tree, Columns(net.inputs), "input"))
     if outputs is not None:
         net = _behind(net, *_read(outputs, tree, Columns(net.outputs), "output"))

@@ -51,7 +51,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nngrad.errors import UsageError, listed
+from nngrad.errors import DataError, UsageError, listed
 from nngrad.tables import delimited, hdf5, matlab, ndjson, npy, parquet
 from nngrad.tables.common import Block, Reader, Wanted, Writer
 from nngrad.tables.files import Place, Stream, place
@@ -88,6 +88,9 @@ def reader(
 ) -> Reader:
     """Open a table for reading: see the module's text."""
     where = place(source)
+    if os.path.isdir(where.path):
+        pattern = os.path.join(where.path, "*.csv")
+        raise DataError(f"{where.path}: is a folder; name the files in it with a pattern in quotes: -i '{pattern}'")
     if by not in (None, "name", "order"):
         raise UsageError(f"by {by!r}: name and order are possible")
     wanted = Wanted(size, None if columns is None else tuple(columns), tuple(keep), by, max_rows)

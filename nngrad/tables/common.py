@@ -5,9 +5,11 @@ The rule: columns are matched by name where both sides have names, and a file th
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -25,10 +27,15 @@ Kept = tuple[list[str | None], ...]
 def polars() -> Any:
     """polars, imported where it is needed: `nngrad --help` does without.
 
-    Its import makes system calls go on after Ctrl-C, so that waiting for input could not be interrupted: undone here.
+    Its import makes system calls go on after Ctrl-C, so that waiting for input could not be interrupted, and listens to Ctrl-C where
+    that is to be ignored: undone here.
     """
+    first = "polars" not in sys.modules
     import polars
 
+    if first and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        with contextlib.suppress(ValueError):  # in a thread other than the main one
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "siginterrupt"):
         signal.siginterrupt(signal.SIGINT, True)
     return polars

@@ -49,7 +49,7 @@ def test_one_of_several_networks(nngrad, samples, tmp_path):
     ("out", "code", "words"),
     [
         ("net.txt", 2, "networks are written as .h5 or .mat"),
-        ("no/net.h5", 2, "doesn't exist"),
+        ("no/net.h5", 4, "doesn't exist"),
         ("fitnet.mat", 2, "is the model itself"),
     ],
 )

@@ -258,7 +258,7 @@ def test_flags_in_the_long_layout(nngrad, fitnet):
 def test_flags_that_can_not_be_written_leave_nothing(nngrad, fitnet, tmp_path):
     (tmp_path / "J.npy.flags.csv").mkdir()
     done = nngrad("jacobian", fitnet[0], "-i", fitnet[1], "-o", tmp_path / "J.npy", "--flags")
-    assert done.code == 2
+    assert done.code == 4
     assert [path.name for path in tmp_path.iterdir()] == ["J.npy.flags.csv"]
 
 

@@ -26,6 +26,14 @@ def test_the_script_is_printed_as_it_is(nngrad):
     assert done.out.startswith("function nngrad_export(net, varargin)\n")
 
 
+@pytest.mark.parametrize(("output", "file"), [("my.m", "my.m"), ("new/", "new/nngrad_export.m"), (".", "nngrad_export.m")])
+def test_the_script_goes_into_a_file(nngrad, tmp_path, monkeypatch, output, file):
+    monkeypatch.chdir(tmp_path)
+    done = nngrad("export-script", "-o", output)
+    assert (done.code, done.out, done.err) == (0, "", "")
+    assert (tmp_path / file).read_bytes() == SCRIPT.read_bytes()
+
+
 def test_it_is_plain_ascii_with_short_lines():
     text = SCRIPT.read_text("ascii")
     assert max(len(line) for line in text.splitlines()) <= 140

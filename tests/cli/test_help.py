@@ -6,8 +6,9 @@ import shlex
 import click
 import pytest
 
-from nngrad.cli.group import COMMANDS, commands
-from nngrad.cli.progress import line
+from nngrad.cli import progress
+from nngrad.cli.group import COMMANDS, JOBS, commands
+from nngrad.cli.progress import bar, line
 
 EVERY = (None, *COMMANDS)
 
@@ -43,6 +44,15 @@ def test_every_command_is_named_and_described_in_the_list(nngrad, name):
     assert re.search(rf"^  {name} +{re.escape(command(name).get_short_help_str(100))}$", nngrad("--help").out, re.MULTILINE)
 
 
+def test_commands_stand_by_their_job(nngrad):
+    text = nngrad("--help").out
+    jobs = re.findall(r"^([A-Z][a-z ]+):\n((?:  .*\n)+)", text, re.MULTILINE)
+    listed = {job: [line.split()[0] for line in lines.splitlines()] for job, lines in jobs if job != "Options"}
+    assert listed == {job: list(names) for job, names in JOBS.items()}
+    assert sorted(name for names in JOBS.values() for name in names) == sorted(COMMANDS)
+    assert listed["Trust"] == ["check", "verify"]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_fits_100_columns(nngrad, monkeypatch, name):
     monkeypatch.setenv("COLUMNS", "200")
@@ -69,3 +79,24 @@ def test_the_exit_codes_stand_in_the_help(nngrad):
 )
 def test_progress_in_words(state, text):
     assert line(*state) == text
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text"), [(None, ""), (0.0, "[--------------------] "), (0.5, "[##########----------] "), (1.0, "[####################] ")]
+)
+def test_the_bar(fraction, text):
+    assert bar(fraction) == text
+
+
+def test_a_log_gets_a_line_now_and_then(nngrad, fitnet, tmp_path, monkeypatch):
+    table = tmp_path / "x.csv"
+    table.write_text("speed,throttle,temperature\n" + "3000.5,50.25,300.125\n" * 200_000)
+    arguments = ("jacobian", fitnet[0], "-i", table, "-o", tmp_path / "J.csv")
+    assert nngrad(*arguments).err == ""
+    monkeypatch.setattr(progress, "IN_A_LOG", 0.0)
+    assert nngrad(*arguments, "--quiet").err == ""
+    lines = nngrad(*arguments).err.splitlines()
+    assert len(lines) > 1
+    assert all(re.fullmatch(rf"nngrad: {re.escape(str(table))}: [0-9,]+ rows, [0-9,]+ a second, .*left", text) for text in lines[:-1])
+    assert "200,000 rows" in lines[-1]
+    assert progress.IN_A_LOG == 0.0

@@ -118,6 +118,7 @@ def test_progress_is_shown_to_a_person_who_waits_and_is_wiped_away(fitnet, tmp_p
     table = many_rows(tmp_path / "x.csv", 1_500_000)
     seen = watched("jacobian", fitnet[0], "-i", table, "--layout", "long", "-o", tmp_path / "J.csv")
     assert " rows, " in seen
+    assert "[####" in seen
     assert " left" in seen
     assert seen.endswith("\r")
     assert "\x1b" not in seen
@@ -135,13 +136,63 @@ def test_standard_output_stays_empty_with_a_file(fitnet, tmp_path):
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("closed", ["1", "2"])
-def test_closed_streams_do_no_harm(fitnet, tmp_path, closed):
-    line = f"{sys.executable} -m nngrad predict {fitnet[0]} -i {fitnet[1]} {closed}>&-"
-    done = subprocess.run(line, shell=True, capture_output=True, text=True)
-    assert done.returncode == 0
-    assert done.stderr == ""
-    assert bool(done.stdout) == (closed == "2")
-    failed = subprocess.run(line.replace(str(fitnet[1]), "missing.csv"), shell=True, capture_output=True, text=True)
-    assert failed.returncode == 4
-    assert failed.stdout == ""
+def test_a_closed_pipe_is_called_an_invalid_argument_on_windows(monkeypatch, capsys):
+    import errno
+
+    from nngrad import cli
+
+    def gone(arguments):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(cli, "_invoke", gone)
+    assert cli.run(["info"]) == 4
+    assert "invalid argument" in capsys.readouterr().err
+    monkeypatch.setattr(cli, "WINDOWS", True)
+    assert cli.run(["info"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_backslash_at_the_end_is_a_folder_on_windows(monkeypatch):
+    from nngrad.cli import places
+
+    assert not places.names_a_folder("results\\")
+    monkeypatch.setattr(places.os, "sep", "\\")
+    assert places.names_a_folder("results\\")
+    assert places.names_a_folder("results/")
+
+
+def test_a_warning_of_python_is_never_shown(tmp_path, nngrad):
+    """Numbers near the end of the range of doubles, in biases and in the training range."""
+    import dataclasses
+
+    import numpy as np
+
+    import nngrad as library
+    from nngrad.activations import BY_NAME
+    from nngrad.layers import Affine, Elementwise
+    from nngrad.network import Network, Port
+
+    net = Network.chain(
+        (Affine(np.full((2, 2), 1e308), np.full(2, 1e308)), Elementwise(BY_NAME["tansig"]), Affine(np.eye(2), np.full(2, 1e308)))
+    )
+    ends = np.full(2, 1.5e308)
+    library.save(dataclasses.replace(net, inputs=(Port("x", ("x1", "x2"), -ends, ends),)), tmp_path / "net.h5")
+    (tmp_path / "x.csv").write_text("1e308,-1e308\n0,0\n1.7e308,1.7e308\n-1.7e308,1.7e308\n")
+    model, table = tmp_path / "net.h5", ("-i", tmp_path / "x.csv")
+    for command in (
+        ("info", model),
+        ("check", model),
+        ("check", model, "--method", "differences", "--hessian"),
+        ("jacobian", model, *table, "--flags"),
+        ("jacobian", model, *table, "--scale", "elasticity"),
+        ("jacobian", model, *table, "--scale", "range"),
+        ("jacobian", model, *table, "--scale", "sigma"),
+        ("hessian", model, *table, "--of", "all"),
+        ("gradient", model, *table, "--scalar", "exp(y1)*y2**3/y1"),
+        ("jvp", model, *table, "--direction", "1e308,1e308"),
+        ("vjp", model, *table, "--weighting", "1e308,1e308"),
+        ("emit", model, "--to", "python", "--with-tests", "3", "-o", f"{tmp_path}/out/"),
+    ):
+        done = nngrad(*command)  # a warning would be an error here
+        assert done.code != 70, done.err
+        assert done.err.count("\n") <= 1

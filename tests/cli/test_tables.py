@@ -244,7 +244,7 @@ def test_an_input_that_can_not_be_read(nngrad, fitnet, samples, path, code):
 
 def test_a_folder_that_is_not_there_is_not_made_for_a_file(nngrad, fitnet, tmp_path):
     done = nngrad("predict", fitnet[0], "-i", fitnet[1], "-o", tmp_path / "no" / "y.csv")
-    assert done.code == 2
+    assert done.code == 4
     assert "folder" in done.err
 
 

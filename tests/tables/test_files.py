@@ -111,10 +111,10 @@ def test_a_full_disk_passes_out_and_cleans_up(target: str) -> None:
 
 @pytest.mark.parametrize("target", ALL)
 def test_missing_folder_and_folder_in_the_way(target: str) -> None:
-    with pytest.raises(UsageError, match=rf"none/{target}: the folder .*none doesn't exist; make it first"):
+    with pytest.raises(DataError, match=rf"none/{target}: the folder .*none doesn't exist; make it first"):
         tables.writer(f"none/{target}")
     os.mkdir(target)
-    with pytest.raises(UsageError, match=rf"{target}: can't be written: is a directory"):
+    with pytest.raises(DataError, match=rf"{target}: can't be written: is a directory"):
         tables.writer(target)
     assert os.listdir() == [target]
 
@@ -123,7 +123,7 @@ def test_missing_folder_and_folder_in_the_way(target: str) -> None:
 @pytest.mark.skipif(os.name != "nt" and os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_the_right_to_write() -> None:
     os.mkdir("locked", 0o555)
-    with pytest.raises(UsageError, match=r"locked/t.csv: can't be written: permission denied"):
+    with pytest.raises(DataError, match=r"locked/t.csv: can't be written: permission denied"):
         tables.writer("locked/t.csv")
 
 
@@ -132,7 +132,7 @@ def test_a_refused_folder_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> N
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr("nngrad.tables.files.os.open", refuse)
-    with pytest.raises(UsageError, match=r"t.csv: can't be written: permission denied"):
+    with pytest.raises(DataError, match=r"t.csv: can't be written: permission denied"):
         tables.writer("t.csv")
 
 
