@@ -25,6 +25,7 @@ from nngrad.load import load
 from nngrad.network import Network
 
 Pieces = Iterator[tuple[Any, int]]  # formatted results in order, with the number of rows in each
+SPELLING = ("header", "delimiter", "decimal", "skip", "units", "comment", "encoding", "samples")  # how inputs are written
 CHUNK_NUMBERS = 500_000  # in and out, of one chunk: bounds memory where Jacobians are large
 
 
@@ -53,7 +54,7 @@ def write_results(net: Network, asked: Asked, wanted: Wanted, width: int, *other
     every = pairs(asked, net.origin.path, *others)
     for source, _ in every:  # before anything is written
         if not os.path.isdir(source):
-            tables.check_source(source, **_spelled(asked))
+            tables.check_source(source, asked.input_format, **_spelled(asked))
     failed = 0
     for k, (source, target) in enumerate(every):
         try:
@@ -107,6 +108,7 @@ def open_rows(net: Network, source: str, asked: Asked, most: int | None = None) 
         raise DataError(f"{source}: is a folder; name the files in it with a pattern in quotes: -i '{os.path.join(source, '*.csv')}'")
     return tables.reader(
         source,
+        asked.input_format,
         size=net.input_size,
         columns=net.input_names,
         keep=asked.keep,
@@ -118,7 +120,7 @@ def open_rows(net: Network, source: str, asked: Asked, most: int | None = None) 
 
 def _spelled(asked: Asked) -> dict[str, Any]:
     """How the inputs are written, where that was said."""
-    return {"header": asked.header, "delimiter": asked.delimiter, "samples": asked.samples}
+    return {name: getattr(asked, name) for name in SPELLING}
 
 
 def _pieces(
