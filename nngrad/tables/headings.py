@@ -30,6 +30,8 @@ ASK = "say --header if this line has names, --no-header if it is a sample"
 
 COUNTED = re.compile(r"(?:column_|col|c|v|var|s|sample)?\d+", re.IGNORECASE)  # names of columns that say nothing
 
+FEW_DIGITS = re.compile(r"\d{1,9}(?:[.,]\d{1,9})?")
+
 
 class Columns(NamedTuple):
     """Names of the columns (None: they have none), the cells of a row, and how many of them at its end are always empty."""
@@ -83,15 +85,18 @@ def doubt(label: str, rows: Rows, decimal: str) -> tuple[str, ...]:
     plain = all(text.isdigit() for text in texts) and len(set(texts)) == len(texts)
     fractions = any(kind(cell, decimal) == NUMBER and not cell.strip().lstrip("+-").isdigit() for cell in rows[1])
     single = len(texts) == 1
-    if (plain and fractions and (not single or texts[0] in ("0", "1"))) or _steps([number(text, decimal) for text in texts]):
+    values = [number(text, decimal) for text in texts] if all(map(FEW_DIGITS.fullmatch, texts)) else []
+    if (plain and fractions and (not single or texts[0] in ("0", "1"))) or _steps(values):
         return (f"{label}: the first line ({listed(texts)}) was read as a sample; if it has names, say --header",)
     return ()
 
 
 def _steps(values: Sequence[float]) -> bool:
     """Whether three or more numbers rise in equal steps."""
+    if len(values) < 3:
+        return False
     step = values[-1] - values[0]
-    if len(values) < 3 or not 0 < step < float("inf"):
+    if not 0 < step < float("inf"):
         return False
     step /= len(values) - 1
     return all(abs(b - a - step) <= 1e-9 * step for a, b in pairwise(values))
