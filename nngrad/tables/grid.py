@@ -14,7 +14,7 @@ import numpy as np
 from nngrad.errors import DataError, UsageError, listed
 from nngrad.tables import headings
 from nngrad.tables.arrays import SAMPLES, rows_per_chunk
-from nngrad.tables.cells import POINT, number, shortened
+from nngrad.tables.cells import POINT, number
 from nngrad.tables.common import Block, Wanted, match
 
 MOST_CELLS = 1 << 24
@@ -23,7 +23,7 @@ CHECKED = 200  # rows that are read before anything is done with them
 
 @dataclass(frozen=True)
 class Grid:
-    """Cells in rows; `at(i, j)` is what messages call the cell in row i and column j."""
+    """Cells in rows of equal length; `at(i, j)` is what messages call the cell in row i and column j."""
 
     label: str
     rows: list[list[str]]
@@ -67,7 +67,6 @@ class GridReader:
         self._start, self._named = has_header + skipped, has_header
         left_out = tuple(f"{grid.label}: left out as units: {listed(row)}" for row in body[:skipped])
         self.notes = (*notes, *found.notes, *left_out, *self._doubts(body, header, wanted))
-        self._width, self._blank = columns.width, columns.blank
         self._step, self._read = rows_per_chunk(len(found.indices), wanted), 0
         self.count: int | None = len(rows) - self._start
         self.parse(range(self._start, min(len(rows), self._start + CHECKED)))  # what is refused there leaves nothing half done
@@ -99,19 +98,9 @@ class GridReader:
             yield chunk
 
     def parse(self, chunk: range) -> Block:
-        for i in chunk:
-            self._check(i)
         x = [[self._number(i, j) for j in self._indices] for i in chunk]
         kept = tuple([self._grid.rows[i][j] for i in chunk] for j in self._kept)
         return Block(np.array(x, dtype=np.float64).reshape(len(x), len(self._indices)), kept)
-
-    def _check(self, i: int) -> None:
-        row = self._grid.rows[i]
-        if len(row) != self._width:
-            raise DataError(f"{self._grid.where(i, 0)}: {len(row)} cells in this row, where {self._width} are expected")
-        for j in range(self._width - self._blank, self._width):
-            if row[j].strip():
-                raise DataError(f"{self._grid.where(i, j)}: {shortened(row[j])}, without a name above; name the column, or remove it")
 
     def _number(self, i: int, j: int) -> float:
         try:

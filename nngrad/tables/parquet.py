@@ -140,7 +140,7 @@ def refused(where: str, what: str) -> Iterator[None]:
 
     try:
         yield
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise DataError(f"{where}: can't be read as {what}: {_first_line(error)}") from error
 
 
