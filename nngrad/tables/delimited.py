@@ -56,8 +56,8 @@ class DelimitedReader:
         self._labels = columns.names or [""] * columns.width
         self.names, self.keep, self._indices, self._kept = found.names, wanted.keep, found.indices, found.kept
         self._first, self._named = text.head[own].line if body else 0, names is not None
-        units = self._read_past_head(own, body)
-        self.notes = (*text.comment_notes(), *found.notes, *units, *self._doubts(body, wanted))
+        units = self._read_past_head(names, own, body)
+        self.notes = (*text.comment_notes(), *found.notes, *units, *self._doubts(body[len(units) :], wanted))
         self._check_start(text)
         self._bytes = CHUNK_BYTES if wanted.max_rows is None else min(CHUNK_BYTES, wanted.max_rows * text.row_length)
 
@@ -106,13 +106,10 @@ class DelimitedReader:
         except DataError as error:
             raise DataError(f"{error}{headings.would_fit_turned(columns.names, self._text.lines, width, wanted.size)}") from None
 
-    def _read_past_head(self, own: bool, body: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    def _read_past_head(self, names: Sequence[str] | None, own: bool, body: Sequence[Sequence[str]]) -> tuple[str, ...]:
         """Leave the header unread no longer, nor the units; notes."""
         text = self._text
-        units = headings.unit_rows(body, self._indices, text.decimal) if text.spelling.units else 0
-        if text.spelling.units and not units:
-            where = f"line {text.head[own].line}" if body else "the end of the file"
-            raise DataError(f"{self._path}, {where}: holds no units, which --units leaves out; leave the option away")
+        units = headings.unit_rows(names, body, self._indices, text.decimal, self._path) if text.spelling.units else 0
         for row in text.head[: own + units]:
             text.read_past(row.text)
         left_out = text.head[own : own + units]

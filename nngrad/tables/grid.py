@@ -61,12 +61,10 @@ class GridReader:
         columns = headings.columns(rows[0] if has_header else None, body, wanted.size)
         found = self._matched(columns, wanted)
         self.names, self.keep, self._indices, self._kept = found.names, wanted.keep, found.indices, found.kept
-        skipped = headings.unit_rows(body, found.indices, grid.decimal) if units else 0
-        if units and not skipped:
-            raise DataError(f"{grid.label}: holds no units below its header, which --units leaves out; leave the option away")
+        skipped = headings.unit_rows(columns.names, body, found.indices, grid.decimal, grid.label) if units else 0
         self._start, self._named = has_header + skipped, has_header
         left_out = tuple(f"{grid.label}: left out as units: {listed(row)}" for row in body[:skipped])
-        self.notes = (*notes, *found.notes, *left_out, *self._doubts(body, header, wanted))
+        self.notes = (*notes, *found.notes, *left_out, *self._doubts(body[skipped:], header, wanted))
         self._step, self._read = rows_per_chunk(len(found.indices), wanted), 0
         self.count: int | None = len(rows) - self._start
         self.parse(range(self._start, min(len(rows), self._start + CHECKED)))  # what is refused there leaves nothing half done

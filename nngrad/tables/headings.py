@@ -30,6 +30,7 @@ ASK = "say --header if this line has names, --no-header if it is a sample"
 
 COUNTED = re.compile(r"(?:column_|col|c|v|var|s|sample)?\d+", re.IGNORECASE)  # names of columns that say nothing
 
+PLACEHOLDERS = frozenset("-–—?.*_/#")  # what stands for a missing number as well as for a missing unit
 FEW_DIGITS = re.compile(r"\d{1,9}(?:[.,]\d{1,9})?")
 
 
@@ -133,15 +134,30 @@ def _blank(cells: Sequence[str]) -> bool:
     return not any(cell.strip() for cell in cells)
 
 
-def unit_rows(body: Rows, indices: Sequence[int], decimal: str) -> int:
-    """How many rows below the header hold units: text where numbers are wanted, and from the second on no number."""
+def unit_rows(names: Sequence[str] | None, body: Rows, indices: Sequence[int], decimal: str, label: str) -> int:
+    """How many rows below the header hold units: text where numbers are wanted, and from the second on no number.
+
+    DataError if none does.
+    """
     rows = 0
     for row in body:
-        kinds = {kind(row[i], decimal) for i in indices if i < len(row)}
-        if not (kinds & {NAME, ODD} if rows == 0 else NAME in kinds and not kinds & {NUMBER, MISSING}):
-            return rows
+        cells = [row[i].strip() for i in indices if i < len(row)]
+        kinds = {kind(cell, decimal) for cell in cells}
+        numbers = any(kind(cell, decimal) == ODD and any(c.isdigit() for c in cell) for cell in cells) or (
+            rows and kinds & {NUMBER, MISSING}
+        )
+        if numbers or not any(_is_unit(cell, decimal) for cell in cells):
+            break
         rows += 1
+    if names is None or not rows:
+        what = "it has no header" if names is None else "the line below the header holds none"
+        raise DataError(f"{label}: {what}, so --units has no units to leave out; leave the option away")
     return rows
+
+
+def _is_unit(cell: str, decimal: str) -> bool:
+    found = kind(cell, decimal)
+    return found == NAME or (found == ODD and bool(set(cell) - PLACEHOLDERS) and not any(c.isdigit() for c in cell))
 
 
 def irregular(rows: Rows, lines: Sequence[int], delimiter: str) -> str:

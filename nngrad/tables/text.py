@@ -421,10 +421,13 @@ def sniffed(lines: Sequence[str], decimal: str = POINT) -> str:
     for delimiter in possible:
         if len(bare) > 2 and bare[-1].count(delimiter) and len({line.count(delimiter) for line in bare[-2:]}) == 1:
             return delimiter
-    if found := next((delimiter for delimiter in possible if delimiter in bare[0]), None):
+    in_use = [delimiter for delimiter in possible if delimiter in bare[0]]
+    if found := next((delimiter for delimiter in in_use if delimiter in bare[-1]), None):
         return found
     if _stand_between_blanks(bare, decimal):
         return BLANKS
+    if in_use:
+        return in_use[0]
     return "," if decimal == POINT or any('"' in line for line in lines) else ";"
 
 

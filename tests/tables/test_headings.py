@@ -193,14 +193,31 @@ def test_several_headers_are_asked_about(case: str) -> None:
     assert words in found(Path("x.csv"))[0]
 
 
-def test_a_count_and_its_header_are_not_mixed_up_by_the_columns_of_units() -> None:
-    body = [["rpm", "%", "K"], ["", "Avg", "Avg"], ["1", "2", "NaN"], ["x", "y", "z"]]
-    assert headings.unit_rows(body, (0, 1, 2), ".") == 2
-    assert headings.unit_rows(body[1:], (0, 1, 2), ".") == 1
-    assert headings.unit_rows(body[2:], (0, 1, 2), ".") == 0
-    assert headings.unit_rows([["10:00", "", ""], ["10:01", "1", "2"]], (1, 2), ".") == 0  # a sample of which everything is missing
-    assert headings.unit_rows([["s", "V", "V"], ["10:00", "-", "-"]], (1, 2), ".") == 1
-    assert headings.unit_rows([["s", "V", "V"], ["10:00", "NaN", "x"]], (1, 2), ".") == 1
+UNIT_ROWS: list[tuple[list[list[str]], tuple[int, ...], int]] = [
+    ([["rpm", "%", "K"], ["", "Avg", "Avg"], ["1", "2", "NaN"]], (0, 1, 2), 2),
+    ([["", "Avg", "Avg"], ["1", "2", "3"], ["x", "y", "z"]], (0, 1, 2), 1),
+    ([["%", "%"], ["1", "2"]], (0, 1), 1),
+    ([["rpm", "-", "1"], ["5", "6", "7"]], (0, 1, 2), 1),
+    ([["s", "V", "V"], ["10:00", "-", "-"]], (1, 2), 1),
+    ([["s", "V", "V"], ["10:00", "NaN", "x"]], (1, 2), 1),
+    ([["s", "V", "V"], ["r1", "", ""]], (1, 2), 1),
+    ([["10:00", "", ""], ["10:01", "1", "2"]], (1, 2), 0),  # a sample of which everything is missing
+    ([["1", "2", "NaN"]], (0, 1, 2), 0),
+    ([["-", "70.8"]], (0, 1), 0),  # a sample with a dash
+    ([["3180,5", "rpm"]], (0, 1), 0),  # a sample with a decimal comma that was not told
+    ([], (0, 1), 0),
+]
+
+
+@pytest.mark.parametrize(("body", "indices", "count"), UNIT_ROWS)
+def test_which_lines_hold_units(body: list[list[str]], indices: tuple[int, ...], count: int) -> None:
+    if count:
+        assert headings.unit_rows(["a", "b", "c"], body, indices, ".", "x.csv") == count
+    else:
+        with pytest.raises(DataError, match=r"x.csv: the line below the header holds none, so --units has no units"):
+            headings.unit_rows(["a", "b", "c"], body, indices, ".", "x.csv")
+    with pytest.raises(DataError, match=r"x.csv: it has no header, so --units has no units"):
+        headings.unit_rows(None, body, indices, ".", "x.csv")
 
 
 @pytest.mark.parametrize(

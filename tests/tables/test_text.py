@@ -135,7 +135,7 @@ REFUSED: dict[str, tuple[str | bytes, dict[str, object], str]] = {
         {},
         r"line 2, column 1 \(speed\): 'rpm' is not a number; .*if this line has units, say --units",
     ),
-    "no unit line": (HEAD + "1;2;3\n", {"units": True}, "line 2: holds no units, which --units leaves out"),
+    "no unit line": (HEAD + "1;2;3\n", {"units": True}, "the line below the header holds none, so --units has no units"),
     "a preamble": ("Log\nOperator;x\n\n" + HEAD + "1;2;3\n", {}, r"line 4: 3 cells where the first row has 1: .*say --skip 3$"),
     "R's row names": ('"a","b","c"\n"1",5,6,7\n"2",5,6,7\n', {}, r"the rows seem to begin with a name or number of the row"),
     "a comment within": (HEAD + "1;2;4\n# pause\n1;2;4\n", {}, r"line 3: 1 cell where .*; if this is a comment, say --comment '#'$"),
