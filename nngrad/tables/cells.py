@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 
 POINT, COMMA = ".", ","
 NUMBER, MISSING, EMPTY, ODD, NAME = "number", "missing", "empty", "odd", "name"  # the kinds of cells
@@ -28,42 +29,49 @@ DATES = (
     rf"\d{{1,2}}[-. /]*{MONTH}[-. /,]*\d{{2,4}}(?:[ T].*)?",
     rf"{MONTH} ?\d{{1,2}},? \d{{2,4}}(?:[ T].*)?",
 )
+TRUE_OR_FALSE = ("true", "false", "wahr", "falsch", "vrai", "faux")
+A_DATE = "is a date or a time, not a number; choose the columns of numbers with --columns"
 FILL_IN = "is not a number; write NaN or leave the cell empty for a missing value"
 
 
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text, re.IGNORECASE)
-
-
 # (what is written, where the decimal mark is this one (None: any), what to say of it); the first that fits counts
-REFUSED: tuple[tuple[re.Pattern[str], str | None, str], ...] = (
-    (_pattern("|".join(DATES)), None, "is a date or a time, not a number; choose the columns of numbers with --columns"),
-    (_pattern(rf"{SIGN}0*[1-9]\d{{0,2}},\d{{3}}"), POINT, "may be {joined} or {parted}: say --decimal , or remove the thousands mark"),
+REFUSED: tuple[tuple[str, str | None, str], ...] = (
+    ("|".join(DATES), None, A_DATE),
+    (rf"{SIGN}0*[1-9]\d{{0,2}},\d{{3}}", POINT, "may be {joined} or {parted}: say --decimal , or remove the thousands mark"),
     (
-        _pattern(rf"{SIGN}0*[1-9]\d{{0,2}}\.\d{{3}}"),
+        rf"{SIGN}0*[1-9]\d{{0,2}}\.\d{{3}}",
         COMMA,
         "may be {joined} or {parted}: leave --decimal , out or remove the thousands mark",
     ),
-    (_pattern(rf"{SIGN}\d*,\d+(?:[ed][+-]?\d+)?|{SIGN}\d+,"), POINT, "has a decimal comma; say --decimal ,"),
-    (_pattern(rf"{SIGN}(?:\d+\.\d*|\.\d+)(?:[ed][+-]?\d+)?"), COMMA, "has a decimal point; leave --decimal , out, or write a comma"),
+    (rf"{SIGN}\d*,\d+(?:[ed][+-]?\d+)?|{SIGN}\d+,", POINT, "has a decimal comma; say --decimal ,"),
+    (rf"{SIGN}(?:\d+\.\d*|\.\d+)(?:[ed][+-]?\d+)?", COMMA, "has a decimal point; leave --decimal , out, or write a comma"),
     (
-        _pattern(rf"{SIGN}\d{{1,3}}(?:\.\d{{3}})+,\d*"),
+        rf"{SIGN}\d{{1,3}}(?:\.\d{{3}})+,\d*",
         POINT,
         "has thousands marks and a decimal comma; remove the points and say --decimal ,",
     ),
-    (_pattern(rf"{SIGN}\d{{1,3}}(?:{GROUP}\d{{2,3}})*(?:{GROUP}\d{{3}})(?:[.,]\d*)?"), None, "has thousands marks; remove them"),
-    (_pattern(rf"{SIGN}[\d.,]+ ?[%‰]|[%‰] ?[\d.,]+"), None, "is a percentage; write the number alone, as the network was trained on it"),
-    (_pattern(rf"{SIGN}{CURRENCY} ?{SIGN}[\d.,]+|{SIGN}[\d.,]+ ?{CURRENCY}"), None, "has a currency sign; remove it"),
-    (_pattern(r"\( *[$€£¥]?[\d.,]+(?:e[+-]?\d+)? *\)"), None, "stands in parentheses; write a minus if it is negative"),
-    (_pattern(r"[−–—‐‑－][\d.,]+(?:e[+-]?\d+)?"), None, "has a typographic minus; write -"),
-    (_pattern(r"[+-]?[\d.,]+e[−–—‐‑－]\d+"), None, "has a typographic minus; write -"),
-    (_pattern(r"[+-]?0x[\da-f.]+(?:p[+-]?\d+)?"), None, "is hexadecimal; write it as a decimal number"),
-    (_pattern(r"true|false|wahr|falsch|vrai|faux"), None, "is no number; write 1 or 0"),
-    (_pattern(r"[+-]?\d*\.\d+[+-]\d{2,3}"), None, "has an exponent without its letter; write e before it"),
-    (_pattern(r"\*+"), None, "is what Fortran writes for a number that is too wide for its field; write it in a wider one"),
-    (_pattern(r"#[a-z0-9/]+[!?]"), None, "is an error of a spreadsheet; mend it, or leave the cell empty"),
-    (_pattern(r'=.*|"?=".*'), None, "is a formula; write its value"),
-    (_pattern(r"[+-]?\d+[.,]\d+ ?[^\W\d][^\s\d]*|[+-]?\d+ [^\W\d][^\s\d]*"), None, "has a unit; write the number alone"),
+    (rf"{SIGN}\d{{1,3}}(?:{GROUP}\d{{2,3}})*(?:{GROUP}\d{{3}})(?:[.,]\d*)?", None, "has thousands marks; remove them"),
+    (rf"{SIGN}[\d.,]+ ?[%‰]|[%‰] ?[\d.,]+", None, "is a percentage; write the number alone, as the network was trained on it"),
+    (rf"{SIGN}{CURRENCY} ?{SIGN}[\d.,]+|{SIGN}[\d.,]+ ?{CURRENCY}", None, "has a currency sign; remove it"),
+    (r"\( *[$€£¥]?[\d.,]+(?:e[+-]?\d+)? *\)", None, "stands in parentheses; write a minus if it is negative"),
+    (r"[−–—‐‑－][\d.,]+(?:e[+-]?\d+)?", None, "has a typographic minus; write -"),
+    (r"[+-]?[\d.,]+e[−–—‐‑－]\d+", None, "has a typographic minus; write -"),
+    (r"[+-]?0x[\da-f.]+(?:p[+-]?\d+)?", None, "is hexadecimal; write it as a decimal number"),
+    (r"[+-]?\d*\.\d+[+-]\d{2,3}", None, "has an exponent without its letter; write e before it"),
+    (r"\*+", None, "is what Fortran writes for a number that is too wide for its field; write it in a wider one"),
+    (r"#[a-z0-9/]+[!?]", None, "is an error of a spreadsheet; mend it, or leave the cell empty"),
+    (r'=.*|"?=".*', None, "is a formula; write its value"),
+    (
+        r"[+-]?[\d.,e+-]*\d(?:[|;:\t ]+[+-]?[\d.,e+-]*\d)+",
+        None,
+        "holds several numbers; say what separates them with --delimiter",
+    ),
+    (r"[+-]?\d+[.,]\d+ ?[^\W\d][^\s\d]*|[+-]?\d+ [^\W\d][^\s\d]*", None, "has a unit; write the number alone"),
+)
+REFUSED_LETTERS = (
+    (DATES[-1], None, A_DATE),
+    (rf"{CURRENCY} ?{SIGN}[\d.,]+", None, "has a currency sign; remove it"),
+    ("|".join(TRUE_OR_FALSE), None, "is no number; write 1 or 0"),
 )
 
 
@@ -110,11 +118,19 @@ def _hint(cell: str, decimal: str) -> str:
         return ""
     if any(c.isdigit() and not c.isascii() for c in cell):
         return "has digits other than 0 to 9; write it with those"
-    words = next((words for pattern, mark, words in REFUSED if mark in (None, decimal) and pattern.fullmatch(cell)), "")
+    begins = cell[:1].isalpha()
+    words = next((words for pattern, mark, words in _patterns(begins) if mark in (None, decimal) and pattern.fullmatch(cell)), "")
     if "{joined}" not in words:
         return words
     joined = re.sub(r"[.,]", "", cell)
     return words.format(joined=joined, parted=float(f"{cell.replace('−', '-').replace(',', '.')}"))
+
+
+@cache
+def _patterns(begins_with_letter: bool) -> tuple[tuple[re.Pattern[str], str | None, str], ...]:
+    """REFUSED, compiled when it is needed: the few that names are compared with cost nothing to speak of."""
+    few = REFUSED_LETTERS if begins_with_letter else REFUSED
+    return tuple((re.compile(text, re.IGNORECASE), mark, words) for text, mark, words in few)
 
 
 def _with_point(cell: str) -> str:

@@ -44,7 +44,9 @@ REFUSED = {
     "10:00:00.25": "is a date or a time", "2024-03-01T10:00:00Z": "is a date or a time", "3:05 PM": "is a date or a time",
     "TRUE": "write 1 or 0", "false": "write 1 or 0", "1.5-103": "has an exponent without its letter", "*****": "what Fortran writes",
     "#DIV/0!": "is an error of a spreadsheet", "#NAME?": "is an error of a spreadsheet", "=A1+1": "is a formula", '="5"': "is a formula",
-    "3.5 rpm": "has a unit", "10 K": "has a unit", "2.5V": "has a unit", "1+2i": FILL_IN, "[1]": FILL_IN, "1;2": FILL_IN, "∞": FILL_IN,
+    "3.5 rpm": "has a unit", "10 K": "has a unit", "2.5V": "has a unit", "1+2i": FILL_IN, "[1]": FILL_IN,
+    "1;2": "say what separates them with --delimiter",
+    "1.5|2": "holds several numbers", "5 70": "holds several numbers", "∞": FILL_IN,
 }  # fmt: skip
 WITH_COMMA = {"3180,5": 3180.5, "3,180": 3.18, "-,5": -0.5, "5,": 5.0, "1,5e3": 1500.0, "1,5D-3": 1.5e-3, "7": 7.0, "1e5": 1e5, "Inf": INF}
 REFUSED_WITH_COMMA = {
