@@ -58,17 +58,14 @@ def _sheet(place: Place) -> tuple[str, list[list[str]]]:
     """The name and the cells of the sheet that is asked for."""
     openpyxl = _openpyxl(place.path)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), open_input(place.path) as file:  # an open file, as openpyxl looks at the suffix of a path
             warnings.simplefilter("ignore")  # of styles and the like that it doesn't know
-            book = openpyxl.load_workbook(place.path, read_only=True, data_only=True, keep_links=False)
-            try:
-                sheet = _chosen(place, book)
-                rows = list(_texts(place.path, sheet))
-                if any(cell == "" for row in rows for cell in row):
-                    _refuse_uncalculated(openpyxl, place.path, sheet.title)
-                return sheet.title, rows
-            finally:
-                book.close()
+            sheet = _chosen(place, openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False))
+            rows = list(_texts(place.path, sheet))
+            if any(cell == "" for row in rows for cell in row):
+                formulas = openpyxl.load_workbook(file, read_only=True, keep_links=False)[sheet.title]
+                _refuse_uncalculated(f"{place.path}:{sheet.title}", formulas, sheet)
+            return sheet.title, rows
     except (DataError, UsageError, MemoryError):
         raise
     except Exception as error:  # whatever a damaged archive or its XML makes openpyxl raise
@@ -115,20 +112,15 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _refuse_uncalculated(openpyxl: Any, path: str, name: str) -> None:
+def _refuse_uncalculated(where: str, formulas: Any, values: Any) -> None:
     """DataError if a formula has no value in the file: it would read as an empty cell."""
-    with_formulas = openpyxl.load_workbook(path, read_only=True, keep_links=False)
-    values = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    try:
-        for above, below in zip(*(book[name].iter_rows() for book in (with_formulas, values)), strict=True):
-            for formula, value in zip(above, below, strict=True):
-                if formula.value is not None and value.value is None and value.data_type == "n":  # not the text ""
-                    raise DataError(
-                        f"{path}:{name}, cell {formula.coordinate}: is a formula whose value is not in the file; open and save it in Excel"
-                    )
-    finally:
-        with_formulas.close()
-        values.close()
+    formulas.reset_dimensions()
+    for above, below in zip(formulas.iter_rows(), values.iter_rows(), strict=True):
+        for formula, value in zip(above, below, strict=True):
+            if formula.value is not None and value.value is None and value.data_type == "n":  # not the text ""
+                raise DataError(
+                    f"{where}, cell {formula.coordinate}: is a formula whose value is not in the file; open and save it in Excel"
+                )
 
 
 def _letters(column: int) -> str:

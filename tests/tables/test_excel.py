@@ -120,6 +120,13 @@ def test_what_is_read(case: str) -> None:
     np.testing.assert_array_equal(read(write(rows), **options), [A, B])
 
 
+def test_the_suffix_may_be_another() -> None:
+    Path(write([list(NAMES), A, B])).rename("x.csv")
+    np.testing.assert_array_equal(read("x.csv", fmt="xlsx"), [A, B])
+    with pytest.raises(DataError, match=r"x.csv: is an Excel workbook; name it .xlsx, or say --input-format xlsx"):
+        read("x.csv")
+
+
 def test_missing_numbers_are_nan() -> None:
     source = write([list(NAMES), [1.5, None, "#N/A"], [2, "NaN", "NULL"]])
     np.testing.assert_array_equal(read(source), [[1.5, np.nan, np.nan], [2, np.nan, np.nan]])
