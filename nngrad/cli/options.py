@@ -16,6 +16,7 @@ TOLD = ("network", "activation", "weights", "input_scaling", "output_scaling")
 LINES = ("csv", "tsv", "ndjson", "parquet")  # formats of lines, with text in them
 SCALES = ("raw", "range", "sigma", "elasticity")
 ARRAYS = ("npy", "npz", "mat", "h5")  # formats of arrays of numbers
+READ_ONLY = ("arrow", "xlsx")
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class Asked:
     digits: int | None
     header: bool | None
     delimiter: str | None
+    decimal: str | None
+    skip: int | None
+    units: bool | None
+    comment: str | None
+    encoding: str | None
+    input_format: str | None
     samples: str | None
     by: str | None
     threads: int | None
@@ -126,7 +133,13 @@ TABLE_OPTIONS = (
     click.option("--digits", type=click.IntRange(1, 17), metavar="N", help="Significant digits; else the shortest exact text."),
     click.option("--header/--no-header", default=None, help="Whether the input's first line has names; else found out."),
     click.option("--delimiter", metavar="C", help="Between the input's columns: one character, tab or blanks; else found out."),
-    click.option("--samples", type=click.Choice(("rows", "columns")), help="Where the samples of a matrix stand (mat, h5, npy, npz)."),
+    click.option("--decimal", type=click.Choice((".", ",")), help="The input's decimal mark; else the point."),
+    click.option("--skip", type=click.IntRange(0), metavar="N", help="Lines to leave out before the input's table."),
+    click.option("--units", is_flag=True, default=None, help="Leave out the lines of units below the input's header."),
+    click.option("--comment", metavar="C", help="Leave out the input's lines that begin with this mark, such as # or %."),
+    click.option("--encoding", metavar="NAME", help="The input's encoding, such as cp1252; else UTF-8, or what its first bytes tell."),
+    click.option("--input-format", type=click.Choice(LINES + ARRAYS + READ_ONLY), help="Format to read; else the suffix decides."),
+    click.option("--samples", type=click.Choice(("rows", "columns")), help="Where the input's samples stand (mat: found out)."),
     click.option("--by", type=click.Choice(("name", "order")), help="Match the input's columns by name or by order; else found out."),
     click.option("--threads", type=click.IntRange(1), metavar="N", help="Cores to use; the output is the same for any number."),
     click.option(

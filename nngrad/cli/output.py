@@ -26,6 +26,7 @@ from nngrad.network import Network
 from nngrad.tables.files import together
 
 Pieces = Iterator[tuple[Any, int]]  # formatted results in order, with the number of rows in each
+SPELLING = ("header", "delimiter", "decimal", "skip", "units", "comment", "encoding", "samples")  # how inputs are written
 CHUNK_NUMBERS = 500_000  # in and out, of one chunk: bounds memory where Jacobians are large
 
 
@@ -54,7 +55,7 @@ def write_results(net: Network, asked: Asked, wanted: Wanted, width: int, *other
     every = pairs(asked, net.origin.path, *others)
     for source, _ in every:  # before anything is written
         if not os.path.isdir(source):
-            tables.check_source(source, **_spelled(asked))
+            tables.check_source(source, asked.input_format, **_spelled(asked))
     failed = 0
     for k, (source, target) in enumerate(every):
         try:
@@ -130,6 +131,7 @@ def open_rows(net: Network, source: str, asked: Asked, most: int | None = None) 
     """The rows of one input, as they were asked for."""
     return tables.reader(
         source,
+        asked.input_format,
         size=net.input_size,
         columns=net.input_names,
         keep=asked.keep,
@@ -141,7 +143,7 @@ def open_rows(net: Network, source: str, asked: Asked, most: int | None = None) 
 
 def _spelled(asked: Asked) -> dict[str, Any]:
     """How the inputs are written, where that was said."""
-    return {"header": asked.header, "delimiter": asked.delimiter, "samples": asked.samples}
+    return {name: getattr(asked, name) for name in SPELLING}
 
 
 def _pieces(

@@ -15,18 +15,28 @@ Reading and writing happen in order in the calling thread; `parse` and `format` 
 
 Leaving the writer without an exception puts the file in place; any exception (Ctrl-C too) leaves no file, and an older one untouched.
 
-reader(source, fmt=None, *, size=None, columns=None, keep=(), max_rows=None, header=None, delimiter=None, samples=None, by=None)
-    source      a path, `path:name` for npz, mat, h5 (the array inside; a file that exists under the whole name comes first), or "-"
-    fmt         one of FORMATS; otherwise the suffix decides, and for "-", pipes and devices the first bytes do (npy, ndjson, else csv);
-                .gz may follow the suffix of csv, tsv, ndjson and npy
+reader(source, fmt=None, *, size=None, columns=None, keep=(), max_rows=None, by=None, header=None, delimiter=None, decimal=None,
+       skip=None, units=None, comment=None, encoding=None, samples=None)
+    source      a path, `path:name` for npz, mat, h5, xlsx (the array or sheet inside; a file that exists under the whole name comes first),
+                or "-"
+    fmt         the name of one of READERS; otherwise the suffix decides, and for "-", pipes and devices the first bytes do (npy, ndjson,
+                else csv); .gz may follow the suffix of csv, tsv, ndjson and npy
     size        number of columns that the network takes (None: all of them)
     columns     their names. Matched by name if the file names its columns and has them all (any order, surplus is ignored and noted);
                 by order if the file has no names or `columns` are only x1, x2, ...; then the count must be equal
     by          "name" or "order" forces one of the two
     keep        names of columns that are passed through verbatim as text (csv, tsv, ndjson, parquet)
     max_rows    upper bound of rows in a chunk (about that many in csv): for networks with very large Jacobians
-    header, delimiter      csv, tsv: True/False (None: a first row that is not all numbers); one character, or "blanks" (None: sniffed)
-    samples     npy, npz, mat, h5: "rows" or "columns" says where the samples stand (None: rows; mat: found out against `size`)
+    header      csv, tsv, xlsx: True/False (None: nngrad.tables.headings says what is done, and when the user is asked)
+    delimiter   csv, tsv: one character, or "blanks" (None: a first line `sep=;` tells it, or it is found out)
+    decimal     csv, tsv: "." or ",", the decimal mark (None: the point; numbers with a comma are refused)
+    skip        csv, tsv, xlsx: lines to leave out before the table
+    units       csv, tsv, xlsx: True leaves out the lines below the header that hold text where numbers are wanted; they are noted
+    comment     csv, tsv: a mark such as "#"; lines that begin with it are left out. Without it, comments (# and %) may stand before the
+                table only; one that has as many cells as the first row, and names in them, is the header, and the others are noted
+    encoding    csv, tsv: as Python names it, such as "cp1252" (None: UTF-8; a byte order mark tells UTF-16 and UTF-32)
+    samples     "rows" or "columns" says where the samples stand (None: rows; mat: found out against `size`). A text table, a sheet or a
+                frame of which the samples stand in columns may have its names in the first column, and is held in memory
   attributes    names (of the n columns in the order of the block, as in the file; None if it has no names), keep (names),
                 count (rows, if known beforehand, else None), notes (tuple of sentences worth showing), progress (0..1 or None)
   raises        DataError: file, line, column, what was found. UsageError: unknown format, an option that the format doesn't have
@@ -52,7 +62,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nngrad.errors import DataError, UsageError, listed
-from nngrad.tables import delimited, hdf5, matlab, ndjson, npy, parquet
+from nngrad.tables import arrow, delimited, excel, hdf5, matlab, ndjson, npy, parquet
 from nngrad.tables.common import Block, Reader, Wanted, Writer
 from nngrad.tables.files import Place, Stream, place
 
@@ -102,11 +112,11 @@ def reader(
     return opened
 
 
-def check_source(source: str | os.PathLike[str], **options: Any) -> None:
+def check_source(source: str | os.PathLike[str], fmt: str | None = None, **options: Any) -> None:
     """UsageError where reader() would raise one for the suffix and the options; nothing is opened."""
     where = place(source)
-    if not where.is_stream:
-        _chosen(READERS, where, None, options)
+    if not where.is_stream or fmt is not None:
+        _chosen(READERS, where, fmt, options)
 
 
 def writer(target: str | os.PathLike[str], fmt: str | None = None, *, name: str | None = None, **options: Any) -> Writer:
@@ -131,7 +141,8 @@ def _chosen(formats: tuple[Format, ...], where: Place, fmt: str | None, options:
     if not fitting and fmt:
         raise UsageError(f"format {fmt!r}: {listed(known, 20)} are possible")
     if not fitting:
-        raise UsageError(f"{where.path}: its suffix doesn't tell the format; name it, one of {listed(known, 20)}")
+        option = "--input-format" if formats is READERS else "--format"
+        raise UsageError(f"{where.path}: its suffix doesn't tell the format; name it with {option}, one of {listed(known, 20)}")
     unknown = [name for name in _given(options) if name not in fitting[0].options]
     if unknown:
         raise UsageError(f"{where.path}: {listed(unknown)} means nothing for {fitting[0].name}; leave it out")
@@ -148,15 +159,19 @@ def _sniffed(stream: Stream) -> str:
     return "npy" if start.startswith(npy.MAGIC) else "ndjson" if start.lstrip()[:1] == b"{" else "csv"
 
 
+TEXT = ("header", "delimiter", "decimal", "skip", "units", "comment", "encoding", "samples")
+
 READERS = (
-    Format("csv", (".csv", ".txt", ".dat"), delimited.read_csv, ("header", "delimiter")),
-    Format("tsv", (".tsv", ".tab"), delimited.read_tsv, ("header", "delimiter")),
+    Format("csv", (".csv", ".txt", ".dat"), delimited.read_csv, TEXT),
+    Format("tsv", (".tsv", ".tab"), delimited.read_tsv, TEXT),
     Format("npy", (".npy",), npy.read_npy, ("samples",)),
     Format("npz", (".npz",), npy.read_npz, ("samples",), streams=False, gz=False),
-    Format("parquet", (".parquet", ".pq"), parquet.ParquetReader, streams=False, gz=False),
+    Format("parquet", (".parquet", ".pq"), parquet.read_parquet, ("samples",), streams=False, gz=False),
+    Format("arrow", (".arrow", ".feather", ".ipc"), arrow.read_arrow, ("samples",), streams=False, gz=False),
+    Format("xlsx", (".xlsx", ".xlsm"), excel.read_xlsx, ("header", "skip", "units", "samples"), streams=False, gz=False),
     Format("mat", (".mat",), matlab.read_mat, ("samples",), streams=False, gz=False),
     Format("h5", (".h5", ".hdf5"), hdf5.read_h5, ("samples",), streams=False, gz=False),
-    Format("ndjson", (".ndjson", ".jsonl"), ndjson.NdjsonReader),
+    Format("ndjson", (".ndjson", ".jsonl"), ndjson.read_ndjson, ("samples",)),
 )
 
 WRITERS = (

@@ -5,12 +5,13 @@ The rule: an array is taken as it stands or turned as a whole, and where both fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nngrad.errors import DataError, UsageError
+from nngrad.tables import headings
 from nngrad.tables.common import CHUNK_BYTES, Block, Wanted, counted, match
 
 SAMPLES = ("rows", "columns")
@@ -40,7 +41,7 @@ def layout(where: str, shape: tuple[int, ...], dtype: Any, wanted: Wanted, sampl
     turned = samples == "columns"
     rows, width = shape[::-1] if turned else shape
     if wanted.size is not None and width != wanted.size:
-        other = f"; its samples seem to stand in {SAMPLES[not turned]}: say so with samples" if rows == wanted.size else ""
+        other = f"; its samples seem to stand in {SAMPLES[not turned]}: say --samples {SAMPLES[not turned]}" if rows == wanted.size else ""
         raise DataError(f"{where}: has shape {_by(shape)}, that is {counted(width, 'column')} where {wanted.size} are needed{other}")
     return Layout(rows, width, turned)
 
@@ -50,7 +51,15 @@ def _detected(where: str, shape: tuple[int, ...], size: int | None) -> str:
         return "columns" if shape[0] == size else "rows"
     if size == 1:
         return "rows"
-    raise DataError(f"{where}: is square ({_by(shape)}), so its samples may stand in rows or in columns; say which with samples")
+    raise DataError(f"{where}: is square ({_by(shape)}), so its samples may stand in rows or in columns; say --samples rows or columns")
+
+
+def doubts(where: str, how: Layout, wanted: Wanted, samples: str | None) -> tuple[str, ...]:
+    """Notes on a table without names: that it has no row, or that its samples may as well stand in columns."""
+    if not how.rows:
+        return (f"{where}: has no rows",)
+    square = samples is None and how.rows == how.width == wanted.size and how.width > 1
+    return (headings.square(where, how.width),) if square else ()
 
 
 def _by(shape: tuple[int, ...]) -> str:
@@ -66,17 +75,26 @@ def rows_per_chunk(width: int, wanted: Wanted) -> int:
 class ArrayReader:
     """The rows of anything that can be sliced: an array in memory, a memory map, an HDF5 data set."""
 
-    names: tuple[str, ...] | None = None
     keep: tuple[str, ...] = ()
 
-    def __init__(self, where: str, array: Any, how: Layout, wanted: Wanted, file: Any = None, notes: tuple[str, ...] = ()) -> None:
-        match(where, None, how.width, wanted)
+    def __init__(
+        self,
+        where: str,
+        array: Any,
+        how: Layout,
+        wanted: Wanted,
+        file: Any = None,
+        notes: tuple[str, ...] = (),
+        names: Sequence[str] | None = None,
+    ) -> None:
+        found = match(where, names, how.width, wanted)
+        self.names, self._order = found.names, None if found.indices == tuple(range(how.width)) else list(found.indices)
         self._where = where
         self._array, self._how, self._file = array, how, file
         self._step = rows_per_chunk(how.width, wanted)
         self._read = 0
         self.count: int | None = how.rows
-        self.notes = notes
+        self.notes = (*notes, *found.notes)
 
     @property
     def progress(self) -> float | None:
@@ -95,7 +113,8 @@ class ArrayReader:
         except OSError as error:
             raise DataError(f"{self._where}: can't be read: {error}") from error
         with np.errstate(invalid="ignore"):  # a signalling NaN of single precision
-            return Block(np.array(part, dtype=np.float64, order="C").reshape(-1, self._how.width), ())
+            x = np.array(part, dtype=np.float64, order="C").reshape(-1, self._how.width)
+        return Block(x if self._order is None else np.ascontiguousarray(x[:, self._order]), ())
 
     def __enter__(self) -> ArrayReader:
         return self

@@ -1,37 +1,29 @@
 """Comma and tab separated text, plain or .gz: polars parses and formats, a slow second pass explains what polars refused.
 
-The rule: polars is believed only where counting confirms it (it fills short rows with nulls silently and reads 1e400 as inf); any doubt
-goes to the careful pass, which either reads the chunk cell by cell or names file, line, column and text.
+polars is believed only where counting confirms it (it fills short rows with nulls silently, reads 1e400 as inf and, with a decimal comma,
+1.5 as a number); any doubt goes to the careful pass, which either reads the chunk cell by cell or names file, line, column and text.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from nngrad.errors import DataError, UsageError, listed
-from nngrad.tables.common import Block, Kept, Wanted, checked_digits, match, polars
-from nngrad.tables.files import LONGEST_ROW, Lines, Output, Place, Stream, count, line_chunks, outside_quotes
+from nngrad.errors import DataError, listed
+from nngrad.tables import headings
+from nngrad.tables.cells import COMMA, FREQUENT, NAME, kind, number, shortened
+from nngrad.tables.common import Block, Kept, Reader, Wanted, checked_digits, counted, match, polars
+from nngrad.tables.files import Lines, Output, Place, count, outside_quotes
+from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
+from nngrad.tables.text import BLANKS, Spelling, TextTable, checked_delimiter, tabbed
 
-BLANKS = "blanks"
-DELIMITERS = ("\t", ";", ",")  # a decimal comma stands in files separated by semicolons, so those come first
-SPELLED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", " ": BLANKS, "space": BLANKS}
-HEAD = 1 << 16
 CHUNK_BYTES = 1 << 21  # a tenth faster than 1 MiB: polars takes about 0.1 ms a call, whatever it holds
 FORMATTED = 1 << 15  # numbers that become text at once: in cache, and memory of this size is used again without asking the system
-LEADING_BLANK_LINES = re.compile(r"(?:[ \r]*\n)*")
 WIDE = 256  # columns: beyond, what polars spends on each column shows, and the cells are read as one long column
-QUOTED = re.compile(r'"[^"]*"')
-FOREIGN = (  # spellings of numbers that are not read, and what to do
-    (re.compile(r"[+-]?[\d.]+[dD][+-]?\d+"), "write the exponent with e"),
-    (re.compile(r"[+-]?\d+,\d*([eE][+-]?\d+)?"), "write decimals with a point"),
-)
-COMMENTED = re.compile(r"\A\s*#\s*")
 
 
 class DelimitedReader:
@@ -39,75 +31,121 @@ class DelimitedReader:
 
     count: int | None = None
 
-    def __init__(self, place: Place, wanted: Wanted, header: bool | None = None, delimiter: str | None = None) -> None:
-        self._path = place.label
-        self._stream = place.stream()
+    def __init__(self, text: TextTable, wanted: Wanted) -> None:
+        self._text, self._path = text, text.label
+        self._words = False  # whether polars is told all the words for a missing number: that costs it a tenth
         try:
-            self._open(wanted, header, _checked(delimiter))
+            self._open(wanted)
         except BaseException:
-            self._stream.close()
+            text.stream.close()
             raise
 
-    def _open(self, wanted: Wanted, header: bool | None, delimiter: str | None) -> None:
-        head = _head(self._stream, self._path)
-        lines = [line for line in head.split("\n") if line.strip()][:20]
-        self._delimiter = delimiter or _sniffed(lines)
-        self._separator = "\t" if self._delimiter == BLANKS else self._delimiter
-        blank = head[: cast(re.Match[str], LEADING_BLANK_LINES.match(head)).end()]
-        self._line = 1 + self._skip(blank)
-        cells, row = self._first_row(head[len(blank) :])
-        if not cells:
+    def _open(self, wanted: Wanted) -> None:
+        text = self._text
+        if not text.head:
             raise DataError(f"{self._path}: is empty; it needs a header line or rows of numbers")
-        numeric = [_is_number(cell) for cell in cells]
-        has_header = header if header is not None else not all(numeric)
-        names = _names(cells) if has_header else None
-        found = match(self._path, names, len(cells), wanted)
-        if has_header:
-            self._line += self._skip(row)
+        rows = [row.cells for row in text.head]
+        self._delimiter, self._separator = text.delimiter, text.separator
+        self._refuse_preamble(rows)
+        names, own = self._header(rows)
+        body = rows[1:] if own else rows
+        columns = headings.columns(names, body, wanted.size)
+        self._width, self._blank = columns.width, columns.blank
+        self._as_expected = f"where {'the first row' if names is None else 'the header'} has {columns.width}"
+        found = self._matched(columns, wanted)
+        self._labels = columns.names or [""] * columns.width
         self.names, self.keep, self._indices, self._kept = found.names, wanted.keep, found.indices, found.kept
-        mixed = has_header and header is None and any(n and c.strip() for n, c in zip(numeric, cells, strict=True))
-        self.notes = found.notes + ((f"{self._path}: the first row was taken for the header: {listed(cells)}",) if mixed else ())
-        self._width, self._labels = len(cells), names or [""] * len(cells)
-        self._as_expected = f"where {'the header' if has_header else 'the first row'} has {len(cells)}"
-        length = max(len(line) for line in lines[-2:]) + 1
-        self._bytes = CHUNK_BYTES if wanted.max_rows is None else min(CHUNK_BYTES, wanted.max_rows * length)
+        self._first, self._named = text.head[own].line if body else 0, names is not None
+        units = self._read_past_head(names, own, body)
+        self.notes = (*text.comment_notes(), *found.notes, *units, *self._doubts(body[len(units) :], wanted))
+        self._check_start(text)
+        self._bytes = CHUNK_BYTES if wanted.max_rows is None else min(CHUNK_BYTES, wanted.max_rows * text.row_length)
 
-    def _skip(self, text: str) -> int:
-        self._stream.read(len(text.encode()))
-        return text.count("\n")
+    def _refuse_preamble(self, rows: Sequence[Sequence[str]]) -> None:
+        """DataError if all rows but the first ones have another number of cells, with what may be meant by that."""
+        advice = headings.irregular(rows, [row.line for row in self._text.head], self._delimiter)
+        if advice and headings.columns(rows[0], rows[1:], None).width != len(rows[-1]):
+            line, cells = next((row.line, row.cells) for row in self._text.head if len(row.cells) == len(rows[-1]))
+            self._as_expected = f"where the first row has {len(rows[0])}"
+            raise DataError(f"{self._misfit(line, cells)}; {advice}")
 
-    def _first_row(self, head: str) -> tuple[list[str], str]:
-        """The cells of the first row, and its text with the newline."""
-        taken: list[str] = []
-        lines = (taken.append(line) or line for line in io.StringIO(head, newline=""))  # type: ignore[func-returns-value]
-        if self._delimiter == BLANKS:
-            lines = ("\t".join(COMMENTED.sub("#", line).split()) for line in lines)
-        rows = csv.reader(lines, delimiter=self._separator)
+    def _check_start(self, text: TextTable) -> None:
+        """Read the first rows, all of a small table, before anything is done with them: what is refused there leaves nothing half done."""
+        for chunk in text.start():
+            self.parse(chunk)
+
+    def _header(self, rows: Sequence[Sequence[str]]) -> tuple[Sequence[str] | None, bool]:
+        """The names of the columns, and whether they are the first row: they may stand in a comment before it."""
+        text = self._text
+        if text.spelling.header is False:
+            return None, False
+        names = text.comment_names()
+        if names is not None:
+            return names, False
+        if text.spelling.header is True or self._is_header(rows):
+            return rows[0], True
+        return None, False
+
+    def _is_header(self, rows: Sequence[Sequence[str]]) -> bool:
+        text = self._text
+        only = text.whole and len(rows) == 1
         try:
-            return next(rows, []), "".join(taken)
-        except csv.Error as error:
-            raise DataError(f"{self._path}, line {self._line}: {error}; is this a table in text form?") from error
+            return headings.is_header(rows, self._at, text.decimal, only, text.first_is_quoted)
+        except DataError as error:
+            if text.lines in (len(rows), None) and len({kind(row[0], text.decimal) for row in rows} - {NAME}) == 0 and len(rows) > 1:
+                raise DataError(f"{error}, or --samples columns if each line is an input") from None
+            raise
+
+    def _at(self, row: int, column: int) -> str:
+        return f"{self._path}, line {self._text.head[row].line}, column {column + 1}"
+
+    def _matched(self, columns: headings.Columns, wanted: Wanted) -> Any:
+        width = columns.width - columns.blank
+        try:
+            return match(self._path, columns.names, width, wanted)
+        except DataError as error:
+            raise DataError(f"{error}{headings.would_fit_turned(columns.names, self._text.lines, width, wanted.size)}") from None
+
+    def _read_past_head(self, names: Sequence[str] | None, own: bool, body: Sequence[Sequence[str]]) -> tuple[str, ...]:
+        """Leave the header unread no longer, nor the units; notes."""
+        text = self._text
+        units = headings.unit_rows(names, body, self._indices, text.decimal, self._path) if text.spelling.units else 0
+        for row in text.head[: own + units]:
+            text.read_past(row.text)
+        left_out = text.head[own : own + units]
+        if left_out:
+            self._first = -1
+        return tuple(f"{self._path}, line {row.line}: left out as units: {listed([c.strip() for c in row.cells])}" for row in left_out)
+
+    def _doubts(self, body: Sequence[Sequence[str]], wanted: Wanted) -> tuple[str, ...]:
+        text = self._text
+        if not body:
+            return (f"{self._path}: has a header and not a single row",)
+        if self._named or text.spelling.header is False:
+            return ()
+        square = text.lines == self._width == wanted.size and self._width > 1
+        notes = headings.doubt(self._path, body, text.decimal)
+        return (*notes, headings.square(self._path, self._width)) if square else notes
 
     @property
     def progress(self) -> float | None:
-        return self._stream.progress
+        return self._text.stream.progress
 
     def chunks(self) -> Iterator[Lines]:
         polars()  # imported by the main thread: a signal that comes meanwhile would not end its wait for input
-        blank = b"\r\n " if self._delimiter == "\t" else b"\r\n \t"
-        return line_chunks(self._stream, self._bytes, self._line, quotes=self._delimiter != BLANKS, blank=blank)
+        return self._text.chunks(self._bytes)
 
     def parse(self, chunk: Lines) -> Block:
         if self._delimiter == BLANKS:
-            chunk = Lines(_tabbed(chunk.data), chunk.first)
+            chunk = Lines(tabbed(chunk.data), chunk.first)
         return self._fast(chunk) or self._careful(chunk)
 
     def _fast(self, chunk: Lines) -> Block | None:
         """What polars makes of the chunk, or None if there is the least doubt."""
-        pl = polars()
-
         data, separator = chunk.data, self._separator
         if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):  # a CR alone is a blank to polars and a line's end to others
+            return None
+        if self._text.decimal == COMMA and (b"." in data or not separator.isascii()):
             return None
         number = count if b'"' not in data else outside_quotes
         rows = number(data, 10)
@@ -115,18 +153,36 @@ class DelimitedReader:
             return None
         if self._width > WIDE and len(self._indices) == self._width and not self._kept and b'"' not in data:
             return self._tall(data, ord(separator), rows)
-        numeric = [f"c{i}" for i in self._indices]
+        frame = None if self._words else self._frame(data, None)
+        if frame is None and not self._kept:
+            frame = self._frame(data, FREQUENT)
+            self._words = self._words or frame is not None
+        return None if frame is None else self._block(frame, rows)
+
+    def _frame(self, data: bytes, words: Sequence[str] | None) -> Any:
+        """What polars makes of a chunk with NA, or all of `words`, for missing numbers; None if it refuses."""
+        pl = polars()
+
         parsed = set(self._indices) - set(self._kept)  # what is passed through stays text
         try:
-            frame = pl.read_csv(
+            return pl.read_csv(
                 data,
                 has_header=False,
-                separator=separator,
+                separator=self._separator,
                 schema={f"c{i}": pl.Float64 if i in parsed else pl.String for i in range(self._width)},
-                null_values={f"c{i}": "NA" for i in parsed},
+                null_values=list(words) if words else {f"c{i}": "NA" for i in parsed},
                 empty_string_is_null=False,
+                decimal_comma=self._text.decimal == COMMA,
                 glob=False,
             )
+        except pl.exceptions.PolarsError:
+            return None
+
+    def _block(self, frame: Any, rows: int) -> Block | None:
+        pl = polars()
+
+        numeric = [f"c{i}" for i in self._indices]
+        try:
             numbers = frame if numeric == frame.columns and not self._kept else frame.select(pl.col(numeric).cast(pl.Float64))
         except pl.exceptions.PolarsError:
             return None
@@ -134,10 +190,17 @@ class DelimitedReader:
         blank = self._width == 1 and frame["c0"].null_count() > 0  # an empty cell or a blank line, and who can tell?
         if len(x) != rows or blank or np.isinf(x).any():
             return None
+        if any(len(cell) for i in self._blanks for cell in frame[f"c{i}"].fill_null("").unique()):
+            return None
         return Block(x, tuple(frame[f"c{i}"].to_list() for i in self._kept))
 
+    @property
+    def _blanks(self) -> range:
+        """The columns at the end that are always empty."""
+        return range(self._width - self._blank, self._width)
+
     def _tall(self, data: bytes, separator: int, rows: int) -> Block | None:
-        """Like _fast, of a wide table: every cell on a line of its own."""
+        """Like _frame and _block, of a wide table: every cell on a line of its own."""
         pl = polars()
 
         text = np.frombuffer(data, np.uint8)
@@ -146,8 +209,10 @@ class DelimitedReader:
         if rows_end[:, :-1].any() or not rows_end[:, -1].all():
             return None
         cells = np.where(cuts, np.uint8(10), text).tobytes()
+        comma = self._text.decimal == COMMA
+        options = {"has_header": False, "schema": {"c": pl.Float64}, "null_values": list(FREQUENT), "glob": False}
         try:
-            column = pl.read_csv(cells, has_header=False, schema={"c": pl.Float64}, null_values=["NA"], glob=False)["c"]
+            column = pl.read_csv(cells, separator=";" if comma else ",", decimal_comma=comma, **options)["c"]
         except pl.exceptions.PolarsError:
             return None
         if len(column) != rows * self._width or np.isinf(x := column.to_numpy()).any():
@@ -158,151 +223,57 @@ class DelimitedReader:
         """The chunk cell by cell: slow, for unusual spellings of numbers and to say what is wrong where."""
         x: list[list[float]] = []
         kept: list[list[str]] = []
-        for line, row in self._rows(chunk):
+        for line, row in self._text.rows(chunk):
             if len(row) != self._width:
-                raise DataError(self._misfit(line, row))
-            x.append([self._number(row[i], line, i) for i in self._indices])
+                raise DataError(self._misfit(line, row) + self._advice(line, row))
+            if surplus := next((i for i in self._blanks if row[i].strip()), None):
+                raise DataError(
+                    f"{self._path}, line {line}, column {surplus + 1}: {shortened(row[surplus])}, in a column without a name"
+                    " that is empty in the first rows; name it, or remove it"
+                )
+            x.append([self._number(row, line, i) for i in self._indices])
             kept.append([row[i] for i in self._kept])
         block = np.array(x, dtype=np.float64).reshape(len(x), len(self._indices))
         return Block(block, tuple(list(column) for column in zip(*kept, strict=True)) if self._kept else ())
 
-    def _rows(self, chunk: Lines) -> Iterator[tuple[int, list[str]]]:
-        text = _decoded(chunk, self._path)
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=self._separator)
-        line = chunk.first
+    def _number(self, row: Sequence[str], line: int, column: int) -> float:
         try:
-            for row in rows:
-                yield line, row
-                line = chunk.first + rows.line_num
-        except csv.Error as error:
-            raise DataError(f"{self._path}, line {line}: {error}; is a quote never closed?") from error
-
-    def _number(self, text: str, line: int, column: int) -> float:
-        try:
-            return number(text)
+            return number(row[column], self._text.decimal)
         except ValueError as error:
-            label = self._labels[column]
+            label = self._labels[column] if column < len(self._labels) else ""
             where = f"{self._path}, line {line}, column {column + 1}" + (f" ({label})" if label else "")
-            raise DataError(f"{where}: {error}") from None
+            advice = "" if "--" in str(error) else self._advice(line, row)
+            raise DataError(f"{where}: {error}{advice}") from None
+
+    def _advice(self, line: int, row: Sequence[str]) -> str:
+        """What may help with a row that can't be read."""
+        start = row[0].strip()[:1] if row else ""
+        if start in ("#", "%") and start:
+            return f"; if this is a comment, say --comment {start!r}"
+        if line == self._first and not self._named:
+            return "; if this line has names, say --header"
+        kinds = {kind(row[i], self._text.decimal) for i in self._indices if i < len(row)}
+        return "; if this line has units, say --units" if line == self._first and NAME in kinds else ""
 
     def _misfit(self, line: int, row: Sequence[str]) -> str:
         where = f"{self._path}, line {line}"
-        if not any(cell.strip() for cell in row):
+        if not any(cell.strip() for cell in row) and len(row) < 2:
             return f"{where}: blank line between rows; remove it, or write NaN for missing values"
-        cells = f"{len(row)} cell{'' if len(row) == 1 else 's'}"
-        return (
-            f"{where}: {cells} {self._as_expected}: {_shortened(self._delimiter.join(row) if self._delimiter != BLANKS else ' '.join(row))}"
-        )
+        text = " ".join(row) if self._delimiter == BLANKS else self._delimiter.join(row)
+        return f"{where}: {counted(len(row), 'cell')} {self._as_expected}: {shortened(text)}"
 
     def __enter__(self) -> DelimitedReader:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._stream.close()
-
-
-def _tabbed(data: bytes) -> bytes:
-    """Text with one tab wherever blanks stand between cells."""
-    return b"\n".join(b"\t".join(line.split()) for line in data.split(b"\n"))
-
-
-def number(text: str) -> float:
-    """The number that a cell holds: NaN where it is empty or NA. ValueError says what is wrong with it."""
-    cell = text.strip()
-    if cell == "" or cell.upper() == "NA":
-        return float("nan")
-    hint = "write NaN or leave the cell empty for a missing value"
-    try:
-        value = float(cell)
-        if cell.isascii() and "_" not in cell and not (abs(value) == float("inf") and any(c.isdigit() for c in cell)):
-            return value
-        if cell.isascii() and "_" not in cell:
-            raise ValueError(f"{_shortened(cell)} is too large for a double (at most 1.8e308); write Inf if infinity is meant")
-    except ValueError as error:
-        if "too large" in str(error):
-            raise
-    hint = next((better for spelled, better in FOREIGN if spelled.fullmatch(cell)), hint)
-    raise ValueError(f"{_shortened(cell)} is not a number; {hint}")
-
-
-def _is_number(cell: str) -> bool:
-    """Whether a number is meant, even if it is refused."""
-    if any(spelled.fullmatch(cell.strip()) for spelled, _ in FOREIGN):
-        return True
-    try:
-        number(cell)
-    except ValueError as error:
-        return "too large" in str(error)
-    return True
-
-
-def _shortened(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:57] + "...")
-
-
-def _names(cells: Sequence[str]) -> list[str]:
-    names = [cell.strip() for cell in cells]
-    names[0] = names[0].removeprefix("#").strip()  # numpy.savetxt and gnuplot comment the header out
-    return names
-
-
-def _head(stream: Stream, path: str) -> str:
-    """The beginning of the text, with at least the whole first row; a byte order mark is read past."""
-    if stream.peek(3) == b"\xef\xbb\xbf":
-        stream.read(3)
-    size = HEAD
-    while True:
-        head = stream.peek(size)
-        if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in head[:2]:
-            raise DataError(f"{path}: is UTF-16 or not a text file; save it as UTF-8")
-        cut = len(head) if len(head) < size else head.rfind(b"\n") + 1
-        if b"\n" not in head and b"\r" in head.strip():
-            raise DataError(f"{path}: its lines end in CR alone (old Macintosh); save it with LF or CR LF")
-        if len(head) < size or (head[:cut].strip() and b"\n" in head[:cut].lstrip() and head.count(b'"', 0, cut) % 2 == 0):
-            return _decoded(Lines(head[:cut], 1), path)
-        if size > LONGEST_ROW:
-            raise DataError(f"{path}, line 1: a row is longer than 64 MiB; is this a table in text form?")
-        size *= 2
-
-
-def _decoded(chunk: Lines, path: str) -> str:
-    if (zero := chunk.data.find(b"\0")) >= 0:
-        raise DataError(f"{path}, line {chunk.first + chunk.data.count(10, 0, zero)}: holds a NUL byte; is this a table in text form?")
-    try:
-        return chunk.data.decode()
-    except UnicodeDecodeError as error:
-        line = chunk.first + chunk.data.count(10, 0, error.start)
-        raise DataError(f"{path}, line {line}: byte 0x{chunk.data[error.start]:02x} is not UTF-8 text; save the file as UTF-8") from None
-
-
-def _sniffed(lines: Sequence[str]) -> str:
-    """The delimiter that occurs equally often in the first lines; or else in the first line."""
-    bare = [QUOTED.sub("q", line) for line in lines] or [""]
-    for delimiter in DELIMITERS:
-        if bare[0].count(delimiter) and len({line.count(delimiter) for line in bare}) == 1:
-            return delimiter
-    found = next((delimiter for delimiter in DELIMITERS if delimiter in bare[0]), None)
-    cells, second = COMMENTED.sub("#", bare[0]).split(), bare[min(1, len(bare) - 1)].split()
-    blanks = len(cells) > 1 and (len(cells) == len(second) or all(map(_is_number, cells)))
-    return found or (BLANKS if blanks else ",")
-
-
-def _checked(delimiter: str | None) -> str | None:
-    if delimiter is None:
-        return None
-    found = SPELLED.get(delimiter, delimiter)
-    if found != BLANKS and (len(found) != 1 or not found.isascii() or found.isalnum() or found in '+-."\r\n\0'):
-        raise UsageError(
-            f"delimiter {delimiter!r}: it must be one character that numbers don't contain, or one of {listed([*SPELLED, BLANKS])}"
-        )
-    return found
+        self._text.stream.close()
 
 
 class DelimitedWriter:
     """Rows as csv or tsv; numbers in the shortest form that reads back as the same bits, or rounded to `digits` significant digits."""
 
     def __init__(self, place: Place, delimiter: str = ",", digits: int | None = None, header: bool | None = None) -> None:
-        self._delimiter = _checked(delimiter) or ","
+        self._delimiter = checked_delimiter(delimiter) or ","
         if self._delimiter == BLANKS:
             self._delimiter = " "
         self._digits, self._header = checked_digits(digits), header is not False
@@ -386,14 +357,33 @@ def _lines(table: np.ndarray, delimiter: str) -> bytearray:
     return text
 
 
-def read_csv(place: Place, wanted: Wanted, header: bool | None = None, delimiter: str | None = None) -> DelimitedReader:
+def read_csv(place: Place, wanted: Wanted, samples: str | None = None, **spelling: Any) -> Reader:
     """Rows of a csv file: the delimiter is found out."""
-    return DelimitedReader(place, wanted, header, delimiter)
+    checked_samples(samples)
+    text = TextTable(place, Spelling(**spelling))
+    return _turned(text, wanted) if samples == "columns" else DelimitedReader(text, wanted)
 
 
-def read_tsv(place: Place, wanted: Wanted, header: bool | None = None, delimiter: str = "\t") -> DelimitedReader:
+def read_tsv(place: Place, wanted: Wanted, delimiter: str = "\t", **options: Any) -> Reader:
     """Rows of a tsv file."""
-    return DelimitedReader(place, wanted, header, delimiter)
+    return read_csv(place, wanted, delimiter=delimiter, **options)
+
+
+def _turned(text: TextTable, wanted: Wanted) -> Reader:
+    """A table of which each line is an input and each column a sample; names may stand in the first column."""
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    try:
+        for chunk in text.chunks(CHUNK_BYTES):
+            data = Lines(tabbed(chunk.data), chunk.first) if text.delimiter == BLANKS else chunk
+            for line, row in text.rows(data):
+                lines.append(line)
+                rows.append(row)
+            too_large(text.label, rows)
+    finally:
+        text.stream.close()
+    grid = Grid(text.label, rows, lambda i, j: f"line {lines[i]}, column {j + 1}", text.decimal)
+    return GridReader(grid.turned(), wanted, text.spelling.header, text.spelling.units, text.comment_notes())
 
 
 def write_csv(place: Place, delimiter: str = ",", digits: int | None = None, header: bool | None = None) -> DelimitedWriter:

@@ -17,7 +17,7 @@ import sys
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, cast
@@ -31,7 +31,7 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-WITH_NAME = re.compile(r"(.+?\.(?:npz|mat|h5|hdf5)):(.+)", re.IGNORECASE)
+WITH_NAME = re.compile(r"(.+?\.(?:npz|mat|h5|hdf5|xlsx|xlsm)):(.+)", re.IGNORECASE)
 SURELY_LEFT = 60.0  # seconds without a change: between closing a file and giving it its final name there are far fewer
 STREAMS = re.compile(r"/dev/(stdin|stdout|stderr|fd/\d+)|/proc/[^/]+/fd/\d+")
 
@@ -328,6 +328,9 @@ def _claimed(number: int, path: str) -> bool:
         return False
 
 
+Read = Callable[[int], bytes]  # some bytes, none only at the end
+
+
 class Stream:
     """Bytes from front to back, with a look at the first ones, and full reads from pipes too."""
 
@@ -342,10 +345,22 @@ class Stream:
             import gzip
 
             self.file = cast(BinaryIO, gzip.GzipFile(fileobj=self._raw, mode="rb"))
+        self._filter: Read | None = None
 
     def through(self, file: BinaryIO, *owners: Closing) -> None:
         """Read from `file`, which decodes what this stream holds, from now on; it and `owners` are closed with the stream."""
         self.file, self._owners = file, owners
+
+    def filtered(self, make: Callable[[Read], Read]) -> None:
+        """Read what is still unread through `make` of what reads it now."""
+        head, take, self._head = self._head, self._take, b""
+
+        def rest(size: int) -> bytes:
+            nonlocal head
+            data, head = head[:size], head[size:]
+            return data or take(size)
+
+        self._filter = make(rest)
 
     def peek(self, size: int) -> bytes:
         """The next `size` bytes (fewer at the end), which stay unread."""
@@ -354,15 +369,21 @@ class Stream:
         return self._head[:size]
 
     def read(self, size: int) -> bytes:
-        """`size` bytes, fewer only at the end."""
+        """`size` bytes, fewer only at the end; some more of a stream that is filtered."""
         if not self._head:
             return self._full(size)
         data, self._head = self._head[:size], self._head[size:]
         return data + self._full(size - len(data)) if len(data) < size else data
 
-    def _full(self, size: int) -> bytes:
+    @property
+    def _take(self) -> Read:
         # what comes slowly is taken as it comes: Python looks at signals between two pieces, and not within a read of many
-        take = self.file.read if self._size is not None else getattr(self.file, "read1", self.file.read)
+        if self._filter is not None:
+            return self._filter
+        return self.file.read if self._size is not None else cast(Read, getattr(self.file, "read1", self.file.read))
+
+    def _full(self, size: int) -> bytes:
+        take = self._take
         parts = []
         try:
             while size > 0 and (data := take(size)):
@@ -397,7 +418,15 @@ LONGEST_ROW = 1 << 26
 IN_CACHE = 1 << 17
 
 
-def line_chunks(stream: Stream, size: int, first: int, *, quotes: bool = False, blank: bytes = b"\r\n \t") -> Iterator[Lines]:
+class Source(Protocol):
+    """What lines are read from."""
+
+    path: str
+
+    def read(self, size: int) -> bytes: ...
+
+
+def line_chunks(stream: Source, size: int, first: int, *, quotes: bool = False, blank: bytes = b"\r\n \t") -> Iterator[Lines]:
     """Cut a text into chunks of whole lines of about `size` bytes; lines of `blank` bytes at its end are dropped.
 
     With `quotes`, a newline inside "..." doesn't end a row.
@@ -405,7 +434,7 @@ def line_chunks(stream: Stream, size: int, first: int, *, quotes: bool = False, 
     carry = b""
     while data := stream.read(size):
         carry += data
-        if (cut := _last_row_end(carry, quotes)) == 0:
+        if (cut := last_row_end(carry, quotes)) == 0:
             if len(carry) > LONGEST_ROW:
                 what = "a quote is never closed" if quotes and b'"' in carry else "a row is longer than 64 MiB"
                 raise DataError(f"{stream.path}, line {first} or later: {what}; is this a table in text form?")
@@ -439,7 +468,7 @@ def outside_quotes(data: bytes, byte: int) -> int:
     return int(np.count_nonzero((a == byte) & ~np.logical_xor.accumulate(a == 34)))
 
 
-def _last_row_end(data: bytes, quotes: bool) -> int:
+def last_row_end(data: bytes, quotes: bool) -> int:
     if not quotes or b'"' not in data:
         return data.rfind(b"\n") + 1
     import numpy as np

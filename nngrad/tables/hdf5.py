@@ -3,35 +3,89 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from nngrad.errors import DataError, UsageError, listed
-from nngrad.tables.arrays import ArrayReader, layout
+from nngrad.tables.arrays import ArrayReader, Layout, doubts, layout
 from nngrad.tables.common import Kept, Wanted, numbers_only
 from nngrad.tables.files import Output, Place, open_input
 
+MOST_UNWRITTEN = 1 << 26  # numbers of a data set that is read though some were never written
+SMALL_CACHE = 1 << 19  # bytes of chunks that HDF5's own cache holds in any case
+MOST_CACHED = 1 << 30
+
 
 def read_h5(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayReader:
-    """Rows of a data set: `file.h5:group/name`, or the only one there is."""
-    import h5py
-
+    """Rows of a data set: `file.h5:group/name`, or the only one there is; the attribute `columns` names its columns."""
     open_input(place.path).close()
-    try:
-        file = h5py.File(place.path, "r")
-    except OSError as error:
-        raise DataError(f"{place.path}: can't be read as HDF5: {str(error).splitlines()[0]}") from error
+    file = _opened(place.path)
     try:
         name = place.name or _only(place.path, file)
         where = f"{place.path}:{name}"
         data = _inside(where, file, name)
-        how = layout(where, data.shape or (), data.dtype, wanted, samples)
-        return ArrayReader(where, data, how, wanted, file)
+        from_matlab = samples is None and "MATLAB_class" in data.attrs  # where samples stand in columns, and arrays are stored turned
+        square = data.ndim == 2 and data.shape[0] == data.shape[1]
+        how = layout(where, data.shape or (), data.dtype, wanted, samples, detect=from_matlab and square)
+        notes = (*_unwritten(where, data), *(() if from_matlab and square else doubts(where, how, wanted, samples)))
+        names = None if wanted.keep else _names(data, how)
+        if cache := _cache(data, how):
+            file.close()
+            file = _opened(place.path, **cache)
+            data = _inside(where, file, name)
+        return ArrayReader(where, data, how, wanted, file, notes, names)
     except BaseException:
         file.close()
         raise
+
+
+def _opened(path: str, **cache: Any) -> Any:
+    import h5py
+
+    try:
+        return h5py.File(path, "r", **cache)
+    except OSError as error:
+        raise DataError(f"{path}: can't be read as HDF5: {str(error).splitlines()[0]}") from error
+
+
+def _names(data: Any, how: Layout) -> list[str] | None:
+    """The names of the columns, as Hdf5Writer stores them."""
+    found = data.attrs.get("columns")
+    if how.turned or not isinstance(found, np.ndarray) or found.shape != (how.width,):
+        return None
+    names = [name.decode(errors="replace") if isinstance(name, bytes) else name for name in found.tolist()]
+    return names if all(isinstance(name, str) for name in names) else None
+
+
+def _unwritten(where: str, data: Any) -> tuple[str, ...]:
+    """A note on numbers that were never written, which read as the fill value; DataError if these are many."""
+    if not data.size:
+        return ()
+    if data.chunks is None:
+        written = 1.0 if data.id.get_storage_size() else 0.0
+    else:
+        written = data.id.get_num_chunks() / math.prod(-(-size // step) for size, step in zip(data.shape, data.chunks, strict=True))
+    if written >= 1.0:
+        return ()
+    rows = f"{where}: only {100 * written:.3g} % of its {data.shape[0]} rows were ever written"
+    if data.size > MOST_UNWRITTEN:
+        raise DataError(f"{rows}; copy those that were into a data set of their size")
+    return (f"{rows}; the others read as {data.fillvalue}",)
+
+
+def _cache(data: Any, how: Layout) -> dict[str, Any]:
+    """How to open a file with room for the chunks that a block of rows lies in, so that each is unpacked once, and not once a block."""
+    if data.chunks is None or data.ndim != 2:
+        return {}
+    along, across = (1, 0) if how.turned else (0, 1)
+    abreast = -(-data.shape[across] // data.chunks[across])
+    size = abreast * math.prod(data.chunks) * data.dtype.itemsize
+    if not SMALL_CACHE < size <= MOST_CACHED or data.chunks[along] == 1:
+        return {}
+    return {"rdcc_nbytes": 2 * size, "rdcc_nslots": max(521, 100 * abreast + 1), "rdcc_w0": 1.0}
 
 
 def _only(path: str, file: Any) -> str:

@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError
-from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Wanted, checked_digits, distinct, match, polars
-from nngrad.tables.delimited import HEAD, number, rounded
+from nngrad.tables.cells import number
+from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Reader, Wanted, checked_digits, distinct, match, polars
+from nngrad.tables.delimited import rounded
 from nngrad.tables.files import LONGEST_ROW, Lines, Output, Place, count, line_chunks
+from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
+from nngrad.tables.text import HEAD
 
 
 class NdjsonReader:
@@ -30,11 +33,13 @@ class NdjsonReader:
             first, line = self._first()
             names = list(self._object(first, line))
             found = match(self._path, names, len(names), wanted)
+            self.names, self.keep, self.notes = found.names, wanted.keep, found.notes
+            self._numbers = [names[i] for i in found.indices]
+            if wanted != Wanted():
+                self.parse(Lines(first + b"\n", line))  # what is refused there leaves nothing half done
         except BaseException:
             self._stream.close()
             raise
-        self.names, self.keep, self.notes = found.names, wanted.keep, found.notes
-        self._numbers = [names[i] for i in found.indices]
         self._bytes = CHUNK_BYTES if wanted.max_rows is None else min(CHUNK_BYTES, wanted.max_rows * (len(first) + 1))
 
     def _first(self) -> tuple[bytes, int]:
@@ -90,9 +95,23 @@ class NdjsonReader:
         block = np.array(x, dtype=np.float64).reshape(len(x), len(self._numbers))
         return Block(block, tuple([row[i] for row in kept] for i in range(len(self.keep))))
 
+    def grid(self) -> Grid:
+        """All rows as cells, in the order of the first object's keys."""
+        names, rows, lines = list(self.names or ()), [], []
+        for chunk in self.chunks():
+            for line, text in enumerate(chunk.data.split(b"\n"), chunk.first):
+                if text.strip():
+                    values = self._object(text, line)
+                    if values.keys() != set(names):
+                        raise DataError(f"{self._path}, line {line}: has other keys than the first line; all need the same")
+                    lines.append(line)
+                    rows.append([self._text(values[name], name, line) or "" for name in names])
+            too_large(self._path, rows)
+        return Grid(self._path, rows, lambda i, j: f"line {lines[i]}, {names[j]!r}")
+
     def _object(self, text: bytes, line: int) -> dict[str, Any]:
         try:
-            value = json.loads(text.removeprefix(b"\xef\xbb\xbf"), parse_float=Number, parse_int=Number)
+            value = json.loads(text.removeprefix(b"\xef\xbb\xbf"), parse_float=Number, parse_int=Number, object_pairs_hook=_once)
         except (ValueError, RecursionError) as error:
             raise DataError(f"{self._path}, line {line}: is not a JSON object: {error}") from None
         if not isinstance(value, dict):
@@ -124,6 +143,24 @@ class NdjsonReader:
 
     def __exit__(self, *error: object) -> None:
         self._stream.close()
+
+
+def read_ndjson(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
+    """Rows of an ndjson file; with samples="columns", each object is an input, and its keys mean nothing."""
+    checked_samples(samples)
+    if samples != "columns":
+        return NdjsonReader(place, wanted)
+    with NdjsonReader(place, Wanted()) as reader:
+        return GridReader(reader.grid().turned(), wanted)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, of which no key may occur twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} occurs twice")
+    return found
 
 
 class Number(str):

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import numpy as np
 
 from nngrad.errors import DataError, listed
-from nngrad.tables.arrays import ArrayReader, Layout, layout, rows_per_chunk
+from nngrad.tables.arrays import ArrayReader, Layout, doubts, layout, rows_per_chunk
 from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Reader, Wanted, match, numbers_only
 from nngrad.tables.files import Output, Place, Stream, reason
 
@@ -36,10 +36,12 @@ class NpyReader:
 
     names: tuple[str, ...] | None = None
     keep: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
-    def __init__(self, where: str, stream: Stream, dtype: np.dtype[Any], how: Layout, wanted: Wanted, member: bool) -> None:
+    def __init__(
+        self, where: str, stream: Stream, dtype: np.dtype[Any], how: Layout, wanted: Wanted, member: bool, notes: tuple[str, ...] = ()
+    ) -> None:
         match(where, None, how.width, wanted)
+        self.notes = notes
         self._where, self._stream, self._dtype, self._how = where, stream, dtype, how
         self._step = rows_per_chunk(how.width, wanted)
         self._read, self._member = 0, member
@@ -108,10 +110,11 @@ def _opened(stream: Stream, where: str, path: str | None, wanted: Wanted, sample
     try:
         header = _header(stream, where)
         how = layout(where, header.shape, header.dtype, wanted, samples)
+        notes = doubts(where, how, wanted, samples)
         if not header.fortran and not how.turned:
-            return NpyReader(where, stream, header.dtype, how, wanted, member)
+            return NpyReader(where, stream, header.dtype, how, wanted, member, notes)
         array = _mapped(stream, where, path, header)
-        return ArrayReader(where, array, how, wanted, stream)
+        return ArrayReader(where, array, how, wanted, stream, notes)
     except BaseException:
         stream.close()
         raise

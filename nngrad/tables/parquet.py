@@ -6,6 +6,7 @@ Writing hands frames through a bounded queue to polars' own streaming sink.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import re
@@ -16,45 +17,44 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError, listed
+from nngrad.tables import headings
 from nngrad.tables.arrays import rows_per_chunk
-from nngrad.tables.common import Block, Kept, Wanted, distinct, match, polars
+from nngrad.tables.common import Block, Kept, Reader, Wanted, distinct, match, polars
 from nngrad.tables.files import Output, Place, open_input
+from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
 
 OF_SYSTEM = re.compile(r"\(os error (\d+)\)")  # what polars' messages say of a full disk and the like
 GROUP_NUMBERS = 1 << 19  # numbers in a row group that is written: 4 MiB
 
 
-class ParquetReader:
-    """Rows of a Parquet file; missing values are NaN."""
+class FrameReader:
+    """Rows of a table that polars scans: Parquet and Arrow files; missing values are NaN."""
 
-    def __init__(self, place: Place, wanted: Wanted) -> None:
+    def __init__(self, where: str, what: str, table: Any, wanted: Wanted) -> None:
         pl = polars()
 
-        where = place.path
-        with open_input(where) as file:
-            if file.read(4) != b"PAR1":
-                raise DataError(f"{where}: is not a Parquet file")
-        try:
-            path = os.fsencode(os.path.abspath(where)).decode()
-        except UnicodeDecodeError:
-            raise DataError(f"{where}: its name or its folder's is not UTF-8 text, as polars wants it; rename it") from None
-        try:
-            self._table = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-            schema = self._table.collect_schema()
-            self.count: int | None = self._table.select(pl.len()).collect().item()
-        except pl.exceptions.PolarsError as error:
-            raise DataError(f"{where}: can't be read as Parquet: {_first_line(error)}") from error
+        self._where, self._what, self._table = where, what, table
+        with refused(where, what):
+            schema = table.collect_schema()
+            self.count: int | None = table.select(pl.len()).collect().item()
         names = list(schema)
-        found = match(where, names, len(names), wanted)
-        self.names, self.keep, self.notes = found.names, wanted.keep, found.notes
+        found = self._matched(names, wanted)
+        rows = () if self.count else (f"{where}: has no rows",)
+        self.names, self.keep, self.notes = found.names, wanted.keep, (*found.notes, *rows)
         self._numbers = [names[i] for i in found.indices]
         text = [name for name in self._numbers if not (schema[name].is_numeric() or schema[name] in (pl.Boolean, pl.Null))]
         if text:
-            raise DataError(f"{where}: column {listed(text)} holds {schema[text[0]]}, not numbers")
+            raise DataError(f"{where}: column {listed(text)} holds {schema[text[0]]}, not numbers; choose other columns with --columns")
         other = [name for name in self.keep if schema[name].is_nested() or schema[name] in (pl.Binary, pl.Duration)]
         if other:
             raise DataError(f"{where}: column {listed(other)} holds {schema[other[0]]}, which can't be kept as text")
-        self._where, self._step, self._read = where, rows_per_chunk(len(self._numbers), wanted), 0
+        self._step, self._read = rows_per_chunk(len(self._numbers), wanted), 0
+
+    def _matched(self, names: Sequence[str], wanted: Wanted) -> Any:
+        try:
+            return match(self._where, names, len(names), wanted)
+        except DataError as error:
+            raise DataError(f"{error}{headings.would_fit_turned(names, self.count, len(names), wanted.size)}") from None
 
     @property
     def progress(self) -> float | None:
@@ -66,14 +66,12 @@ class ParquetReader:
 
         table = self._table.select([*dict.fromkeys((*self._numbers, *self.keep))])
         rest = None
-        try:
+        with refused(self._where, self._what):
             for batch in table.collect_batches(chunk_size=self._step, maintain_order=True, lazy=True):
                 rest = batch if rest is None else pl.concat([rest, batch])
                 while len(rest) >= self._step:
                     yield self._counted(rest[: self._step])
                     rest = rest[self._step :]
-        except pl.exceptions.PolarsError as error:
-            raise DataError(f"{self._where}: can't be read as Parquet: {_first_line(error)}") from error
         if rest is not None and len(rest):
             yield self._counted(rest)
 
@@ -87,11 +85,63 @@ class ParquetReader:
         x = chunk.select(pl.col(self._numbers).cast(pl.Float64)).to_numpy(order="c")
         return Block(x, tuple(chunk[name].cast(pl.String).to_list() for name in self.keep))
 
-    def __enter__(self) -> ParquetReader:
+    def __enter__(self) -> FrameReader:
         return self
 
     def __exit__(self, *error: object) -> None:
         """Nothing stays open."""
+
+
+def read_parquet(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
+    """Rows of a Parquet file."""
+    where = place.path
+    with open_input(where) as file:
+        if file.read(4) != b"PAR1":
+            raise DataError(f"{where}: is not a Parquet file")
+    path = text_path(where)
+    pl = polars()
+
+    with refused(where, "Parquet"):
+        table = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+    return frame_reader(where, "Parquet", table, wanted, samples)
+
+
+def frame_reader(where: str, what: str, table: Any, wanted: Wanted, samples: str | None) -> Reader:
+    """Rows of a table that polars scans; its columns are the samples if `samples` says so, and then their names mean nothing."""
+    checked_samples(samples)
+    if samples != "columns":
+        return FrameReader(where, what, table, wanted)
+    pl = polars()
+
+    with refused(where, what):
+        width = len(table.collect_schema())
+        too_large(where, [range(width)] * table.select(pl.len()).collect().item())
+        frame = table.collect()
+    nested = [name for name, kind in frame.schema.items() if kind.is_nested() or kind in (pl.Binary, pl.Duration)]
+    if nested:
+        raise DataError(f"{where}: column {listed(nested)} holds {frame.schema[nested[0]]}, not numbers")
+    rows = [["" if value is None else str(value) for value in row] for row in frame.rows()]
+    names = frame.columns
+    return GridReader(Grid(where, rows, lambda i, j: f"row {i + 1}, column {names[j]}").turned(), wanted)
+
+
+def text_path(where: str) -> str:
+    """A path as polars wants it."""
+    try:
+        return os.fsencode(os.path.abspath(where)).decode()
+    except UnicodeDecodeError:
+        raise DataError(f"{where}: its name or its folder's is not UTF-8 text, as polars wants it; rename it") from None
+
+
+@contextlib.contextmanager
+def refused(where: str, what: str) -> Iterator[None]:
+    """What polars can't read becomes a DataError."""
+    pl = polars()
+
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise DataError(f"{where}: can't be read as {what}: {_first_line(error)}") from error
 
 
 class ParquetWriter:

@@ -1,14 +1,16 @@
 """`nngrad predict` and `nngrad jacobian`: the numbers are those of the library, and every option does what its help says."""
 
+import dataclasses
 import io
 
 import h5py
 import numpy as np
+import openpyxl
 import pytest
 
 import nngrad as library
-from nngrad.cli.options import ARRAYS, LINES
-from nngrad.tables import FORMATS, WRITERS
+from nngrad.cli.options import ARRAYS, LINES, READ_ONLY
+from nngrad.tables import FORMATS, READERS, WRITERS
 
 ONE_NETWORK = ("cascade", "constant_rows", "fitnet", "hard_limit", "narx", "nested", "old_version", "patternnet", "rbf", "two_inputs")
 
@@ -307,3 +309,60 @@ def test_standard_input_is_read_once(nngrad, fitnet):
 def test_ndjson_from_a_pipe_may_have_a_byte_order_mark(nngrad, fitnet):
     row = b'{"speed":3180,"throttle":70,"temperature":270}\n'
     assert nngrad("predict", fitnet[0], stdin=b"\xef\xbb\xbf" + row) == nngrad("predict", fitnet[0], stdin=row)
+
+
+def test_the_formats_that_options_offer_are_those_that_are_read():
+    assert set(LINES + ARRAYS + READ_ONLY) == {f.name for f in READERS}
+
+
+SPELLINGS = {
+    "comma": (("--decimal", ","), "speed;throttle;temperature\n{x}\n", ","),
+    "units": (("--units",), "speed,throttle,temperature\nrpm,%,K\n{x}\n", "."),
+    "skip": (("--skip", "2"), "Log\nof, us\nspeed,throttle,temperature\n{x}\n", "."),
+    "comment": (("--comment", "%"), "speed,throttle,temperature\n{x}\n% end, of us\n", "."),
+    "encoding": (("--encoding", "cp1252"), "speed,throttle,temperature,°C\n{x},1\n", "."),
+    "format": (("--input-format", "csv"), "speed,throttle,temperature\n{x}\n", "."),
+    "columns": (("--samples", "columns"), "{x}\n", "."),
+    "header": (("--header",), "0,1,2\n{x}\n", "."),
+}
+
+
+@pytest.mark.parametrize("case", SPELLINGS)
+def test_how_the_input_is_written_can_be_said(nngrad, named, tmp_path, case):
+    options, text, decimal = SPELLINGS[case]
+    x = ["3180.5", "70.8", "270.1"]
+    cells = (";" if decimal == "," else "\n" if case == "columns" else ",").join(x).replace(".", decimal)
+    path = tmp_path / ("x.prn" if case == "format" else "x.csv")
+    path.write_bytes(text.format(x=cells).encode("cp1252"))
+    expected = nngrad("predict", named, stdin=",".join(x).encode()).out
+    by = ("--by", "order") if case == "header" else ()
+    done = nngrad("predict", named, "-i", path, *options, *by)
+    assert (done.code, done.out) == (0, expected)
+    refused = nngrad("predict", named, "-i", path)
+    assert refused.code in (2, 4)
+    assert refused.out == ""
+    assert options[0] in refused.err
+    assert len(refused.err) < 330
+
+
+@pytest.fixture
+def named(samples, tmp_path):
+    """fitnet, with names of its inputs."""
+    net = library.load(samples / "fitnet.mat")
+    assert net.input_size == 3
+    target = tmp_path / "named.h5"
+    library.save(
+        dataclasses.replace(net, inputs=(dataclasses.replace(net.inputs[0], columns=("speed", "throttle", "temperature")),)), target
+    )
+    return target
+
+
+def test_a_sheet_of_excel_is_read_by_name(nngrad, fitnet, tmp_path):
+    book = openpyxl.Workbook()
+    book.active.title = "Run 1"
+    for row in [("speed", "throttle", "temperature"), (3180.5, 70.8, 270.1)]:
+        book.active.append(row)
+    book.save(tmp_path / "x.xlsx")
+    expected = nngrad("jacobian", fitnet[0], stdin=b"3180.5,70.8,270.1").lines[1]
+    for source in (tmp_path / "x.xlsx", f"{tmp_path}/x.xlsx:Run 1"):
+        assert nngrad("jacobian", fitnet[0], "-i", source).lines[1] == expected

@@ -267,7 +267,7 @@ def test_kill_leaves_at_most_a_file_with_a_telling_name() -> None:
     Path("J.csv").write_text("old")
     process = python("copy('-', 'J.csv')", stdin=subprocess.PIPE)
     assert process.stdin is not None
-    process.stdin.write(b"1,2,3,4,5,6,7,8,9,10\n" * 200_000)
+    process.stdin.write(b"1,2,3,4,5,6,7,8,9,0\n" * 200_000)
     process.stdin.flush()
     deadline = time.monotonic() + 30
     while not [n for n in os.listdir() if n.endswith(".tmp")] and time.monotonic() < deadline:
@@ -284,7 +284,7 @@ def test_kill_leaves_at_most_a_file_with_a_telling_name() -> None:
 def test_control_c_leaves_nothing() -> None:
     process = python("copy('-', 'J.csv')", stdin=subprocess.PIPE)
     assert process.stdin is not None
-    process.stdin.write(b"1,2,3,4,5,6,7,8,9,10\n" * 600_000)  # more than a window of blocks
+    process.stdin.write(b"1,2,3,4,5,6,7,8,9,0\n" * 600_000)  # more than a window of blocks
     process.stdin.flush()
     deadline = time.monotonic() + 30
     while not any(os.path.getsize(n) for n in os.listdir() if n.endswith(".tmp")):

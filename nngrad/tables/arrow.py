@@ -1,0 +1,28 @@
+"""Arrow's own files, also called Feather (version 2) and IPC, through polars: row batches are streamed."""
+
+from __future__ import annotations
+
+from nngrad.errors import DataError
+from nngrad.tables.common import Reader, Wanted, polars
+from nngrad.tables.files import Place, open_input
+from nngrad.tables.parquet import frame_reader, refused, text_path
+
+OTHERS = (  # how files begin that bear the suffix all the same
+    (b"FEA1", "is Feather of version 1; write version 2, which is Arrow's file format"),
+    (b"\xff\xff\xff\xff", "is a stream of Arrow and not a file of it; write it with an Arrow file writer"),
+)
+
+
+def read_arrow(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
+    """Rows of an Arrow file."""
+    where = place.path
+    with open_input(where) as file:
+        start = file.read(8)
+    if start[:6] != b"ARROW1":
+        raise DataError(f"{where}: {next((words for magic, words in OTHERS if start.startswith(magic)), 'is not an Arrow file')}")
+    path = text_path(where)
+    pl = polars()
+
+    with refused(where, "Arrow"):
+        table = pl.scan_ipc(path, glob=False, hive_partitioning=False)
+    return frame_reader(where, "Arrow", table, wanted, samples)
