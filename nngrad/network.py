@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import operator
+import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from nngrad.errors import DataError, ModelError, UsageError
 from nngrad.layers import Affine, Concatenate, Distance, Elementwise, SquaredDistance
 
 BLOCK_NUMBERS = 1_000_000  # of all intermediates of a block: near a core, yet enough of them that threads seldom wait for each other
+NUMBERED_COLUMN = re.compile(r"([xy]\d+)(\(t(?:[+-]\d+)?\))?")  # what loaders call columns without names
 FEWEST_ROWS = 160  # below, matrix products are slow
 
 _planning = threading.Lock()  # several threads that need the same plan at once: one makes it
@@ -102,6 +104,16 @@ class Network:
     @cached_property
     def input_names(self) -> tuple[str, ...]:
         return tuple(c for p in self.inputs for c in p.columns)
+
+    @cached_property
+    def input_aliases(self) -> tuple[str, ...]:
+        """Other names of the columns of x, one each ("" for none), from the names of their ports: speed, state_2, x(t-1)."""
+        return tuple(alias for p in self.inputs for alias in _aliases(p))
+
+    @cached_property
+    def output_aliases(self) -> tuple[str, ...]:
+        """Other names of the columns of y, likewise."""
+        return tuple(alias for p in self.outputs for alias in _aliases(p))
 
     @cached_property
     def output_names(self) -> tuple[str, ...]:
@@ -361,6 +373,18 @@ def _sizes(layers: Sequence[Node], input_size: int) -> tuple[int, ...]:
         except ValueError as e:
             raise ModelError(f"layer {k} ({type(node.layer).__name__}) does not fit what comes before it: {e}") from None
     return tuple(sizes)
+
+
+def _aliases(port: Port) -> list[str]:
+    """port, port(t-1) of a port that measures one thing; port_1, port_2 of several."""
+    if re.fullmatch(r"(in|out)put[ _]?\d*|", port.name, re.IGNORECASE):
+        return [""] * port.size
+    measured = [NUMBERED_COLUMN.fullmatch(c) for c in port.columns]
+    things = list(dict.fromkeys(m and m[1] for m in measured))
+    if None in things:
+        return [""] * port.size
+    numbers = [things.index(m and m[1]) + 1 for m in measured]
+    return [f"{port.name}{f'_{k}' if len(things) > 1 else ''}{m[2] or ''}" for k, m in zip(numbers, measured, strict=True) if m is not None]
 
 
 def _real(x: Any, name: str) -> np.ndarray:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from nngrad.cli.options import PATH, Told, model_options
-from nngrad.errors import DataError
+from nngrad.cli.options import PATH, Reading, Told, model_options, reading_options
+from nngrad.errors import DataError, UsageError
 
 
 @click.command(short_help="Check the derivatives by an independent route.")
@@ -20,9 +20,19 @@ from nngrad.errors import DataError
 @click.option("--hessian", is_flag=True, help="Check second derivatives too.")
 @click.option("--method", type=click.Choice(("complex step", "differences")), help="The route; else the complex step where it is possible.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON: {model, points, passed, checks: [...]}.")
+@reading_options
 @model_options
 def check(
-    model: str, told: Told, source: str | None, points: int, seed: int, hessian: bool, method: str | None, as_json: bool, quiet: bool
+    model: str,
+    told: Told,
+    reading: Reading,
+    source: str | None,
+    points: int,
+    seed: int,
+    hessian: bool,
+    method: str | None,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """\b
     Example: nngrad check sample_models/fitnet.mat --hessian
@@ -43,9 +53,11 @@ def check(
 
     net = opened(model, told, quiet)
     if source is None:
+        if reading:
+            raise UsageError("--input: the options about tables need one; name it with -i, or leave them out")
         x = sample(net, points, seed)
     else:
-        x, notes = whole.read(source, size=net.input_size, columns=net.input_names)
+        x, notes = whole.inputs(net, source, reading)
         for text in notes:
             note(text, quiet)
         if not len(x):

@@ -53,7 +53,7 @@ def write_results(net: Network, asked: Asked, wanted: Wanted, width: int, *other
     every = pairs(asked, net.origin.path, *others)
     for source, _ in every:  # before anything is written
         if not os.path.isdir(source):
-            tables.check_source(source, **_spelled(asked))
+            tables.check_source(source, **asked.reading)
     failed = 0
     for k, (source, target) in enumerate(every):
         try:
@@ -109,16 +109,11 @@ def open_rows(net: Network, source: str, asked: Asked, most: int | None = None) 
         source,
         size=net.input_size,
         columns=net.input_names,
+        aliases=net.input_aliases,
         keep=asked.keep,
-        by=asked.by,
         max_rows=most,
-        **_spelled(asked),
+        **asked.reading,
     )
-
-
-def _spelled(asked: Asked) -> dict[str, Any]:
-    """How the inputs are written, where that was said."""
-    return {"header": asked.header, "delimiter": asked.delimiter, "samples": asked.samples}
 
 
 def _pieces(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from nngrad import recordings, tables
 from nngrad import verify as verifying
 from nngrad.cli import whole
+from nngrad.cli.options import Reading
 from nngrad.errors import DataError, ModelError, UsageError
 from nngrad.load import candidates, containers, load
 from nngrad.load import read as read_candidate
@@ -21,13 +21,28 @@ Facts = dict[str, Any]
 MOST_TRIED = 6  # pairs of arrays that are diagnosed where none is reproduced
 
 
-def compared(model: str, told: Any, source: str, expect: str) -> Facts:
-    """The recorded outputs `expect` against those of the network for the inputs `source`."""
+def compared(
+    model: str, told: Any, source: str, expect: str, reading: Reading, expect_columns: tuple[str, ...] | None
+) -> tuple[Facts, tuple[str, ...]]:
+    """The recorded outputs `expect` against those of the network for the inputs `source`, and what is worth saying about the tables."""
     net = load(model, **told)
-    x = array(source, net.input_size, net.input_names)
-    y = array(expect, net.output_size, net.output_names)
+    of_inputs, of_outputs = _for_each(source, expect, reading)
+    if expect_columns is not None:
+        of_outputs["choose"] = expect_columns
+    x, notes = array(source, net.input_size, lambda: whole.inputs(net, source, of_inputs))
+    y, more = array(expect, net.output_size, lambda: whole.outputs(net, expect, of_outputs))
     verdict = _verified(net, x, y, model, told, source, expect)
-    return {"model": model, "reproduced": verdict.reproduced, "networks": [_of_verdict(net, verdict)]}
+    doubts = tuple(f"{model}: {text}" for text in net.origin.doubts)
+    return {"model": model, "reproduced": verdict.reproduced, "networks": [_of_verdict(net, verdict)]}, (*doubts, *notes, *more)
+
+
+def _for_each(source: str, expect: str, reading: Reading) -> tuple[Reading, Reading]:
+    """Each table gets the options that its format understands; --columns are those of the inputs. One that neither does is refused."""
+    of_inputs, of_outputs = tables.understood(source, **reading), tables.understood(expect, **reading)
+    if reading.keys() - of_inputs.keys() - of_outputs.keys():
+        tables.check_source(source, **reading)  # says which
+    of_outputs.pop("choose", None)
+    return of_inputs, of_outputs
 
 
 def _verified(net: Network, x: Any, y: Any, model: str, told: Any, source: str, expect: str) -> Verdict:
@@ -41,28 +56,28 @@ def _verified(net: Network, x: Any, y: Any, model: str, told: Any, source: str, 
         raise DataError(f"{source}, {expect}: {error}") from None
 
 
-def array(source: str, size: int, names: tuple[str, ...]) -> np.ndarray:
+def array(source: str, size: int, read: Callable[[], whole.Read]) -> whole.Read:
     """A table as it stands: samples in rows or, where only that fits, in columns."""
     where = tables.place(source)
     if where.name and where.path.lower().endswith(".mat"):
         try:
-            return recordings.element_at(containers.read(where.path), where.name)
+            return recordings.element_at(containers.read(where.path), where.name), ()
         except ModelError as error:
             raise DataError(str(error)) from None
         except DataError as error:
             raise DataError(f"{where.path}: {error}") from None
     try:
-        return whole.read(source, size=size, columns=names)[0]
+        return read()
     except (DataError, UsageError) as error:
         if where.is_stream or where.path.lower().endswith(".mat"):
             raise
         try:
-            turned = whole.read(source)[0]
+            turned, notes = whole.read(source)
         except (DataError, UsageError):
             raise error from None
         if len(turned) != size:
             raise
-        return turned
+        return turned, notes
 
 
 def found(model: str, told: Any) -> Facts:

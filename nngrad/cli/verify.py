@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from nngrad.cli.options import PATH, Told, model_options
+from nngrad.cli.options import PATH, Listed, Reading, Told, model_options, reading_options
 from nngrad.errors import UsageError
 
 MOST_OUTPUTS = 12  # shown one by one
@@ -18,10 +18,27 @@ MOST_OUTPUTS = 12  # shown one by one
     "-i", "--input", "source", type=PATH, metavar="FILE", help="The recorded inputs: a table, or net.mat:NAME with any path in the file."
 )
 @click.option("--expect", type=PATH, metavar="FILE", help="The recorded outputs: likewise. Samples may stand in rows or in columns.")
+@click.option(
+    "--expect-columns",
+    type=Listed(),
+    metavar="NAMES",
+    help="Columns of the recorded outputs to take, as --columns does of the inputs; both may be of one table.",
+)
 @click.option("--find", "finding", is_flag=True, help="Search MODEL itself for arrays that are its inputs and outputs.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON: {model, reproduced, networks: [...]}.")
+@reading_options
 @model_options
-def verify(model: str, told: Told, source: str | None, expect: str | None, finding: bool, as_json: bool, quiet: bool) -> int:
+def verify(
+    model: str,
+    told: Told,
+    reading: Reading,
+    source: str | None,
+    expect: str | None,
+    expect_columns: tuple[str, ...] | None,
+    finding: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
     """\b
     Example: nngrad verify sample_models/recorded.mat --find
 
@@ -39,12 +56,18 @@ def verify(model: str, told: Told, source: str | None, expect: str | None, findi
         save('recorded.mat', 'net', 'x', 'y')
     """
     from nngrad.cli import recorded
+    from nngrad.cli.output import note
 
-    if finding and (source or expect):
-        raise UsageError("--find: searches the model's own file; leave -i and --expect out, or --find")
+    if finding and (source or expect or expect_columns or reading):
+        raise UsageError("--find: searches the model's own file; leave -i, --expect and the options about tables out, or --find")
     if not finding and not (source and expect):
         raise UsageError("give the recorded inputs with -i and the recorded outputs with --expect, or search MODEL itself with --find")
-    facts = recorded.found(model, told) if finding else recorded.compared(model, told, str(source), str(expect))
+    if finding:
+        facts = recorded.found(model, told)
+    else:
+        facts, notes = recorded.compared(model, told, str(source), str(expect), reading, expect_columns)
+        for text in notes:
+            note(text, quiet)
     if as_json:
         import json
 

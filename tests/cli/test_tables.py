@@ -64,9 +64,9 @@ def test_columns_have_the_names_of_the_model_where_the_table_has_none(nngrad, fi
 
 
 def test_rows_come_from_standard_input(nngrad, fitnet):
-    from_file = nngrad("jacobian", fitnet[0], "-i", fitnet[1])
-    assert nngrad("jacobian", fitnet[0], stdin=fitnet[1].read_bytes()) == from_file
-    assert nngrad("jacobian", fitnet[0], "-i", "-", "-o", "-", stdin=fitnet[1].read_bytes()) == from_file
+    from_file = nngrad("jacobian", fitnet[0], "-q", "-i", fitnet[1])
+    assert nngrad("jacobian", fitnet[0], "-q", stdin=fitnet[1].read_bytes()) == from_file
+    assert nngrad("jacobian", fitnet[0], "-q", "-i", "-", "-o", "-", stdin=fitnet[1].read_bytes()) == from_file
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_an_unknown_name_is_exit_2_and_the_nearest_is_offered(nngrad, patternnet
     done = nngrad("jacobian", patternnet[0], "-i", patternnet[1], *option)
     assert (done.code, done.out) == (2, "")
     assert f"did you mean {nearest}?" in done.err
-    assert done.err.count("\n") == 1
+    assert done.trouble.count("\n") == 1
 
 
 def test_outputs_stand_before_their_derivatives(nngrad, fitnet):
@@ -129,7 +129,7 @@ def test_digits_shorten(nngrad, fitnet):
 
 
 def test_arrays_have_rows_outputs_inputs(nngrad, patternnet, tmp_path):
-    done = nngrad("jacobian", patternnet[0], "-i", patternnet[1], "-o", tmp_path / "J.npy")
+    done = nngrad("jacobian", patternnet[0], "-i", patternnet[1], "-o", tmp_path / "J.npy", "-q")
     assert done == (0, "", "")
     J = np.load(tmp_path / "J.npy")
     assert J.shape[1:] == (3, 4)
@@ -168,7 +168,7 @@ def test_what_is_written_can_be_read_again(nngrad, fitnet, samples, tmp_path, su
 @pytest.mark.parametrize("format_", LINES)
 def test_long_lines_and_kept_columns_go_into_every_format_of_lines(nngrad, fitnet, tmp_path, format_):
     table = b"id,speed,throttle,temperature\na7,3000,50,300\nb8,2000,20,260\n"
-    done = nngrad("jacobian", fitnet[0], "--layout", "long", "--keep", "id", "-o", tmp_path / "J", "--format", format_, stdin=table)
+    done = nngrad("jacobian", fitnet[0], "--layout", "long", "--keep", "id", "-o", tmp_path / "J", "--format", format_, "-q", stdin=table)
     assert done == (0, "", "")
     assert b"a7" in (tmp_path / "J").read_bytes()
 
@@ -230,7 +230,7 @@ def test_columns_are_matched_by_order_on_request(nngrad, samples):
 def test_wrong_data_is_exit_4_with_one_line(nngrad, fitnet, tmp_path, table, words):
     done = nngrad("jacobian", fitnet[0], "-o", tmp_path / "J.csv", stdin=table)
     assert (done.code, done.out) == (4, "")
-    assert done.err.count("\n") == 1
+    assert done.trouble.count("\n") == 1
     assert all(word in done.err for word in words)
     assert not list(tmp_path.iterdir())
 
