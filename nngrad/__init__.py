@@ -7,14 +7,14 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from nngrad.errors import DataError, ModelError, NngradError, UsageError
+from nngrad.errors import DataError, ModelError, NngradError, NngradWarning, UsageError
 
 if TYPE_CHECKING:
     from nngrad.load import load
     from nngrad.network import Network
     from nngrad.save import save
 
-__all__ = ["DataError", "ModelError", "Network", "NngradError", "UsageError", "load", "save"]
+__all__ = ["DataError", "ModelError", "Network", "NngradError", "NngradWarning", "UsageError", "load", "save"]
 __version__ = "0.1.0"
 
 HOMES = {"Network": "nngrad.network", "load": "nngrad.load", "save": "nngrad.save"}

@@ -82,6 +82,9 @@ class Network:
 
     Frozen, picklable, and safe to call from several threads. x is (N, n) or (n,), any real dtype, computed in float64;
     for (n,) the leading axis is absent from every result. `of` and `wrt` choose outputs and inputs: names, or indices from 0.
+    x may name its columns (a data frame or a row of one, a dict of columns, a list of dicts, a structured array): they are matched with
+    the names of the inputs by the rule of nngrad.tables.matching, NngradWarning says where they were taken in order all the same, and
+    what is missing or masked is NaN.
     Raises DataError where x (or a direction v, weights w) does not fit, and UsageError where `of` or `wrt` name nothing.
     """
 
@@ -159,7 +162,7 @@ class Network:
 
     def __call__(self, x: Any) -> np.ndarray:
         """y (N, m), or (m,) for one row."""
-        rows, single = self._rows(x)
+        rows, single = self.rows_of(x)
 
         def work(rows: np.ndarray, y: np.ndarray) -> None:
             y[...] = self.evaluation(rows)[-1].T
@@ -176,7 +179,7 @@ class Network:
         self, x: Any, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """(y, J) in one pass: y (N, m), J (N, m, n). With `of`, y has only those columns too."""
-        rows, single = self._rows(x)
+        rows, single = self.rows_of(x)
         plan = self.plan(of, wrt)
 
         def work(rows: np.ndarray, y: np.ndarray, J: np.ndarray) -> None:
@@ -190,7 +193,7 @@ class Network:
 
     def jvp(self, x: Any, v: Any) -> np.ndarray:
         """J v: the derivative along v (N, n), or one v (n,) for all rows -> (N, m)."""
-        rows, single = self._rows(x)
+        rows, single = self.rows_of(x)
         plan, directions = self.plan(), self._directions(v, len(rows), self.input_size, "v")
 
         def work(rows: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
@@ -202,7 +205,7 @@ class Network:
 
     def vjp(self, x: Any, w: Any) -> np.ndarray:
         """w' J: the gradient of the outputs weighted by w (N, m), or one w (m,) for all rows -> (N, n)."""
-        rows, single = self._rows(x)
+        rows, single = self.rows_of(x)
         plan, weights = self.plan(), self._directions(w, len(rows), self.output_size, "w")
 
         def work(rows: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
@@ -217,7 +220,7 @@ class Network:
 
         At a kink of a piecewise function the second derivative is taken as 0.
         """
-        rows, single = self._rows(x)
+        rows, single = self.rows_of(x)
         plan = self.plan(of, wrt)
 
         def work(rows: np.ndarray, H: np.ndarray) -> None:
@@ -230,7 +233,7 @@ class Network:
 
     def hvp(self, x: Any, w: Any, v: Any) -> np.ndarray:
         """The Hessian of the outputs weighted by w, times v, without the Hessian: w (m,) or (N, m), v (n,) or (N, n) -> (N, n)."""
-        rows, single = self._rows(x)
+        rows, single = self.rows_of(x)
         weights, directions = self._directions(w, len(rows), self.output_size, "w"), self._directions(v, len(rows), self.input_size, "v")
         plan = self.plan()
 
@@ -272,8 +275,9 @@ class Network:
 
     # the door
 
-    def _rows(self, x: Any) -> tuple[np.ndarray, bool]:
-        rows = _real(x, "x")
+    def rows_of(self, x: Any) -> tuple[np.ndarray, bool]:
+        """x as float64 (N, n) in the order of the inputs, and whether it was a single row."""
+        rows = _door(x, "x", self.inputs, self)
         single = rows.ndim == 1
         if single:
             rows = rows[None]
@@ -284,8 +288,16 @@ class Network:
             )
         return rows, single
 
+    def inputs_by_name(self, x: Any) -> np.ndarray:
+        """x as an array: with the columns of the inputs if it names its columns, else as it stands, whatever its shape."""
+        return _door(x, "x", self.inputs, self)
+
+    def outputs_by_name(self, y: Any) -> np.ndarray:
+        """Likewise for outputs."""
+        return _door(y, "y", self.outputs, self)
+
     def _directions(self, v: Any, rows: int, size: int, name: str) -> np.ndarray:
-        V = _real(v, name)
+        V = _door(v, name, self.inputs if name == "v" else self.outputs, self)
         if V.shape not in ((size,), (rows, size)):
             raise DataError(f"{name} has the shape {np.shape(v)}; it takes ({size},) or ({rows}, {size})")
         return np.broadcast_to(V, (rows, size))
@@ -387,7 +399,22 @@ def _aliases(port: Port) -> list[str]:
     return [f"{port.name}{f'_{k}' if len(things) > 1 else ''}{m[2] or ''}" for k, m in zip(numbers, measured, strict=True) if m is not None]
 
 
+def _door(x: Any, name: str, ports: tuple[Port, ...], net: Network) -> np.ndarray:
+    """Numbers in the order of the ports' columns: arrays as they stand, whatever names its columns by those names."""
+    if type(x) is np.ndarray and x.dtype.names is None:
+        return _real(x, name)
+    from nngrad.tables import frames
+
+    frame = frames.frame_of(x, name, [(p.name, p.columns) for p in ports])
+    if frame is None:
+        return _real(x, name)
+    columns, aliases = (net.input_names, net.input_aliases) if ports is net.inputs else (net.output_names, net.output_aliases)
+    return frames.matched(frame, name, columns, aliases)
+
+
 def _real(x: Any, name: str) -> np.ndarray:
+    if isinstance(x, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in x):
+        x = np.ma.array(x)
     try:
         a = np.asarray(x)
     except ValueError as e:

@@ -85,11 +85,12 @@ def agreement(y: Array, recorded: Array) -> Agreement:
 
 
 @np.errstate(all="ignore")  # hypotheses that overflow explain nothing
-def verify(net: Network, x: Array, recorded: Array, others: Sequence[Network] = ()) -> Verdict:
+def verify(net: Network, x: Any, recorded: Any, others: Sequence[Network] = ()) -> Verdict:
     """Compares net(x) with recorded outputs; x and recorded may have their samples in rows or in columns.
 
     `others` are the other networks of the file. DataError where the arrays fit in no orientation.
     """
+    x, recorded = net.inputs_by_name(x), net.outputs_by_name(recorded)
     ways = list(_orientations(net, x, recorded))
     if not ways:
         sizes = f"{net.input_size} inputs and {net.output_size} outputs"
