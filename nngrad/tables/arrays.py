@@ -5,13 +5,13 @@ The rule: an array is taken as it stands or turned as a whole, and where both fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nngrad.errors import DataError, UsageError
-from nngrad.tables.common import CHUNK_BYTES, Block, Wanted, counted, match
+from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Wanted, counted, match
 
 SAMPLES = ("rows", "columns")
 
@@ -35,13 +35,14 @@ def layout(where: str, shape: tuple[int, ...], dtype: Any, wanted: Wanted, sampl
         samples, detect = "rows", False
     if len(shape) != 2:
         raise DataError(f"{where}: has shape {_by(shape)}; a table has rows and columns")
-    if samples is None and detect:
+    if samples is None and detect and wanted.choose is None:
         samples = _detected(where, shape, wanted.size)
     turned = samples == "columns"
     rows, width = shape[::-1] if turned else shape
-    if wanted.size is not None and width != wanted.size:
-        other = f"; its samples seem to stand in {SAMPLES[not turned]}: say so with samples" if rows == wanted.size else ""
-        raise DataError(f"{where}: has shape {_by(shape)}, that is {counted(width, 'column')} where {wanted.size} are needed{other}")
+    if wanted.size is not None and width != wanted.size and wanted.choose is None:
+        other = f"; its samples seem to stand in {SAMPLES[not turned]}: say --samples {SAMPLES[not turned]}" if rows == wanted.size else ""
+        part = "; choose with --columns 1,3-5 or the like" if width > wanted.size and not other else ""
+        raise DataError(f"{where}: has shape {_by(shape)}, that is {counted(width, 'column')} where {wanted.size} are needed{other}{part}")
     return Layout(rows, width, turned)
 
 
@@ -50,7 +51,14 @@ def _detected(where: str, shape: tuple[int, ...], size: int | None) -> str:
         return "columns" if shape[0] == size else "rows"
     if size == 1:
         return "rows"
-    raise DataError(f"{where}: is square ({_by(shape)}), so its samples may stand in rows or in columns; say which with samples")
+    raise DataError(f"{where}: is square ({_by(shape)}), so its samples may stand in rows or in columns; say which with --samples")
+
+
+def square_note(where: str, how: Layout, samples: str | None) -> tuple[str, ...]:
+    """What is worth saying about an array without names that would fit either way."""
+    if samples is not None or how.rows != how.width or how.width < 2:
+        return ()
+    return (f"{where}: is square ({how.rows}x{how.width}), and its rows are taken as samples; else say --samples columns",)
 
 
 def _by(shape: tuple[int, ...]) -> str:
@@ -66,17 +74,25 @@ def rows_per_chunk(width: int, wanted: Wanted) -> int:
 class ArrayReader:
     """The rows of anything that can be sliced: an array in memory, a memory map, an HDF5 data set."""
 
-    names: tuple[str, ...] | None = None
-    keep: tuple[str, ...] = ()
-
-    def __init__(self, where: str, array: Any, how: Layout, wanted: Wanted, file: Any = None, notes: tuple[str, ...] = ()) -> None:
-        match(where, None, how.width, wanted)
+    def __init__(
+        self,
+        where: str,
+        array: Any,
+        how: Layout,
+        wanted: Wanted,
+        file: Any = None,
+        notes: tuple[str, ...] = (),
+        names: Sequence[str] | None = None,
+    ) -> None:
+        found = match(where, names, how.width, wanted, lambda: (array[:, :3].T if how.turned else array[:3]).tolist())
+        self._indices, self._kept = None if found.indices == tuple(range(how.width)) else list(found.indices), found.kept
+        self.names, self.keep = found.names, wanted.keep
         self._where = where
         self._array, self._how, self._file = array, how, file
         self._step = rows_per_chunk(how.width, wanted)
         self._read = 0
         self.count: int | None = how.rows
-        self.notes = notes
+        self.notes = notes + found.notes
 
     @property
     def progress(self) -> float | None:
@@ -95,7 +111,9 @@ class ArrayReader:
         except OSError as error:
             raise DataError(f"{self._where}: can't be read: {error}") from error
         with np.errstate(invalid="ignore"):  # a signalling NaN of single precision
-            return Block(np.array(part, dtype=np.float64, order="C").reshape(-1, self._how.width), ())
+            table = np.array(part, dtype=np.float64, order="C").reshape(-1, self._how.width)
+        kept: Kept = tuple([repr(value) for value in table[:, i].tolist()] for i in self._kept)
+        return Block(table if self._indices is None else np.ascontiguousarray(table[:, self._indices]), kept)
 
     def __enter__(self) -> ArrayReader:
         return self

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError, UsageError, listed
-from nngrad.tables.arrays import ArrayReader, layout
+from nngrad.tables.arrays import ArrayReader, layout, square_note
 from nngrad.tables.common import Kept, Wanted, numbers_only
 from nngrad.tables.files import Output, Place, open_input
 
@@ -27,11 +27,22 @@ def read_h5(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayRe
         name = place.name or _only(place.path, file)
         where = f"{place.path}:{name}"
         data = _inside(where, file, name)
-        how = layout(where, data.shape or (), data.dtype, wanted, samples)
-        return ArrayReader(where, data, how, wanted, file)
+        names = _names(data)
+        of_matlab = "MATLAB_class" in data.attrs  # there a table may stand either way
+        how = layout(where, data.shape or (), data.dtype, wanted, samples, detect=of_matlab)
+        notes = () if names or of_matlab else square_note(where, how, samples)
+        return ArrayReader(where, data, how, wanted, file, notes, names if names and len(names) == how.width and not how.turned else None)
     except BaseException:
         file.close()
         raise
+
+
+def _names(data: Any) -> tuple[str, ...] | None:
+    """The names of the columns, where nngrad wrote them."""
+    stored = data.attrs.get("columns")
+    if not isinstance(stored, np.ndarray) or stored.ndim != 1 or not all(isinstance(n, str) for n in stored):
+        return None
+    return tuple(stored)
 
 
 def _only(path: str, file: Any) -> str:

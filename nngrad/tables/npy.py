@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import numpy as np
 
 from nngrad.errors import DataError, listed
-from nngrad.tables.arrays import ArrayReader, Layout, layout, rows_per_chunk
+from nngrad.tables.arrays import ArrayReader, Layout, layout, rows_per_chunk, square_note
 from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Reader, Wanted, match, numbers_only
 from nngrad.tables.files import Output, Place, Stream, reason
 
@@ -36,10 +36,20 @@ class NpyReader:
 
     names: tuple[str, ...] | None = None
     keep: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
-    def __init__(self, where: str, stream: Stream, dtype: np.dtype[Any], how: Layout, wanted: Wanted, member: bool) -> None:
-        match(where, None, how.width, wanted)
+    def __init__(
+        self,
+        where: str,
+        stream: Stream,
+        dtype: np.dtype[Any],
+        how: Layout,
+        wanted: Wanted,
+        member: bool,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        found = match(where, None, how.width, wanted)
+        self._indices = None if found.indices == tuple(range(how.width)) else list(found.indices)
+        self.notes = found.notes + notes
         self._where, self._stream, self._dtype, self._how = where, stream, dtype, how
         self._step = rows_per_chunk(how.width, wanted)
         self._read, self._member = 0, member
@@ -66,7 +76,8 @@ class NpyReader:
 
     def parse(self, chunk: bytes) -> Block:
         with np.errstate(invalid="ignore"):  # a signalling NaN of single precision
-            return Block(np.frombuffer(chunk, self._dtype).reshape(-1, self._how.width).astype(np.float64, copy=False), ())
+            table = np.frombuffer(chunk, self._dtype).reshape(-1, self._how.width).astype(np.float64, copy=False)
+        return Block(table if self._indices is None else np.ascontiguousarray(table[:, self._indices]), ())
 
     def __enter__(self) -> NpyReader:
         return self
@@ -109,9 +120,9 @@ def _opened(stream: Stream, where: str, path: str | None, wanted: Wanted, sample
         header = _header(stream, where)
         how = layout(where, header.shape, header.dtype, wanted, samples)
         if not header.fortran and not how.turned:
-            return NpyReader(where, stream, header.dtype, how, wanted, member)
+            return NpyReader(where, stream, header.dtype, how, wanted, member, square_note(where, how, samples))
         array = _mapped(stream, where, path, header)
-        return ArrayReader(where, array, how, wanted, stream)
+        return ArrayReader(where, array, how, wanted, stream, square_note(where, how, samples))
     except BaseException:
         stream.close()
         raise
