@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from nngrad import recordings, tables
 from nngrad import verify as verifying
@@ -17,6 +20,7 @@ from nngrad.network import Network
 from nngrad.recordings import Pair
 from nngrad.verify import Verdict
 
+Array = np.ndarray
 Facts = dict[str, Any]
 MOST_TRIED = 6  # pairs of arrays that are diagnosed where none is reproduced
 
@@ -57,27 +61,24 @@ def _verified(net: Network, x: Any, y: Any, model: str, told: Any, source: str, 
 
 
 def array(source: str, size: int, read: Callable[[], whole.Read]) -> whole.Read:
-    """A table as it stands: samples in rows or, where only that fits, in columns."""
+    """A table as it stands: samples in rows or, where only that fits, in columns; of a square one verify finds out."""
     where = tables.place(source)
-    if where.name and where.path.lower().endswith(".mat"):
-        try:
-            return recordings.element_at(containers.read(where.path), where.name), ()
-        except ModelError as error:
-            raise DataError(str(error)) from None
-        except DataError as error:
-            raise DataError(f"{where.path}: {error}") from None
     try:
         return read()
     except (DataError, UsageError) as error:
-        if where.is_stream or where.path.lower().endswith(".mat"):
-            raise
-        try:
-            turned, notes = whole.read(source)
-        except (DataError, UsageError):
-            raise error from None
-        if len(turned) != size:
-            raise
-        return turned, notes
+        turned = None
+        if not where.is_stream:
+            with contextlib.suppress(DataError, UsageError, ModelError):
+                turned = _as_it_stands(where)
+        if turned is None or size not in turned.shape or (turned.shape[0] != size and not where.path.lower().endswith(".mat")):
+            raise error
+        return turned, ()
+
+
+def _as_it_stands(where: tables.Place) -> Array | None:
+    if not where.path.lower().endswith(".mat"):
+        return whole.read(where.label)[0]
+    return recordings.element_at(containers.read(where.path), where.name) if where.name else None
 
 
 def found(model: str, told: Any) -> Facts:
@@ -114,11 +115,10 @@ def _found(model: str, tree: Any, net: Network, every: Any) -> Facts:
             "error": f"no two arrays of the file fit {net.input_size} inputs and {net.output_size} outputs with as many samples",
         }
     good = [p for p in pairs if p.agreement.digits >= verifying.DIGITS]
-    at = recordings.element_at
     if good:
-        verdict = verifying.verify(net, at(tree, good[0].inputs), at(tree, good[0].outputs))
+        verdict = verifying.verify(net, good[0].x, good[0].y)
         return _of_pair(net, good[0], verdict) | {"also": [_brief(p) for p in good[1:6]]}
-    tried = [(p, verifying.verify(net, at(tree, p.inputs), at(tree, p.outputs))) for p in pairs[:MOST_TRIED]]
+    tried = [(p, verifying.verify(net, p.x, p.y)) for p in pairs[:MOST_TRIED]]
     best, verdict = max(tried, key=lambda t: (t[1].reproduced, t[1].explanation is not None, t[1].agreement.digits))
     return _of_pair(net, best, verdict) | {"also": [], "tried": len(pairs)}
 
@@ -148,6 +148,7 @@ def _of_verdict(net: Network, verdict: Verdict) -> Facts:
             {"output": name, "digits": a.digits, "difference": _plain(a.difference)}
             for name, a in zip(net.output_names, verdict.outputs, strict=False)
         ],
+        "missing": verdict.missing,
         "precision": verdict.precision,
         "explanation": explanation and explanation._asdict(),
         "hypotheses": [h._asdict() for h in verdict.hypotheses],

@@ -93,6 +93,8 @@ def _lines(facts: Any) -> Iterator[str]:
             yield "  the recorded outputs don't vary, so this proves little"
         yield from _explained(network)
         yield f"  {_agreement(network)}"
+        if network["missing"]:
+            yield f"  NaN among the recorded outputs: {network['missing']} of them not recorded, and not compared"
         for each in network["outputs_each"][:MOST_OUTPUTS]:
             yield f"  {each['output']}: {each['digits']:.1f} digits, worst difference {_short(each['difference'])}"
         if network["precision"]:
@@ -115,8 +117,12 @@ def _explained(network: Any) -> Iterator[str]:
 def _agreement(network: Any) -> str:
     if network["difference"] == 0.0:
         return "they agree to the last bit"
-    where = f"{network['output']} at sample {network['row']}: {network['computed']}, recorded {network['recorded']}"
+    where = f"{network['output']} at sample {network['row']}: {_number(network['computed'])}, recorded {_number(network['recorded'])}"
     return f"they agree to {network['digits']:.1f} digits; worst is {where}"
+
+
+def _number(value: float | None) -> str:
+    return "no finite number" if value is None else f"{value}"
 
 
 def _short(value: float | None) -> str:

@@ -61,7 +61,7 @@ from nngrad.tables.common import Block, Reader, Wanted, Writer
 from nngrad.tables.files import Place, Stream, place
 from nngrad.tables.matching import COMMAND, Hints
 
-__all__ = ["FORMATS", "READERS", "WRITERS", "Block", "Format", "Reader", "Writer", "check_source", "reader", "writer"]
+__all__ = ["FORMATS", "READERS", "WRITERS", "Block", "Format", "Place", "Reader", "Writer", "check_source", "reader", "writer"]
 
 
 @dataclass(frozen=True)

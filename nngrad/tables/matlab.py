@@ -55,7 +55,7 @@ def _found(place: Place, tree: Any, wanted: Wanted) -> tuple[str, list[Held]]:
         beside = columns_among(variables, columns) if wanted.by != "order" or wanted.choose is not None else None
         if beside is not None:
             return "", [beside]
-    name = place.name or _only(place.path, tree, wanted)
+    name = (place.name or _only(place.path, tree, wanted)).rstrip("'")  # verify --find shows so what MATLAB would transpose
     try:
         value = element(variables, name)
     except KeyError:
