@@ -50,6 +50,7 @@ def check(
     from nngrad.check import comparable, sample
     from nngrad.cli import whole
     from nngrad.cli.output import note, opened
+    from nngrad.cli.ranges import Watch
 
     net = opened(model, told, quiet)
     if source is None:
@@ -58,7 +59,9 @@ def check(
         x = sample(net, points, seed)
     else:
         x, notes = whole.inputs(net, source, reading)
-        for text in notes:
+        watch = Watch(net)
+        watch.see(x)
+        for text in (*notes, *([f"{source}: {said}"] if (said := watch.note(None)) else [])):
             note(text, quiet)
         if not len(x):
             raise DataError(f"{source}: has no rows to check at; name another table, or leave -i out")

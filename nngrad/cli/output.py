@@ -18,6 +18,7 @@ from nngrad.cli.messages import SOME_FAILED, WRONG_USAGE, message, one_line
 from nngrad.cli.options import ARRAYS, LINES, Asked
 from nngrad.cli.places import format_of, pairs
 from nngrad.cli.progress import Progress
+from nngrad.cli.ranges import Watch, Watched
 from nngrad.cli.results import Array, Kept, LongResult, Result, Wanted
 from nngrad.errors import DataError, UsageError
 from nngrad.flags import Flags, flags_of
@@ -72,7 +73,8 @@ def write_results(net: Network, asked: Asked, wanted: Wanted, width: int, *other
 
 
 def _convert(net: Network, source: str, target: str, asked: Asked, wanted: Wanted, most: int) -> None:
-    with open_rows(net, source, asked, most) as rows:
+    watch = Watch(net)
+    with Watched(open_rows(net, source, asked, most), watch) as rows:
         for text in rows.notes:
             note(text, asked.quiet)
         what = wanted(rows.names)
@@ -85,6 +87,8 @@ def _convert(net: Network, source: str, target: str, asked: Asked, wanted: Wante
             for piece, count in _pieces(net, rows, out, what, flags, asked.threads):
                 out.write(piece)
                 progress.advance(count, rows.progress)
+    if text := watch.note(rows.names):
+        note(f"{tables.place(source).label}: {text}", asked.quiet)
 
 
 def _writer(target: str, asked: Asked, what: Result | LongResult, flags: Flags | None) -> tables.Writer:
