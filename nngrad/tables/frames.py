@@ -153,11 +153,12 @@ def _label(name: Any) -> str:
 
 
 def _polars(x: Any, what: str) -> Frame | None:
-    if not hasattr(x, "columns"):
-        return _row(x, None, what) if hasattr(x, "to_numpy") and hasattr(x, "name") else None
-    if not hasattr(x, "to_numpy"):
-        raise DataError(f"{what} is a {type(x).__name__}, which holds no rows yet; collect() it first")
     import polars
+
+    if isinstance(x, polars.LazyFrame):
+        raise DataError(f"{what} is a LazyFrame, which holds no rows yet; collect() it first")
+    if not isinstance(x, polars.DataFrame):
+        return _row(x, None, what) if isinstance(x, polars.Series) else None
 
     def numbers(indices: Sequence[int]) -> Array:
         names = [x.columns[i] for i in indices]

@@ -27,11 +27,12 @@ def read_h5(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayRe
         name = place.name or _only(place.path, file)
         where = f"{place.path}:{name}"
         data = _inside(where, file, name)
-        names = _names(data)
+        shape = data.shape or ()
+        if (names := _names(data)) and shape[1:] == (len(names),):
+            return ArrayReader(where, data, layout(where, shape, data.dtype, Wanted(), "rows"), wanted, file, names=names)
         of_matlab = "MATLAB_class" in data.attrs  # there a table may stand either way
-        how = layout(where, data.shape or (), data.dtype, wanted, samples, detect=of_matlab)
-        notes = () if names or of_matlab else square_note(where, how, samples)
-        return ArrayReader(where, data, how, wanted, file, notes, names if names and len(names) == how.width and not how.turned else None)
+        how = layout(where, shape, data.dtype, wanted, samples, detect=of_matlab)
+        return ArrayReader(where, data, how, wanted, file, () if of_matlab else square_note(where, how, samples))
     except BaseException:
         file.close()
         raise
