@@ -67,8 +67,9 @@ def _numbers(cell: Array, entries: Sequence[Array]) -> Iterator[Held]:
     vectors = 1 in cell.shape and len(entries) > 1 and size > 1 and all(e.size == size and 1 in e.shape for e in entries)
     samples = Held(np.array([e.ravel(order="F") for e in entries]), None, "rows") if vectors else None
     a_sequence = samples is not None and cell.shape[0] == 1 and entries[0].shape[1] == 1
-    if samples is not None and a_sequence:  # 1 x Q of n x 1
+    if samples is not None and a_sequence:  # 1 x Q of n x 1; or one column in each entry
         yield samples
+        yield Held(samples.array.T, None, "rows")
         return
     with contextlib.suppress(ValueError):
         yield Held(np.block([list(row) for row in cell]))

@@ -157,7 +157,8 @@ def _only(path: str, tree: Any, wanted: Wanted) -> str:
     fitting = [n for n, ways in inputs.items() if any(_fits(way, wanted) for way in ways)]
     if len(inputs) > 1:
         fitting = [n for n in fitting if not TARGETS.fullmatch(n)] or [n for n in fitting if len(fitting) > 1]
-    unread = [p for n, v in others.items() if n not in tables for p in _numbers_in(n, v, wanted.size)]
+    sure = not fitting or not all(TARGETS.fullmatch(n) for n in fitting)
+    unread = [p for n, v in others.items() if n not in tables for p in _numbers_in(n, v, wanted.size if sure and _a_struct(v) else None)]
     if unread:
         fits = f"{listed(fitting, 3)} would fit, but " if fitting else ""
         raise DataError(f"{path}: {fits}{listed(unread, 4)} may hold the inputs too; choose with {path}:NAME or --columns NAMES")
@@ -169,6 +170,11 @@ def _only(path: str, tree: Any, wanted: Wanted) -> str:
         size = "" if wanted.size is None else f" {wanted.size} inputs"
         raise DataError(f"{path}: no variable fits{size}; it has {listed(list(variables))}; choose with {path}:NAME or --columns NAMES")
     return fitting[0]
+
+
+def _a_struct(value: Any) -> bool:
+    """Whether a value may hold settings and results as well as rows; a cell or an array of many dimensions holds rows."""
+    return not isinstance(value, np.ndarray)
 
 
 def _networks(tree: Any) -> set[str]:
