@@ -22,7 +22,8 @@ from nngrad.errors import DataError, ModelError, UsageError
 from nngrad.layers import Affine, Concatenate, Distance, Elementwise, SquaredDistance
 
 BLOCK_NUMBERS = 1_000_000  # of all intermediates of a block: near a core, yet enough of them that threads seldom wait for each other
-NUMBERED_COLUMN = re.compile(r"([xy]\d+)(\(t(?:[+-]\d+)?\))?")  # what loaders call columns without names
+TAP = re.compile(r"(.*?)(\(t(?:[+-]\d+)?\))?")  # the name of a column: what it measures, and when
+NUMBERED_THING = re.compile(r"[xy]\d+")  # what loaders call what has no name
 FEWEST_ROWS = 160  # below, matrix products are slow
 
 _planning = threading.Lock()  # several threads that need the same plan at once: one makes it
@@ -111,12 +112,12 @@ class Network:
     @cached_property
     def input_aliases(self) -> tuple[str, ...]:
         """Other names of the columns of x, one each ("" for none), from the names of their ports: speed, state_2, x(t-1)."""
-        return tuple(alias for p in self.inputs for alias in _aliases(p))
+        return _aliases(self.inputs)
 
     @cached_property
     def output_aliases(self) -> tuple[str, ...]:
         """Other names of the columns of y, likewise."""
-        return tuple(alias for p in self.outputs for alias in _aliases(p))
+        return _aliases(self.outputs)
 
     @cached_property
     def output_names(self) -> tuple[str, ...]:
@@ -387,16 +388,22 @@ def _sizes(layers: Sequence[Node], input_size: int) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def _aliases(port: Port) -> list[str]:
-    """port, port(t-1) of a port that measures one thing; port_1, port_2 of several."""
-    if re.fullmatch(r"(in|out)put[ _]?\d*|", port.name, re.IGNORECASE):
-        return [""] * port.size
-    measured = [NUMBERED_COLUMN.fullmatch(c) for c in port.columns]
-    things = list(dict.fromkeys(m and m[1] for m in measured))
-    if None in things:
-        return [""] * port.size
-    numbers = [things.index(m and m[1]) + 1 for m in measured]
-    return [f"{port.name}{f'_{k}' if len(things) > 1 else ''}{m[2] or ''}" for k, m in zip(numbers, measured, strict=True) if m is not None]
+def _aliases(ports: Sequence[Port]) -> tuple[str, ...]:
+    """Other names of the columns of ports, one each: port, port_2, port(t-1) where they are numbered; x1(t-1) where they have names."""
+    aliases: list[str] = []
+    measured = 0  # what the ports before have measured, whatever the number of delays
+    for port in ports:
+        parts = [TAP.fullmatch(c) for c in port.columns]
+        things = list(dict.fromkeys(m[1] for m in parts if m))
+        made_up = re.fullmatch(r"(in|out)put[ _]?\d*|", port.name, re.IGNORECASE) is not None
+        for m in parts:
+            k = things.index(m[1]) + 1 if m else 0
+            if m and NUMBERED_THING.fullmatch(m[1]):
+                aliases.append("" if made_up else f"{port.name}{f'_{k}' if len(things) > 1 else ''}{m[2] or ''}")
+            else:
+                aliases.append(f"x{measured + k}{m[2]}" if m and m[2] else "")
+        measured += len(things)
+    return tuple(aliases)
 
 
 def _door(x: Any, name: str, ports: tuple[Port, ...], net: Network) -> np.ndarray:

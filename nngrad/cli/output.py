@@ -55,10 +55,10 @@ def write_results(net: Network, asked: Asked, wanted: Wanted, width: int, *other
     for source, _ in every:  # before anything is written
         if not os.path.isdir(source):
             tables.check_source(source, **asked.reading)
-    failed = 0
+    failed, notes = 0, Notes(asked.quiet)
     for k, (source, target) in enumerate(every):
         try:
-            _convert(net, source, target, asked, wanted, max(1, CHUNK_NUMBERS // (net.input_size + width)))
+            _convert(net, source, target, asked, wanted, notes, max(1, CHUNK_NUMBERS // (net.input_size + width)))
         except (DataError, UsageError, OSError) as error:
             if isinstance(error, OSError) and target != "-":
                 error.filename = error.filename or target  # a write that fails doesn't know where it was writing to
@@ -67,16 +67,37 @@ def write_results(net: Network, asked: Asked, wanted: Wanted, width: int, *other
                 raise
             click.echo(one_line(f"{source}: {error}") if wrong_usage else message(error), err=True)
             failed += 1
+    notes.finish()
     if failed:
         click.echo(one_line(f"{failed} of {len(every)} inputs failed; the others are written"), err=True)
     return SOME_FAILED if failed else 0
 
 
-def _convert(net: Network, source: str, target: str, asked: Asked, wanted: Wanted, most: int) -> None:
+class Notes:
+    """What is worth knowing about tables: what holds of many is said of the first, and at the end how many more there are."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._times: dict[str, int] = {}
+
+    def say(self, source: str, text: str) -> None:
+        """A note that begins with the name of the table."""
+        same = text.removeprefix(f"{tables.place(source).label}: ")
+        self._times[same] = self._times.get(same, 0) + 1
+        if self._times[same] == 1:
+            note(text, self._quiet)
+
+    def finish(self) -> None:
+        for text, times in self._times.items():
+            if times > 1:
+                note(f"{times - 1} more inputs: {text}", self._quiet)
+
+
+def _convert(net: Network, source: str, target: str, asked: Asked, wanted: Wanted, notes: Notes, most: int) -> None:
     watch = Watch(net)
     with Watched(open_rows(net, source, asked, most), watch) as rows:
         for text in rows.notes:
-            note(text, asked.quiet)
+            notes.say(source, text)
         what = wanted(rows.names)
         if what.lines_only and (fmt := format_of(target, asked.format)) in ARRAYS:
             raise UsageError(
@@ -88,7 +109,7 @@ def _convert(net: Network, source: str, target: str, asked: Asked, wanted: Wante
                 out.write(piece)
                 progress.advance(count, rows.progress)
     if text := watch.note(rows.names):
-        note(f"{tables.place(source).label}: {text}", asked.quiet)
+        notes.say(source, f"{tables.place(source).label}: {text}")
 
 
 def _writer(target: str, asked: Asked, what: Result | LongResult, flags: Flags | None) -> tables.Writer:

@@ -50,6 +50,13 @@ def test_all_well_is_exit_0(nngrad, fitnet, tables, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.npy", "c.npy"]
 
 
+def test_what_holds_of_many_inputs_is_said_of_the_first(nngrad, fitnet, tables, tmp_path):
+    (tables / "b.csv").write_bytes(fitnet[1].read_bytes())
+    done = nngrad("predict", fitnet[0], "-i", f"{tables}/*.csv", "-o", f"{tmp_path}/out/")
+    order = "columns taken in order: x1 = speed, x2 = throttle, x3 = temperature"
+    assert done.err.splitlines() == [f"nngrad: {tables}/a.csv: {order}", f"nngrad: 2 more inputs: {order}"]
+
+
 @pytest.mark.parametrize("target", [(), ("-o", "y.csv")], ids=["standard output", "one file"])
 def test_several_inputs_need_a_folder(nngrad, fitnet, tables, target):
     done = nngrad("predict", fitnet[0], "-i", f"{tables}/*.csv", *target)

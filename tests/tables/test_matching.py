@@ -24,6 +24,7 @@ XS = ("x1", "x2", "x3")
 REAL = ("speed", "throttle", "temperature")
 TAPS = ("x1(t-1)", "x1(t-2)", "x2(t-1)", "x2(t-2)")
 PORTS = (Port("x", TAPS[:2]), Port("y", TAPS[2:]))
+NAMED_TAPS = (Port("x", ("x(t-1)", "x(t-2)")), Port("y", ("y(t-1)",)))
 STATE = (Port("state", ("x1", "x2")), Port("torque", ("x3",)))
 
 ORDER, NUMBER, NEAR = "columns taken in order", "columns taken by their numbers", "names taken for near ones"
@@ -69,6 +70,8 @@ RIGHT = [  # (the model's columns or ports, the table's names, which column is w
     (TAPS, ("x(t-1)", "x(t-2)", "y(t-1)", "y(t-2)"), (0, 1, 2, 3), ORDER),
     (PORTS, ("y(t-1)", "y(t-2)", "x(t-1)", "x(t-2)"), (2, 3, 0, 1), ""),
     (PORTS, ("Y(t-1)", "y_t_2_", "X(t-1)", "x(t-2)"), (2, 3, 0, 1), NEAR),
+    (NAMED_TAPS, ("y(t-1)", "x(t-2)", "x(t-1)"), (2, 1, 0), ""),
+    (NAMED_TAPS, ("x2(t-1)", "x1(t-2)", "x1(t-1)"), (2, 1, 0), ""),
     (STATE, ("torque", "state_2", "state_1"), (2, 1, 0), ""),
     (STATE, ("torque", "angle", "rate"), (1, 2, 0), ORDER),
     (("speed", "x2", "x3"), ("a", "b", "speed"), (2, 0, 1), ORDER),
