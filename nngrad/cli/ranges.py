@@ -35,8 +35,10 @@ class Watch:
             return
         with self._lock, np.errstate(invalid="ignore"):
             self._drop(x[:FIRST])
-            if len(self._columns) and len(x) > FIRST:
+            if len(self._columns):
                 self._drop(x)
+            if not len(self._columns):
+                return
             part = x[:, self._columns]
             self._least[self._columns] = np.fmin(self._least[self._columns], np.fmin.reduce(part, axis=0))
             self._most[self._columns] = np.fmax(self._most[self._columns], np.fmax.reduce(part, axis=0))
@@ -57,9 +59,10 @@ class Watch:
         called = f"{name} is" if name != own[j] else "it is"
         better = list(self._better(j))
         fits = f", as in that of {own[better[0]]}" if len(better) == 1 else ""
+        low, high = f"{self._least[j]:g}", f"{self._most[j]:g}"
         return (
             f"{own[j]} lies wholly outside its training range ({self._lower[j]:g} to {self._upper[j]:g}): "
-            f"{called} {self._least[j]:g} to {self._most[j]:g} here{fits}"
+            f"{called} {low if low == high else f'{low} to {high}'} here{fits}"
         )
 
     def _better(self, j: int) -> Iterator[int]:
