@@ -12,6 +12,9 @@ from nngrad.errors import DataError, UsageError, listed
 from nngrad.tables.arrays import ArrayReader, layout, square_note
 from nngrad.tables.common import Kept, Wanted, numbers_only
 from nngrad.tables.files import Output, Place, open_input
+from nngrad.tables.held import Held, columns_among
+
+MOST_BESIDE = 1 << 27
 
 
 def read_h5(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayReader:
@@ -24,6 +27,10 @@ def read_h5(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayRe
     except OSError as error:
         raise DataError(f"{place.path}: can't be read as HDF5: {str(error).splitlines()[0]}") from error
     try:
+        if wanted.names and (beside := _beside(place, file, wanted.names)) is not None:
+            array = beside.array
+            how = layout(place.label, array.shape, array.dtype, Wanted(), "rows")
+            return ArrayReader(place.label, array, how, wanted, file, names=beside.names)
         name = place.name or _only(place.path, file)
         where = f"{place.path}:{name}"
         data = _inside(where, file, name)
@@ -36,6 +43,19 @@ def read_h5(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayRe
     except BaseException:
         file.close()
         raise
+
+
+def _beside(place: Place, file: Any, names: Sequence[str]) -> Held | None:
+    """Data sets of the file or of the group that is named, which hold one column each."""
+    import h5py
+
+    group = _inside(place.label, file, place.name, h5py.Group) if place.name else file
+    if not isinstance(group, h5py.Group) or not all(n in group.keys() for n in names):  # noqa: SIM118
+        return None
+    columns = {n: _inside(f"{place.path}:{n}", group, n) for n in names}
+    if sum(data.size or 0 for data in columns.values()) > MOST_BESIDE:
+        raise DataError(f"{place.label}: more than {MOST_BESIDE} numbers in separate columns; store them as one data set")
+    return columns_among({n: data[()] for n, data in columns.items()}, names)
 
 
 def _names(data: Any) -> tuple[str, ...] | None:
@@ -54,8 +74,8 @@ def _only(path: str, file: Any) -> str:
     return names[0]
 
 
-def _inside(where: str, file: Any, name: str) -> Any:
-    """The data set, reached through hard links only."""
+def _inside(where: str, file: Any, name: str, group: Any = ()) -> Any:
+    """The data set, reached through hard links only; or a group, if that is allowed."""
     import h5py
 
     item = file
@@ -66,6 +86,8 @@ def _inside(where: str, file: Any, name: str) -> Any:
         if link is None:
             raise DataError(f"{where}: there is no such data set; the file has {listed(list(file))}")
         item = item[part]
+    if group and isinstance(item, group):
+        return item
     if not isinstance(item, h5py.Dataset):
         raise DataError(f"{where}: is a group; name a data set in it: {listed(list(item))}")
     if item.external or item.is_virtual:

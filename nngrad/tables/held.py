@@ -63,6 +63,9 @@ def _has_header(cell: Array) -> bool:
 
 def _numbers(cell: Array, entries: Sequence[Array]) -> Iterator[Held]:
     """Columns side by side, the inputs one below the other, or a sample in each entry."""
+    if all(e.size == 1 for e in entries):
+        yield Held(np.array([e.item() for e in entries], float).reshape(cell.shape, order="F"))
+        return
     size = entries[0].size
     vectors = 1 in cell.shape and len(entries) > 1 and size > 1 and all(e.size == size and 1 in e.shape for e in entries)
     samples = Held(np.array([e.ravel(order="F") for e in entries]), None, "rows") if vectors else None
@@ -72,13 +75,17 @@ def _numbers(cell: Array, entries: Sequence[Array]) -> Iterator[Held]:
         yield Held(samples.array.T, None, "rows")
         return
     with contextlib.suppress(ValueError):
-        yield Held(np.block([list(row) for row in cell]))
+        yield Held(np.concatenate([np.concatenate(list(row), axis=1) for row in cell]))  # np.block takes minutes
     if samples is not None:
         yield samples
 
 
 def _is_column(value: Any) -> TypeGuard[Array]:
     return _is_matrix(value) and 1 in value.shape
+
+
+def _is_vector(value: Any) -> TypeGuard[Array]:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "fiub" and value.ndim == 1 and value.size > 0
 
 
 def _is_matrix(value: Any) -> TypeGuard[Array]:
@@ -104,7 +111,7 @@ def _fields(value: Mapping[str, Any]) -> Iterator[Held]:
 
 def columns_among(variables: Mapping[str, Any], names: Sequence[str]) -> Held | None:
     """Variables that hold one column each, if all of `names` do and are of one length."""
-    columns = [v.ravel() for v in map(variables.get, names) if _is_column(v)]
+    columns = [v.ravel() for v in map(variables.get, names) if _is_column(v) or _is_vector(v)]
     if not columns or len(columns) < len(names):
         return None
     return Held(np.stack(columns, axis=1), tuple(names), "rows") if len({c.size for c in columns}) == 1 else None

@@ -67,6 +67,11 @@ class Wanted:
     hints: Hints = COMMAND
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names that arrays beside each other may have, where each holds a column."""
+        return (self.choose or ()) if self.choose is not None or self.by == "order" else (self.columns or ())
+
+    @property
     def width(self) -> int | None:
         """The number of columns that are needed, if it matters."""
         return self.size if self.size is not None or self.columns is None else len(self.columns)

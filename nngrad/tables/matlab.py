@@ -50,11 +50,8 @@ def read_mat(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayR
 def _found(place: Place, tree: Any, wanted: Wanted) -> tuple[str, list[Held]]:
     """The variable that is meant ("" for several, one a column), and how it may be read."""
     variables = tree.variables
-    if place.name is None:
-        columns = wanted.choose if wanted.choose is not None else wanted.columns or ()
-        beside = columns_among(variables, columns) if wanted.by != "order" or wanted.choose is not None else None
-        if beside is not None:
-            return "", [beside]
+    if place.name is None and (beside := columns_among(variables, wanted.names)) is not None:
+        return "", [beside]
     name = (place.name or _only(place.path, tree, wanted)).rstrip("'")  # verify --find shows so what MATLAB would transpose
     try:
         value = element(variables, name)

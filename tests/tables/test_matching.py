@@ -347,3 +347,18 @@ def test_too_many_columns_are_refused_with_what_to_say(content: str, words: str)
     Path("t.csv").write_text(content)
     with pytest.raises(NngradError, match=words):
         tables.reader("t.csv", size=3, columns=XS)
+
+
+@pytest.mark.parametrize("source", ["t.npz", "t.h5", "t.h5:run"])
+def test_arrays_of_one_column_each_are_columns(source: str) -> None:
+    arrays = {"speed": np.array([1.5, 2.5]), "throttle": np.array([[3.5], [4.5]]), "temperature": np.array([5, 6]), "time": np.zeros(2)}
+    np.savez("t.npz", **arrays)
+    with h5py.File("t.h5", "w") as file:
+        for name, array in arrays.items():
+            file[name] = file[f"run/{name}"] = array
+    x = np.array([[1.5, 3.5, 5.0], [2.5, 4.5, 6.0]])
+    for wanted, order in (({"columns": REAL}, [0, 1, 2]), ({"columns": XS, "choose": ("temperature", "speed", "throttle")}, [2, 0, 1])):
+        with tables.reader(source, size=3, **wanted) as rows:
+            np.testing.assert_array_equal(np.concatenate([rows.parse(c).x for c in rows.chunks()]), x[:, order])
+    with pytest.raises(NngradError, match=r"4 arrays|8 tables|is a group"):
+        tables.reader(source, size=3, columns=XS)
