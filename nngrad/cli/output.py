@@ -108,7 +108,7 @@ def _convert(net: Network, source: str, target: str, asked: Asked, wanted: Wante
             for piece, count in _pieces(net, rows, out, what, flags, asked.threads):
                 out.write(piece)
                 progress.advance(count, rows.progress)
-    if text := watch.note(rows.names):
+    if not asked.flags and (text := watch.note(rows.names)):  # the flags say it of every row
         notes.say(source, f"{tables.place(source).label}: {text}")
 
 
