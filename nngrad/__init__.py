@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
-from nngrad.errors import DataError, ModelError, NngradError, UsageError
+from nngrad.errors import DataError, ModelError, NngradError, NngradWarning, UsageError
 
 TYPE_CHECKING = False  # the module `typing` would take longer than all of this: the program is to be ready for Ctrl-C at once
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nngrad.network import Network
     from nngrad.save import save
 
-__all__ = ["DataError", "ModelError", "Network", "NngradError", "UsageError", "load", "save"]
+__all__ = ["DataError", "ModelError", "Network", "NngradError", "NngradWarning", "UsageError", "load", "save"]
 __version__ = "0.1.0"
 
 HOMES = {"Network": "nngrad.network", "load": "nngrad.load", "save": "nngrad.save"}

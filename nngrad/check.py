@@ -88,8 +88,9 @@ def comparable(net: Network, x: Array) -> Array:
 
 
 @np.errstate(all="ignore")  # infinities are compared, not warned about
-def check(net: Network, x: Array, method: str | None = None, hessian: bool = False) -> tuple[Checked, ...]:
+def check(net: Network, x: Any, method: str | None = None, hessian: bool = False) -> tuple[Checked, ...]:
     """Compares y, J, one J v, one w' J and (with `hessian`) H at the rows x (N, n) with numbers found independently."""
+    x, _ = net.rows_of(x)
     if method not in (None, *METHODS):
         raise UsageError(f"method {method!r}: {' and '.join(METHODS)} are possible")
     net = net.of_real_inputs()

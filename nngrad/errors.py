@@ -52,6 +52,10 @@ class UsageError(NngradError):
     """The request makes no sense for this model (unknown output name, contradicting options)."""
 
 
+class NngradWarning(UserWarning):
+    """Numbers depend on something that the caller can't see, such as columns that were taken in order in spite of their names."""
+
+
 def listed(names: Sequence[str], most: int = NAMED) -> str:
     """A few names for a message: fewer where they are long, and the beginning and the end of one that is very long."""
     shown: list[str] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import operator
+import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,8 @@ from nngrad.errors import DataError, ModelError, UsageError, WholeNumbersError
 from nngrad.layers import Affine, Concatenate, Distance, Elementwise, SquaredDistance
 
 BLOCK_NUMBERS = 1_000_000  # of all intermediates of a block: near a core, yet enough of them that threads seldom wait for each other
+TAP = re.compile(r"(.*?)(\(t(?:[+-]\d+)?\))?")  # the name of a column: what it measures, and when
+NUMBERED_THING = re.compile(r"[xy]\d+")  # what loaders call what has no name
 FEWEST_ROWS = 160  # below, matrix products are slow
 
 INTEGERS = {"bool": (0, 1)} | {  # types that a model may cast its inputs to, and what they hold
@@ -104,6 +107,9 @@ class Network:
 
     Frozen, picklable, and safe to call from several threads. x is (N, n) or (n,), any real dtype, computed in float64;
     for (n,) the leading axis is absent from every result. `of` and `wrt` choose outputs and inputs: names, or indices from 0.
+    x may name its columns (a data frame or a row of one, a dict of columns, a list of dicts, a structured array): they are matched with
+    the names of the inputs by the rule of nngrad.tables.matching, NngradWarning says where they were taken in order all the same, and
+    what is missing or masked is NaN.
     Raises DataError where x (or a direction v, weights w) does not fit, and UsageError where `of` or `wrt` name nothing.
     """
 
@@ -130,6 +136,16 @@ class Network:
     @cached_property
     def input_names(self) -> tuple[str, ...]:
         return tuple(c for p in self.inputs for c in p.columns)
+
+    @cached_property
+    def input_aliases(self) -> tuple[str, ...]:
+        """Other names of the columns of x, one each ("" for none), from the names of their ports: speed, state_2, x(t-1)."""
+        return _aliases(self.inputs)
+
+    @cached_property
+    def output_aliases(self) -> tuple[str, ...]:
+        """Other names of the columns of y, likewise."""
+        return _aliases(self.outputs)
 
     @cached_property
     def output_names(self) -> tuple[str, ...]:
@@ -175,7 +191,7 @@ class Network:
 
     def __call__(self, x: Any) -> np.ndarray:
         """y (N, m), or (m,) for one row."""
-        rows, single = self._rows(x)
+        rows, single = self.rows_of(x)
 
         def work(rows: np.ndarray, y: np.ndarray) -> None:
             y[...] = self.evaluation(rows)[-1].T
@@ -192,7 +208,7 @@ class Network:
         self, x: Any, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """(y, J) in one pass: y (N, m), J (N, m, n). With `of`, y has only those columns too."""
-        rows, single = self._rows(x)
+        rows, single = self.rows_of(x)
         plan = self.plan(of, wrt)
 
         def work(rows: np.ndarray, y: np.ndarray, J: np.ndarray) -> None:
@@ -206,7 +222,7 @@ class Network:
 
     def jvp(self, x: Any, v: Any) -> np.ndarray:
         """J v: the derivative along v (N, n), or one v (n,) for all rows -> (N, m)."""
-        rows, single = self._rows(x)
+        rows, single = self.rows_of(x)
         plan, directions = self.plan(), self._directions(v, len(rows), self.input_size, "v")
 
         def work(rows: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
@@ -218,7 +234,7 @@ class Network:
 
     def vjp(self, x: Any, w: Any) -> np.ndarray:
         """w' J: the gradient of the outputs weighted by w (N, m), or one w (m,) for all rows -> (N, n)."""
-        rows, single = self._rows(x)
+        rows, single = self.rows_of(x)
         plan, weights = self.plan(), self._directions(w, len(rows), self.output_size, "w")
 
         def work(rows: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
@@ -233,7 +249,7 @@ class Network:
 
         At a kink of a piecewise function the second derivative is taken as 0.
         """
-        rows, single = self._rows(x)
+        rows, single = self.rows_of(x)
         plan = self.plan(of, wrt)
 
         def work(rows: np.ndarray, H: np.ndarray) -> None:
@@ -246,7 +262,7 @@ class Network:
 
     def hvp(self, x: Any, w: Any, v: Any) -> np.ndarray:
         """The Hessian of the outputs weighted by w, times v, without the Hessian: w (m,) or (N, m), v (n,) or (N, n) -> (N, n)."""
-        rows, single = self._rows(x)
+        rows, single = self.rows_of(x)
         weights, directions = self._directions(w, len(rows), self.output_size, "w"), self._directions(v, len(rows), self.input_size, "v")
         plan = self.plan()
 
@@ -288,8 +304,9 @@ class Network:
 
     # the door
 
-    def _rows(self, x: Any) -> tuple[np.ndarray, bool]:
-        rows = _real(x, "x")
+    def rows_of(self, x: Any) -> tuple[np.ndarray, bool]:
+        """x as float64 (N, n) in the order of the inputs, and whether it was a single row."""
+        rows = _door(x, "x", self.inputs, self)
         single = rows.ndim == 1
         if single:
             rows = rows[None]
@@ -326,8 +343,16 @@ class Network:
             cast = types[self.whole_inputs[k]]
             raise WholeNumbersError(int(row), f"{cell}; the model casts it to {cast}: whole numbers from {lowest:g} to {highest:g} only")
 
+    def inputs_by_name(self, x: Any) -> np.ndarray:
+        """x as an array: with the columns of the inputs if it names its columns, else as it stands, whatever its shape."""
+        return _door(x, "x", self.inputs, self)
+
+    def outputs_by_name(self, y: Any) -> np.ndarray:
+        """Likewise for outputs."""
+        return _door(y, "y", self.outputs, self)
+
     def _directions(self, v: Any, rows: int, size: int, name: str) -> np.ndarray:
-        V = _real(v, name)
+        V = _door(v, name, self.inputs if name == "v" else self.outputs, self)
         if V.shape not in ((size,), (rows, size)):
             raise DataError(f"{name} has the shape {np.shape(v)}; it takes ({size},) or ({rows}, {size})")
         return np.broadcast_to(V, (rows, size))
@@ -439,7 +464,40 @@ def within(most: int, count: int, what: str) -> None:
         raise ModelError(f"the network has {count} {what}, at most {most} are computed; split it into smaller networks")
 
 
+def _aliases(ports: Sequence[Port]) -> tuple[str, ...]:
+    """Other names of the columns of ports, one each: port, port_2, port(t-1) where they are numbered; x1(t-1) where they have names."""
+    aliases: list[str] = []
+    measured = 0  # what the ports before have measured, whatever the number of delays
+    for port in ports:
+        parts = [TAP.fullmatch(c) for c in port.columns]
+        things = list(dict.fromkeys(m[1] for m in parts if m))
+        made_up = re.fullmatch(r"(in|out)put[ _]?\d*|", port.name, re.IGNORECASE) is not None
+        for m in parts:
+            k = things.index(m[1]) + 1 if m else 0
+            if m and NUMBERED_THING.fullmatch(m[1]):
+                aliases.append("" if made_up else f"{port.name}{f'_{k}' if len(things) > 1 else ''}{m[2] or ''}")
+            else:
+                aliases.append(f"x{measured + k}{m[2]}" if m and m[2] else "")
+        measured += len(things)
+    return tuple(aliases)
+
+
+def _door(x: Any, name: str, ports: tuple[Port, ...], net: Network) -> np.ndarray:
+    """Numbers in the order of the ports' columns: arrays as they stand, whatever names its columns by those names."""
+    if type(x) is np.ndarray and x.dtype.names is None:
+        return _real(x, name)
+    from nngrad.tables import frames
+
+    frame = frames.frame_of(x, name, [(p.name, p.columns) for p in ports])
+    if frame is None:
+        return _real(x, name)
+    columns, aliases = (net.input_names, net.input_aliases) if ports is net.inputs else (net.output_names, net.output_aliases)
+    return frames.matched(frame, name, columns, aliases)
+
+
 def _real(x: Any, name: str) -> np.ndarray:
+    if isinstance(x, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in x):
+        x = np.ma.array(x)
     try:
         a = np.asarray(x)
     except ValueError as e:

@@ -5,25 +5,28 @@ The one rule: a network's own numbers are no recordings, and nothing is called f
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from nngrad.errors import DataError, ModelError
+from nngrad.errors import DataError, ModelError, listed
 from nngrad.load import Candidate
 from nngrad.load import read as read_candidate
 from nngrad.load.tree import Tree, children, find
 from nngrad.network import Network
+from nngrad.tables.held import Held, held
+from nngrad.tables.matlab import element
+from nngrad.tables.spelling import spelled
 from nngrad.verify import DIGITS, Agreement, agreement
 
 Array = np.ndarray
+ENOUGH = 0.5  # of the numbers of recorded outputs: NaN are not recorded
 MOST_ROWS = 20_000  # of a pair of arrays that are tried against each other
 
 
 class Pair(NamedTuple):
-    """Arrays of a file that fit as a network's inputs and outputs, by their MATLAB paths."""
+    """Arrays of a file that fit as a network's inputs and outputs, by their MATLAB paths, and as rows of samples."""
 
     network: str
     inputs: str
@@ -31,72 +34,80 @@ class Pair(NamedTuple):
     rows: int
     constant: bool  # the recorded outputs don't vary, so agreement proves little
     agreement: Agreement
+    x: Array
+    y: Array
 
 
 def find_pairs(tree: Tree, candidate: Candidate, net: Network, others: Sequence[Candidate]) -> list[Pair]:
     """Every two arrays of the file that fit as inputs and outputs of the network, best agreement first."""
     arrays = list(_arrays(tree, (candidate, *others)))
+    outputs = [(path, y) for path, y in _fitting(arrays, net.output_size) if np.isfinite(y).mean() >= ENOUGH]
     pairs = []
-    for x_path, x in _fitting(arrays, net.input_size):
+    for x_path, x in (*_fitting(arrays, net.input_size), *_series(arrays, net)):
         computed = net(x[:MOST_ROWS])
-        for y_path, y in _fitting(arrays, net.output_size):
+        for y_path, y in outputs:
             if len(y) == len(x) and y_path.rstrip("'") != x_path.rstrip("'"):
                 constant = bool(len(y) > 1 and (y == y[0]).all())
-                pairs.append(Pair(candidate.path, x_path, y_path, len(x), constant, agreement(computed, y[:MOST_ROWS])))
+                pairs.append(Pair(candidate.path, x_path, y_path, len(x), constant, agreement(computed, y[:MOST_ROWS]), x, y))
     return sorted(pairs, key=lambda p: (-min(p.agreement.digits, DIGITS), p.constant, -p.rows, -p.agreement.digits))
 
 
-def _arrays(tree: Tree, networks: Sequence[Candidate]) -> Iterator[tuple[str, Array]]:
-    """Real matrices outside the networks, and cells of equal columns side by side (MATLAB's sequences)."""
+def _arrays(tree: Tree, networks: Sequence[Candidate]) -> Iterator[tuple[str, Held]]:
+    """Real matrices outside the networks, and cells and signals that are one as a whole (MATLAB's sequences)."""
     paths = [path for c in networks for path in c.path.split(",")]
 
-    def wanted(element: Any) -> bool:
-        return isinstance(element, np.ndarray) and (element.dtype.kind == "f" or _sequence(element) is not None)
+    def wanted(value: Any) -> bool:
+        return isinstance(value, np.ndarray) and (value.dtype.kind == "f" or bool(held(value)))
 
-    for path, element in find(tree, wanted):
+    for path, value in find(tree, wanted):
         if not any(path == p or (path.startswith(p) and path[len(p)] in ".{(") for p in paths):
-            a = element if element.dtype.kind == "f" else _sequence(element)
-            if a is not None and a.ndim == 2 and a.size and np.isfinite(a).any():
-                yield path, a
-            if element.dtype == object:
-                yield from ((name, part) for name, part in children(path, element) if part.shape[1] > 1)
+            yield from ((path, way) for way in held(value) if way.array.size and np.isfinite(way.array).any())
+            if value.dtype == object:
+                yield from (
+                    (name, Held(part)) for name, part in children(path, value) if isinstance(part, np.ndarray) and min(part.shape[1:]) > 1
+                )
 
 
-def _sequence(element: Array) -> Array | None:
-    """A cell of equal real matrices as one matrix, side by side."""
-    if element.dtype != object or element.size < 2:
-        return None
-    parts = list(element.ravel(order="F"))
-    if not all(isinstance(p, np.ndarray) and p.dtype.kind == "f" and p.ndim == 2 and p.shape == parts[0].shape for p in parts):
-        return None
-    return np.concatenate(parts, axis=1)
-
-
-def _fitting(arrays: list[tuple[str, Array]], size: int) -> Iterator[tuple[str, Array]]:
+def _fitting(arrays: list[tuple[str, Held]], size: int) -> Iterator[tuple[str, Array]]:
     """Arrays that are samples of so many numbers, as rows of samples; a path ends with ' where samples stand in rows, as MATLAB would
     have to transpose it."""
-    for path, a in arrays:
-        if a.shape[0] == size:
+    for path, (a, _, samples) in arrays:
+        if a.shape[0] == size and samples != "rows":
             yield path, a.T
-        if a.shape[1] == size and a.shape != (1, 1):
-            yield f"{path}'", a
+        if a.shape[1] == size and samples != "columns" and a.shape != (1, 1):
+            yield path if samples else f"{path}'", a
 
 
-def element_at(tree: Tree, path: str) -> Array:
-    """The array at a MATLAB path such as s.values{1}{2}; a trailing ' is taken off, as `_fitting` adds it. DataError if there is none."""
-    element: Any = tree.variables
-    so_far = ""
-    for step in re.findall(r"[^.{}()]+|\{\d+\}|\(\d+\)", path.rstrip("'")):
-        so_far = f"{so_far}{step}" if step[0] in "{(" or not so_far else f"{so_far}.{step}"
-        found = [value for name, value in children("", element) if name.strip("{}()") == step.strip("{}()")]
-        if not found:
-            raise DataError(f"no array at {path}: there is nothing at {so_far}")
-        element = found[0]
-    if isinstance(element, np.ndarray) and element.dtype == object:
-        element = _sequence(element)
-    if not isinstance(element, np.ndarray) or element.dtype.kind != "f":
+def _series(arrays: list[tuple[str, Held]], net: Network) -> Iterator[tuple[str, Array]]:
+    """The taps of a network with delays, from its inputs step by step, after their initial states where the file holds those."""
+    taps = [(how.base, how.delay) for how in map(spelled, net.input_names)]
+    measured = list(dict.fromkeys(base for base, _ in taps))
+    longest = max((delay for _, delay in taps), default=0)
+    of_layers = any(port.name.startswith("outputs of layer") for port in net.inputs)  # those nobody records
+    if longest < 1 or min(delay for _, delay in taps) < 0 or of_layers:
+        return
+    series = list(_fitting(arrays, len(measured)))
+    before = [(path, a) for path, a in series if len(a) == longest]
+    for path, a in series:
+        for label, rows in ((path, a), *((f"{path} after {p}", np.concatenate([b, a])) for p, b in before if p != path)):
+            count = len(rows) - longest
+            if count > 0:
+                yield label, np.stack([rows[longest - d : longest - d + count, measured.index(base)] for base, d in taps], axis=1)
+
+
+def element_at(tree: Tree, path: str, size: int | None = None) -> Array:
+    """The array at a MATLAB path such as s.values{1}{2}, of several readings of a cell the one with `size`; DataError if there is none.
+
+    A trailing ' is taken off, as `_fitting` adds it.
+    """
+    try:
+        ways = held(element(tree.variables, path.rstrip("'")))
+    except KeyError:
+        raise DataError(f"no array at {path}; the file has {listed(list(tree.variables))}") from None
+    ways = [w for w in ways if size in (None, *w.array.shape)] or ways
+    if not ways:
         raise DataError(f"{path}: is no matrix of real numbers")
-    return element
+    return ways[0].array
 
 
 def networks(path: str, tree: Tree, candidates: Sequence[Candidate], but: str = "") -> Iterator[Network]:

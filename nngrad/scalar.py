@@ -66,23 +66,24 @@ class Scalar:
 
     def value_and_gradient(self, x: Any) -> tuple[Array, Array]:
         """(f, df/dx): (N,), (N, n)."""
-        y = self.net(x)
-        jet = self._jet(np.atleast_2d(y))
-        return self._one(y, jet.v), self.net.vjp(x, self._weights(jet))
+        rows, single = self.net.rows_of(x)
+        jet = self._jet(self.net(rows))
+        f, gradient = jet.v, self.net.vjp(rows, self._weights(jet))
+        return (f[0], gradient[0]) if single else (f, gradient)
 
     def hessian(self, x: Any, wrt: Sequence[Any] | None = None) -> Array:
         """d2f/dx dx (N, n, n), symmetric."""
-        y, J = self.net.value_and_jacobian(x, self.of, wrt)
-        rows = np.atleast_2d(x)
-        J = J.reshape(len(rows), *J.shape[-2:])
-        jet = self._jet(np.atleast_2d(y), tuple(range(len(self.of))))
+        rows, single = self.net.rows_of(x)
+        y, J = self.net.value_and_jacobian(rows, self.of, wrt)
+        jet = self._jet(y, tuple(range(len(self.of))))
         total = np.zeros((len(rows), J.shape[2], J.shape[2]))
         with np.errstate(all="ignore"):
             if np.ndim(jet.g):
                 total += np.einsum("kn,nkij->nij", jet.g, self.net.hessian(rows, self.of, wrt))
             if np.ndim(jet.h):
                 total += np.einsum("nai,abn,nbj->nij", J, jet.h, J)
-            return self._one(y, 0.5 * (total + total.swapaxes(1, 2)))
+            H = 0.5 * (total + total.swapaxes(1, 2))
+        return H[0] if single else H
 
     def _weights(self, jet: Jet) -> Array:
         w = np.zeros((len(jet.v), self.net.output_size))

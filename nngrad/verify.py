@@ -55,6 +55,7 @@ class Verdict:
     outputs: tuple[Agreement, ...] = ()  # each by itself
     precision: str = ""
     hypotheses: tuple[Hypothesis, ...] = ()
+    missing: int = 0  # recorded numbers that are NaN: not recorded, and not compared
 
     @property
     def explanation(self) -> Hypothesis | None:
@@ -71,10 +72,10 @@ def agreement(y: Array, recorded: Array) -> Agreement:
         return Agreement(MOST_DIGITS, 0.0, 0, 0, 0.0, 0.0)
     with np.errstate(all="ignore"):
         largest = np.nanmax(np.abs(np.where(np.isfinite(recorded), recorded, 0.0)), axis=0)
-        middle = np.where(np.isfinite(recorded), recorded, 0.0).mean(axis=0)
+        middle = np.where(np.isfinite(recorded), recorded, 0.0).sum(axis=0) / np.maximum(np.isfinite(recorded).sum(axis=0), 1)
         spread = np.nanmax(np.abs(np.where(np.isfinite(recorded), recorded - middle, 0.0)), axis=0)
         scale = np.where(spread > 1e-6 * largest, spread, largest)
-        same = (y == recorded) | (np.isnan(y) & np.isnan(recorded))
+        same = (y == recorded) | (np.isnan(recorded) & ~np.isnan(recorded).all())  # NaN: an output that was not recorded
         off = np.where(same, 0.0, np.abs(y - recorded))
         relative = np.where(same, 0.0, off / np.where(scale > 0.0, scale, 1.0))
     relative = np.where(np.isnan(relative), np.inf, relative)
@@ -85,11 +86,12 @@ def agreement(y: Array, recorded: Array) -> Agreement:
 
 
 @np.errstate(all="ignore")  # hypotheses that overflow explain nothing
-def verify(net: Network, x: Array, recorded: Array, others: Sequence[Network] = ()) -> Verdict:
+def verify(net: Network, x: Any, recorded: Any, others: Sequence[Network] = ()) -> Verdict:
     """Compares net(x) with recorded outputs; x and recorded may have their samples in rows or in columns.
 
     `others` are the other networks of the file. DataError where the arrays fit in no orientation.
     """
+    x, recorded = net.inputs_by_name(x), net.outputs_by_name(recorded)
     ways = list(_orientations(net, x, recorded))
     if not ways:
         sizes = f"{net.input_size} inputs and {net.output_size} outputs"
@@ -141,7 +143,7 @@ def _compared(net: Network, x: Array, y: Array) -> Verdict:
     alike = len(x) == len(y)
     exact = alike and found.digits >= DIGITS
     precision = _within_precision(net, x, y, computed) if alike and not exact and found.digits >= 3.0 else ""
-    return Verdict(exact or bool(precision), found, rows, each, precision)
+    return Verdict(exact or bool(precision), found, rows, each, precision, missing=int(np.isnan(y[:rows]).sum()))
 
 
 # precision of what was recorded
@@ -149,10 +151,11 @@ def _compared(net: Network, x: Array, y: Array) -> Verdict:
 
 def _within_precision(net: Network, x: Array, y: Array, computed: Array) -> str:
     """To what the recorded numbers were rounded, if that explains every difference; else ""."""
-    off = np.abs(computed - y) - 1e-12 * np.abs(y)
+    missing = np.isnan(y)
+    off = np.where(missing, 0.0, np.abs(computed - y) - 1e-12 * np.abs(y))
     for unit, text in _units(y):
         if text == SINGLE:
-            if (off <= np.maximum(unit, 1e-5 * np.abs(y).max(axis=0))).all():
+            if (off <= np.maximum(unit, 1e-5 * np.nanmax(np.abs(y), axis=0))).all():
                 return text
             continue
         if (off <= 0.51 * unit).all():

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.io import loadmat
 
 from nngrad import load
 from nngrad import verify as verifying
@@ -255,11 +256,44 @@ def test_arrays_are_found_anywhere(tmp_path):
     assert [(p.inputs, p.outputs, p.rows) for p in good] == [("run.data{2}'", "run.result.y", 20), ("steps", "run.result.y", 20)]
     assert {p.outputs for p in pairs} == {"run.result.y", "wrong"}
     np.testing.assert_array_equal(element_at(tree, "run.data{2}'"), x)
-    np.testing.assert_array_equal(element_at(tree, "steps"), x.T)
-    with pytest.raises(DataError, match=r"no array at run.nothing: there is nothing at run.nothing"):
+    np.testing.assert_array_equal(element_at(tree, "steps"), x)
+    with pytest.raises(DataError, match=r"no array at run.nothing; the file has net, other, run, steps, wrong"):
         element_at(tree, "run.nothing")
     with pytest.raises(DataError, match="is no matrix"):
         element_at(tree, "run")
+
+
+def steps(rows):
+    """A cell of (signals, steps) with a number in each entry."""
+    cell = np.empty(rows.T.shape, object)
+    for place, value in np.ndenumerate(rows.T):
+        cell[place] = np.array([[value]])
+    return cell
+
+
+def test_a_series_and_its_initial_states_give_the_taps_of_a_network_with_delays(tmp_path):
+    """x, xi, y as preparets makes them and as MATLAB saves them: cells of steps; the right outputs come from taps cut by hand."""
+    net = load(SAMPLES / "narx.mat")
+    series = np.random.default_rng(3).uniform(0, 2, (30, 2))  # both inputs, step by step
+    taps = np.array([[series[t - 1, 0], series[t - 2, 0], series[t - 1, 1], series[t - 2, 1]] for t in range(2, 30)])
+    y = net(taps)
+    path = saved(tmp_path, net=loadmat(SAMPLES / "narx.mat")["net"], x=steps(series[2:]), xi=steps(series[:2]), y=steps(y))
+    tree = containers.read(path)
+    (candidate,) = candidates(tree)
+    best = find_pairs(tree, candidate, load(path), ())[0]
+    assert (best.inputs, best.outputs, best.rows) == ("x after xi", "y", 28)
+    assert best.agreement.digits >= DIGITS
+
+
+def test_a_nan_among_recorded_outputs_is_an_output_that_was_not_recorded():
+    y = Y.copy()
+    y[3, 1] = np.nan
+    found = verify(NET, X, y)
+    assert (found.reproduced, found.missing, found.agreement.digits > 13) == (True, 1, True)
+    y[5, 0] += 1e-3 * np.ptp(Y[:, 0])
+    assert not verify(NET, X, y).reproduced
+    assert not verify(NET, X, np.full_like(Y, np.nan)).reproduced
+    assert agreement(np.array([[np.nan], [1.0]]), np.array([[1.0], [1.0]])).digits == 0.0  # a NaN that was computed is a difference
 
 
 def test_weights_of_the_network_are_no_data(tmp_path):

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from nngrad.cli.messages import show, show_json
-from nngrad.cli.options import PATH, Told, model_options
-from nngrad.errors import DataError
+from nngrad.cli.options import PATH, Reading, Told, model_options, reading_options
+from nngrad.errors import DataError, UsageError
 
 
 @click.command(short_help="Check the derivatives by an independent route.")
@@ -21,9 +21,19 @@ from nngrad.errors import DataError
 @click.option("--hessian", is_flag=True, help="Check second derivatives too.")
 @click.option("--method", type=click.Choice(("complex step", "differences")), help="The route; else the complex step where it is possible.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON: {model, points, passed, checks: [...]}.")
+@reading_options
 @model_options
 def check(
-    model: str, told: Told, source: str | None, points: int, seed: int, hessian: bool, method: str | None, as_json: bool, quiet: bool
+    model: str,
+    told: Told,
+    reading: Reading,
+    source: str | None,
+    points: int,
+    seed: int,
+    hessian: bool,
+    method: str | None,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """\b
     Example: nngrad check sample_models/fitnet.mat --hessian
@@ -41,13 +51,18 @@ def check(
     from nngrad.check import comparable, sample
     from nngrad.cli import whole
     from nngrad.cli.output import note, opened
+    from nngrad.cli.ranges import Watch
 
     net = opened(model, told, quiet)
     if source is None:
+        if reading:
+            raise UsageError("--input: the options about tables need one; name it with -i, or leave them out")
         x = sample(net, points, seed)
     else:
-        x, notes = whole.read(source, size=net.input_size, columns=net.input_names)
-        for text in notes:
+        x, notes = whole.inputs(net, source, reading)
+        watch = Watch(net)
+        watch.see(x)
+        for text in (*notes, *([f"{source}: {said}"] if (said := watch.note(None)) else [])):
             note(text, quiet)
         if not len(x):
             raise DataError(f"{source}: has no rows to check at; name another table, or leave -i out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -80,31 +81,34 @@ def hessian(net: Network, of: Names | Scalar | None, wrt: Names | None, upper: b
     return result
 
 
-def jvp(net: Network, direction: str) -> Wanted:
+def jvp(net: Network, direction: str, asked: Asked) -> Wanted:
     """J v along one direction for all rows, or along one for each row."""
     return lambda table: Result(
         "Jv",
         tuple(f"d{y}/dv" for y in net.output_names),
         (net.output_size,),
-        *_each(direction, "--direction", table or net.input_names, net.jvp),
+        *_each(direction, "--direction", asked, net.jvp, (table or net.input_names, net.input_names), net.input_aliases),
     )
 
 
-def vjp(net: Network, weights: str) -> Wanted:
+def vjp(net: Network, weights: str, asked: Asked) -> Wanted:
     """w' J for one weighting of the outputs for all rows, or for one for each row."""
     return lambda table: Result(
         "wJ",
         tuple(f"dwy/d{x}" for x in table or net.input_names),
         (net.input_size,),
-        *_each(weights, "--weighting", net.output_names, net.vjp),
+        *_each(weights, "--weighting", asked, net.vjp, (net.output_names,), net.output_aliases),
     )
 
 
-def _each(text: str, option: str, names: Names, product: Any) -> tuple[Any, str, Beside | None]:
-    """The numbers of a result, for a vector written as 1,0,2 or a table with a row for each row of the input."""
-    vector = _vector(text)
+def _each(text: str, option: str, asked: Asked, product: Any, called: tuple[Names, ...], aliases: Names) -> tuple[Any, str, Beside | None]:
+    """The numbers of a result, for a vector written as 1,0,2 or a table with a row for each row of the input.
+
+    The columns of the table are called as those of the input, or as the model calls them: `called`, first choice first.
+    """
+    vector, names = _vector(text), called[0]
     if vector is None:
-        return product, "", lambda: Feed(text, option, names)
+        return product, "", lambda: Feed(text, option, asked, called, aliases)
     if len(vector) != len(names):
         raise UsageError(f"{option} {clipped(text)}: {len(vector)} numbers for {len(names)} columns ({listed(names)}); give one each")
     return (lambda x: product(x, vector)), "", None
@@ -122,11 +126,25 @@ def _vector(text: str) -> Array | None:
 class Feed:
     """Rows of a second table, drawn as many at a time as the input's blocks have."""
 
-    def __init__(self, path: str, option: str, names: Names) -> None:
-        self._path, self._option = path, option
-        self._reader = tables.reader(path, size=len(names), columns=names)
+    def __init__(self, path: str, option: str, asked: Asked, called: tuple[Names, ...], aliases: Names) -> None:
+        self._path, self._option, self._quiet = path, option, asked.quiet
+        self._reader = self._opened(asked, called, aliases)
         self._blocks = self._parsed()
-        self._left = np.empty((0, len(names)))
+        self._left = np.empty((0, len(called[0])))
+
+    def _opened(self, asked: Asked, called: tuple[Names, ...], aliases: Names) -> tables.Reader:
+        """By the names of the input's table; where those don't fit, by the model's own and nothing but names."""
+        reading = tables.understood(self._path, **asked.reading)
+        reading.pop("choose", None)  # --columns are those of the input
+        first, *others = called
+        try:
+            return tables.reader(self._path, size=len(first), columns=first, aliases=aliases, **reading)
+        except DataError:
+            for names in others:
+                if names != first and reading.get("by") != "order" and self._path != "-":
+                    with contextlib.suppress(DataError):
+                        return tables.reader(self._path, size=len(names), columns=names, aliases=aliases, **{**reading, "by": "name"})
+            raise
 
     def _parsed(self) -> Iterator[Array]:
         for chunk in self._reader.chunks():
@@ -150,6 +168,10 @@ class Feed:
             raise DataError(f"{self._path}: has more rows than the input; {self._option} takes one vector, or a row for each row of it")
 
     def __enter__(self) -> Feed:
+        from nngrad.cli.output import note
+
+        for text in self._reader.notes:
+            note(text, self._quiet)
         return self
 
     def __exit__(self, *error: object) -> None:

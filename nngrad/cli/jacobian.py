@@ -33,8 +33,8 @@ def jacobian(model: str, told: Told, asked: Asked, of: Any, wrt: Any, scale: str
     dy1/dx1, dy1/dx2, ..., dy2/dx1, ... (under the real names where they are known); npy, npz, mat and h5 store the shape
     (rows, outputs, inputs).
 
-    Columns are matched by name where the model and the input both name them, and taken in order otherwise. Without -i, rows are read
-    from standard input.
+    A name that the model and the input both know decides which column is which; where their order decides, it is said. --columns
+    chooses among more columns than the model takes. Without -i, rows are read from standard input.
     """
     from nngrad.cli import results
     from nngrad.cli.derivatives import scale_of

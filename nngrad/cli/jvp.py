@@ -26,4 +26,4 @@ def jvp(model: str, told: Told, asked: Asked, direction: str) -> Any:
     from nngrad.cli.output import opened, write_results
 
     net = opened(model, told, asked.quiet)
-    return write_results(net, asked, derivatives.jvp(net, direction), net.output_size, direction)
+    return write_results(net, asked, derivatives.jvp(net, direction, asked), net.output_size, direction)

@@ -13,6 +13,7 @@ DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show the
 PATH = click.Path(readable=False)  # its only meaning here: the shell completes names of files
 Told = dict[str, Any]  # what load() takes beside the file
 TOLD = ("network", "activation", "weights", "input_scaling", "output_scaling")
+Reading = dict[str, Any]  # what tables.reader() takes beside the file: READING_OPTIONS by their names
 LINES = ("csv", "tsv", "ndjson", "parquet")  # formats of lines, with text in them
 SCALES = ("raw", "range", "sigma", "elasticity")
 ARRAYS = ("npy", "npz", "mat", "h5")  # formats of arrays of numbers
@@ -28,18 +29,9 @@ class Asked:
     format: str | None
     keep: tuple[str, ...]
     digits: int | None
-    header: bool | None
-    delimiter: str | None
-    decimal: str | None
-    skip: int | None
-    units: bool | None
-    comment: str | None
-    encoding: str | None
-    input_format: str | None
-    samples: str | None
-    by: str | None
     threads: int | None
     flags: bool
+    reading: Reading
     quiet: bool
 
 
@@ -69,15 +61,40 @@ def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with(MODEL_OPTIONS, collected, command)
 
 
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How tables are read; the command gets what was said as `reading`: tables.reader(source, **reading)."""
+
+    def collected(**values: Any) -> Any:
+        return command(reading=_taken(values), **values)
+
+    return _with(READING_OPTIONS, collected, command)
+
+
 def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Everything about tables; the command gets it as `asked`."""
 
     def collected(quiet: bool, **values: Any) -> Any:
-        names = Asked.__dataclass_fields__.keys() - {"quiet"}
-        asked = Asked(quiet=quiet, **{name: values.pop(name) for name in names})
+        reading = _taken(values)
+        names = Asked.__dataclass_fields__.keys() - {"quiet", "reading"}
+        asked = Asked(quiet=quiet, reading=reading, **{name: values.pop(name) for name in names})
         return command(asked=asked, **values)
 
-    return _with(TABLE_OPTIONS, collected, command)
+    return _with((*FILE_OPTIONS, *READING_OPTIONS, *RUN_OPTIONS), collected, command)
+
+
+def _taken(values: dict[str, Any]) -> Reading:
+    """The values of READING_OPTIONS out of all values: those that were given."""
+    taken = {name: values.pop(name) for name in _names(READING_OPTIONS)}
+    return {name: value for name, value in taken.items() if value is not None}
+
+
+def _names(options: tuple[Callable[[Any], Any], ...]) -> list[str]:
+    def carrier() -> None:
+        """Carries the options."""
+
+    for decorate in options:
+        decorate(carrier)
+    return [str(parameter.name) for parameter in carrier.__click_params__]  # type: ignore[attr-defined]
 
 
 def derivative_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -123,7 +140,7 @@ MODEL_OPTIONS = (
     DEBUG,
 )
 
-TABLE_OPTIONS = (
+FILE_OPTIONS = (
     click.option(
         "-i", "--input", "inputs", type=PATH, metavar="FILE", multiple=True, help="Rows to read, a quoted pattern, or - ; may be repeated."
     ),
@@ -131,6 +148,18 @@ TABLE_OPTIONS = (
     click.option("--format", type=click.Choice(LINES + ARRAYS), help="Format to write; else the suffix decides, else csv."),
     click.option("--keep", type=Listed(), default=(), metavar="NAMES", help="Columns of the input to pass through, such as id,date."),
     click.option("--digits", type=click.IntRange(1, 17), metavar="N", help="Significant digits; else the shortest exact text."),
+)
+
+READING_OPTIONS = (  # how a table is read, in every command that reads one: what stands here reaches tables.reader() by its name
+    click.option(
+        "--columns",
+        "choose",
+        type=Listed(),
+        metavar="NAMES",
+        help="Columns of the input to take, in the model's order where that has no names: names, numbers from 1, or 2-5; "
+        "npz, mat and h5: or arrays of one column each.",
+    ),
+    click.option("--by", type=click.Choice(("name", "order")), help="Match the input's columns by name or by order; else found out."),
     click.option("--header/--no-header", default=None, help="Whether the input's first line has names; else found out."),
     click.option("--delimiter", metavar="C", help="Between the input's columns: one character, tab or blanks; else found out."),
     click.option("--decimal", type=click.Choice((".", ",")), help="The input's decimal mark; else the point."),
@@ -138,9 +167,11 @@ TABLE_OPTIONS = (
     click.option("--units", is_flag=True, default=None, help="Leave out the lines of units below the input's header."),
     click.option("--comment", metavar="C", help="Leave out the input's lines that begin with this mark, such as # or %."),
     click.option("--encoding", metavar="NAME", help="The input's encoding, such as cp1252; else UTF-8, or what its first bytes tell."),
-    click.option("--input-format", type=click.Choice(LINES + ARRAYS + READ_ONLY), help="Format to read; else the suffix decides."),
+    click.option("--input-format", "fmt", type=click.Choice(LINES + ARRAYS + READ_ONLY), help="Format to read; else the suffix decides."),
     click.option("--samples", type=click.Choice(("rows", "columns")), help="Where the input's samples stand (mat: found out)."),
-    click.option("--by", type=click.Choice(("name", "order")), help="Match the input's columns by name or by order; else found out."),
+)
+
+RUN_OPTIONS = (
     click.option("--threads", type=click.IntRange(1), metavar="N", help="Cores to use; the output is the same for any number."),
     click.option(
         "--flags", is_flag=True, help="Say of every row what to doubt: kinks, outside training, saturated, not finite; npy: FILE.flags.csv."

@@ -18,6 +18,7 @@ from nngrad.cli.messages import SOME_FAILED, WRONG_USAGE, complain, say
 from nngrad.cli.options import ARRAYS, LINES, Asked
 from nngrad.cli.places import format_of, pairs, side_file
 from nngrad.cli.progress import Progress
+from nngrad.cli.ranges import Watch, Watched
 from nngrad.cli.results import Array, Kept, LongResult, Result, Wanted
 from nngrad.errors import DataError, UsageError, WholeNumbersError
 from nngrad.flags import Flags, flags_of
@@ -26,7 +27,6 @@ from nngrad.network import Network
 from nngrad.tables.files import together
 
 Pieces = Iterator[tuple[Any, int]]  # formatted results in order, with the number of rows in each
-SPELLING = ("header", "delimiter", "decimal", "skip", "units", "comment", "encoding", "samples")  # how inputs are written
 CHUNK_NUMBERS = 500_000  # in and out, of one chunk: bounds memory where Jacobians are large
 
 
@@ -55,11 +55,11 @@ def write_results(net: Network, asked: Asked, wanted: Wanted, width: int, *other
     every = pairs(asked, net.origin.path, *others)
     for source, _ in every:  # before anything is written
         if not os.path.isdir(source):
-            tables.check_source(source, asked.input_format, **_spelled(asked))
-    failed = 0
+            tables.check_source(source, **asked.reading)
+    failed, notes = 0, Notes(asked.quiet)
     for k, (source, target) in enumerate(every):
         try:
-            _convert(net, source, target, asked, wanted, max(1, CHUNK_NUMBERS // (net.input_size + width)))
+            _convert(net, source, target, asked, wanted, notes, max(1, CHUNK_NUMBERS // (net.input_size + width)))
         except (DataError, UsageError, OSError) as error:
             if isinstance(error, OSError) and target != "-":
                 error.filename = error.filename or target  # a write that fails doesn't know where it was writing to
@@ -71,14 +71,35 @@ def write_results(net: Network, asked: Asked, wanted: Wanted, width: int, *other
             else:
                 complain(error)
             failed += 1
+    notes.finish()
     if failed:
         say(f"{failed} of {len(every)} inputs failed; the others are written")
     return SOME_FAILED if failed else 0
 
 
-def _convert(net: Network, source: str, target: str, asked: Asked, wanted: Wanted, most: int) -> None:
+class Notes:
+    """What is worth knowing about tables: what holds of many is said of the first, and at the end how many more there are."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._times: dict[str, int] = {}
+
+    def say(self, source: str, text: str) -> None:
+        """A note that begins with the name of the table."""
+        same = text.removeprefix(f"{tables.place(source).label}: ")
+        self._times[same] = self._times.get(same, 0) + 1
+        if self._times[same] == 1:
+            note(text, self._quiet)
+
+    def finish(self) -> None:
+        for text, times in self._times.items():
+            if times > 1:
+                note(f"{times - 1} more inputs: {text}", self._quiet)
+
+
+def _convert(net: Network, source: str, target: str, asked: Asked, wanted: Wanted, notes: Notes, most: int) -> None:
     try:
-        _converted(net, source, target, asked, wanted, most)
+        _converted(net, source, target, asked, wanted, notes, most)
     except WholeNumbersError as error:  # of one block: the rows before it are counted, where the input can be read again
         cell = error.cell if tables.place(source).is_stream else f"row {_row_of_fraction(net, source, asked)}: {error.cell}"
         raise DataError(f"{source}: {cell}") from None
@@ -98,10 +119,11 @@ def _row_of_fraction(net: Network, source: str, asked: Asked) -> int:
     return before
 
 
-def _converted(net: Network, source: str, target: str, asked: Asked, wanted: Wanted, most: int) -> None:
-    with open_rows(net, source, asked, most) as rows:
+def _converted(net: Network, source: str, target: str, asked: Asked, wanted: Wanted, notes: Notes, most: int) -> None:
+    watch = Watch(net)
+    with Watched(open_rows(net, source, asked, most), watch) as rows:
         for text in rows.notes:
-            note(text, asked.quiet)
+            notes.say(source, text)
         what = wanted(rows.names)
         if what.lines_only and (fmt := format_of(target, asked.format)) in ARRAYS:
             raise UsageError(
@@ -112,6 +134,8 @@ def _converted(net: Network, source: str, target: str, asked: Asked, wanted: Wan
             for piece, count in _pieces(net, rows, out, what, flags, asked.threads):
                 out.write(piece)
                 progress.advance(count, rows.progress)
+    if not asked.flags and (text := watch.note(rows.names)):  # the flags say it of every row
+        notes.say(source, f"{tables.place(source).label}: {text}")
 
 
 def _writer(target: str, asked: Asked, what: Result | LongResult, flags: Flags | None) -> tables.Writer:
@@ -131,19 +155,13 @@ def open_rows(net: Network, source: str, asked: Asked, most: int | None = None) 
     """The rows of one input, as they were asked for."""
     return tables.reader(
         source,
-        asked.input_format,
         size=net.input_size,
         columns=net.input_names,
+        aliases=net.input_aliases,
         keep=asked.keep,
-        by=asked.by,
         max_rows=most,
-        **_spelled(asked),
+        **asked.reading,
     )
-
-
-def _spelled(asked: Asked) -> dict[str, Any]:
-    """How the inputs are written, where that was said."""
-    return {name: getattr(asked, name) for name in SPELLING}
 
 
 def _pieces(

@@ -19,8 +19,8 @@ def predict(model: str, told: Told, asked: Asked, of: tuple[str, ...] | None) ->
 
     Write the outputs y of MODEL for every row of the input: one row a sample, one column an output, in the units of the training data.
 
-    Columns are matched by name where the model and the input both name them, and taken in order otherwise. Without -i, rows are read
-    from standard input.
+    A name that the model and the input both know decides which column is which; where their order decides, it is said. --columns
+    chooses among more columns than the model takes. Without -i, rows are read from standard input.
     """
     from nngrad.cli.output import opened, write_results
     from nngrad.cli.results import outputs

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import numpy as np
 from nngrad import recordings, tables
 from nngrad import verify as verifying
 from nngrad.cli import whole
+from nngrad.cli.options import Reading
 from nngrad.errors import DataError, ModelError, UsageError
 from nngrad.load import candidates, containers, load, offered
 from nngrad.load import read as read_candidate
@@ -17,17 +20,33 @@ from nngrad.network import Network
 from nngrad.recordings import Pair
 from nngrad.verify import Verdict
 
+Array = np.ndarray
 Facts = dict[str, Any]
 MOST_TRIED = 6  # pairs of arrays that are diagnosed where none is reproduced
 
 
-def compared(model: str, told: Any, source: str, expect: str) -> Facts:
-    """The recorded outputs `expect` against those of the network for the inputs `source`."""
+def compared(
+    model: str, told: Any, source: str, expect: str, reading: Reading, expect_columns: tuple[str, ...] | None
+) -> tuple[Facts, tuple[str, ...]]:
+    """The recorded outputs `expect` against those of the network for the inputs `source`, and what is worth saying about the tables."""
     net = load(model, **told)
-    x = array(source, net.input_size, net.input_names)
-    y = array(expect, net.output_size, net.output_names)
+    of_inputs, of_outputs = _for_each(source, expect, reading)
+    if expect_columns is not None:
+        of_outputs["choose"] = expect_columns
+    x, notes = array(source, net.input_size, lambda: whole.inputs(net, source, of_inputs))
+    y, more = array(expect, net.output_size, lambda: whole.outputs(net, expect, of_outputs))
     verdict = _verified(net, x, y, model, told, source, expect)
-    return {"model": model, "reproduced": verdict.reproduced, "networks": [_of_verdict(net, verdict)]}
+    doubts = tuple(f"{model}: {text}" for text in net.origin.doubts)
+    return {"model": model, "reproduced": verdict.reproduced, "networks": [_of_verdict(net, verdict)]}, (*doubts, *notes, *more)
+
+
+def _for_each(source: str, expect: str, reading: Reading) -> tuple[Reading, Reading]:
+    """Each table gets the options that its format understands; --columns are those of the inputs. One that neither does is refused."""
+    of_inputs, of_outputs = tables.understood(source, **reading), tables.understood(expect, **reading)
+    if reading.keys() - of_inputs.keys() - of_outputs.keys():
+        tables.check_source(source, **reading)  # says which
+    of_outputs.pop("choose", None)
+    return of_inputs, of_outputs
 
 
 def _verified(net: Network, x: Any, y: Any, model: str, told: Any, source: str, expect: str) -> Verdict:
@@ -41,28 +60,25 @@ def _verified(net: Network, x: Any, y: Any, model: str, told: Any, source: str, 
         raise DataError(f"{source}, {expect}: {error}") from None
 
 
-def array(source: str, size: int, names: tuple[str, ...]) -> np.ndarray:
-    """A table as it stands: samples in rows or, where only that fits, in columns."""
+def array(source: str, size: int, read: Callable[[], whole.Read]) -> whole.Read:
+    """A table as it stands: samples in rows or, where only that fits, in columns; of a square one verify finds out."""
     where = tables.place(source)
-    if where.name and where.path.lower().endswith(".mat"):
-        try:
-            return recordings.element_at(containers.read(where.path), where.name)
-        except ModelError as error:
-            raise DataError(str(error)) from None
-        except DataError as error:
-            raise DataError(f"{where.path}: {error}") from None
     try:
-        return whole.read(source, size=size, columns=names)[0]
+        return read()
     except (DataError, UsageError) as error:
-        if where.is_stream or where.path.lower().endswith(".mat"):
-            raise
-        try:
-            turned = whole.read(source)[0]
-        except (DataError, UsageError):
-            raise error from None
-        if len(turned) != size:
-            raise
-        return turned
+        turned = None
+        if not where.is_stream:
+            with contextlib.suppress(DataError, UsageError, ModelError):
+                turned = _as_it_stands(where)
+        if turned is None or size not in turned.shape or (turned.shape[0] != size and not where.path.lower().endswith(".mat")):
+            raise error
+        return turned, ()
+
+
+def _as_it_stands(where: tables.Place) -> Array | None:
+    if not where.path.lower().endswith(".mat"):
+        return whole.read(where.label)[0]
+    return recordings.element_at(containers.read(where.path), where.name) if where.name else None
 
 
 def found(model: str, told: Any) -> Facts:
@@ -100,11 +116,10 @@ def _found(model: str, tree: Any, net: Network, every: Any) -> Facts:
             "error": f"no two arrays of the file fit {net.input_size} inputs and {net.output_size} outputs with as many samples",
         }
     good = [p for p in pairs if p.agreement.digits >= verifying.DIGITS]
-    at = recordings.element_at
     if good:
-        verdict = verifying.verify(net, at(tree, good[0].inputs), at(tree, good[0].outputs))
+        verdict = verifying.verify(net, good[0].x, good[0].y)
         return _of_pair(net, good[0], verdict) | {"also": [_brief(p) for p in good[1:6]]}
-    tried = [(p, verifying.verify(net, at(tree, p.inputs), at(tree, p.outputs))) for p in pairs[:MOST_TRIED]]
+    tried = [(p, verifying.verify(net, p.x, p.y)) for p in pairs[:MOST_TRIED]]
     best, verdict = max(tried, key=lambda t: (t[1].reproduced, t[1].explanation is not None, t[1].agreement.digits))
     return _of_pair(net, best, verdict) | {"also": [], "tried": len(pairs)}
 
@@ -134,6 +149,7 @@ def _of_verdict(net: Network, verdict: Verdict) -> Facts:
             {"output": name, "digits": a.digits, "difference": _plain(a.difference)}
             for name, a in zip(net.output_names, verdict.outputs, strict=False)
         ],
+        "missing": verdict.missing,
         "precision": verdict.precision,
         "explanation": explanation and explanation._asdict(),
         "hypotheses": [h._asdict() for h in verdict.hypotheses],

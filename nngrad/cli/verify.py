@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from nngrad.cli.messages import show, show_json
-from nngrad.cli.options import PATH, Told, model_options
+from nngrad.cli.options import PATH, Listed, Reading, Told, model_options, reading_options
 from nngrad.errors import UsageError
 
 MOST_OUTPUTS = 12  # shown one by one
@@ -19,10 +19,27 @@ MOST_OUTPUTS = 12  # shown one by one
     "-i", "--input", "source", type=PATH, metavar="FILE", help="The recorded inputs: a table, or net.mat:NAME with any path in the file."
 )
 @click.option("--expect", type=PATH, metavar="FILE", help="The recorded outputs: likewise. Samples may stand in rows or in columns.")
+@click.option(
+    "--expect-columns",
+    type=Listed(),
+    metavar="NAMES",
+    help="Columns of the recorded outputs to take, as --columns does of the inputs; both may be of one table.",
+)
 @click.option("--find", "finding", is_flag=True, help="Search MODEL itself for arrays that are its inputs and outputs.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON: {model, reproduced, networks: [...]}.")
+@reading_options
 @model_options
-def verify(model: str, told: Told, source: str | None, expect: str | None, finding: bool, as_json: bool, quiet: bool) -> int:
+def verify(
+    model: str,
+    told: Told,
+    reading: Reading,
+    source: str | None,
+    expect: str | None,
+    expect_columns: tuple[str, ...] | None,
+    finding: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
     """\b
     Example: nngrad verify sample_models/recorded.mat --find
 
@@ -40,12 +57,18 @@ def verify(model: str, told: Told, source: str | None, expect: str | None, findi
         save('recorded.mat', 'net', 'x', 'y')
     """
     from nngrad.cli import recorded
+    from nngrad.cli.output import note
 
-    if finding and (source or expect):
-        raise UsageError("--find: searches the model's own file; leave -i and --expect out, or --find")
+    if finding and (source or expect or expect_columns or reading):
+        raise UsageError("--find: searches the model's own file; leave -i, --expect and the options about tables out, or --find")
     if not finding and not (source and expect):
         raise UsageError("give the recorded inputs with -i and the recorded outputs with --expect, or search MODEL itself with --find")
-    facts = recorded.found(model, told) if finding else recorded.compared(model, told, str(source), str(expect))
+    if finding:
+        facts = recorded.found(model, told)
+    else:
+        facts, notes = recorded.compared(model, told, str(source), str(expect), reading, expect_columns)
+        for text in notes:
+            note(text, quiet)
     if as_json:
         show_json(facts)
     else:
@@ -69,6 +92,8 @@ def _lines(facts: Any) -> Iterator[str]:
             yield "  the recorded outputs don't vary, so this proves little"
         yield from _explained(network)
         yield f"  {_agreement(network)}"
+        if network["missing"]:
+            yield f"  NaN among the recorded outputs: {network['missing']} of them not recorded, and not compared"
         for each in network["outputs_each"][:MOST_OUTPUTS]:
             yield f"  {each['output']}: {each['digits']:.1f} digits, worst difference {_short(each['difference'])}"
         if network["precision"]:
@@ -91,8 +116,12 @@ def _explained(network: Any) -> Iterator[str]:
 def _agreement(network: Any) -> str:
     if network["difference"] == 0.0:
         return "they agree to the last bit"
-    where = f"{network['output']} at sample {network['row']}: {network['computed']}, recorded {network['recorded']}"
+    where = f"{network['output']} at sample {network['row']}: {_number(network['computed'])}, recorded {_number(network['recorded'])}"
     return f"they agree to {network['digits']:.1f} digits; worst is {where}"
+
+
+def _number(value: float | None) -> str:
+    return "no finite number" if value is None else f"{value}"
 
 
 def _short(value: float | None) -> str:

@@ -26,4 +26,4 @@ def vjp(model: str, told: Told, asked: Asked, weighting: str) -> Any:
     from nngrad.cli.output import opened, write_results
 
     net = opened(model, told, asked.quiet)
-    return write_results(net, asked, derivatives.vjp(net, weighting), net.input_size, weighting)
+    return write_results(net, asked, derivatives.vjp(net, weighting, asked), net.input_size, weighting)

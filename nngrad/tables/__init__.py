@@ -15,17 +15,20 @@ Reading and writing happen in order in the calling thread; `parse` and `format` 
 
 Leaving the writer without an exception puts the file in place; any exception (Ctrl-C too) leaves no file, and an older one untouched.
 
-reader(source, fmt=None, *, size=None, columns=None, keep=(), max_rows=None, by=None, header=None, delimiter=None, decimal=None,
-       skip=None, units=None, comment=None, encoding=None, samples=None)
+reader(source, fmt=None, *, size=None, columns=None, aliases=(), keep=(), choose=None, by=None, max_rows=None, header=None,
+       delimiter=None, decimal=None, skip=None, units=None, comment=None, encoding=None, samples=None)
     source      a path, `path:name` for npz, mat, h5, xlsx (the array or sheet inside; a file that exists under the whole name comes first),
                 or "-"
     fmt         the name of one of READERS; otherwise the suffix decides, and for "-", pipes and devices the first bytes do (npy, ndjson,
                 else csv); .gz may follow the suffix of csv, tsv, ndjson and npy
     size        number of columns that the network takes (None: all of them)
-    columns     their names. Matched by name if the file names its columns and has them all (any order, surplus is ignored and noted);
-                by order if the file has no names or `columns` are only x1, x2, ...; then the count must be equal
+    columns     their names, matched with those of the table by the rule of matching.py: by name, by number, or in order where that is said
+    aliases     other names of theirs, one each ("" for none)
+    choose      the columns of the table to take, by name or number from 1 (a range 2-5 too); the rule applies to what is chosen.
+                npz, mat, h5: or the names of arrays that hold one column each
     by          "name" or "order" forces one of the two
     keep        names of columns that are passed through verbatim as text (csv, tsv, ndjson, parquet)
+    hints       what a refusal of the columns tells the user to do
     max_rows    upper bound of rows in a chunk (about that many in csv): for networks with very large Jacobians
     header      csv, tsv, xlsx: True/False (None: nngrad.tables.headings says what is done, and when the user is asked)
     delimiter   csv, tsv: one character, or "blanks" (None: a first line `sep=;` tells it, or it is found out)
@@ -65,8 +68,9 @@ from nngrad.errors import DataError, UsageError, listed
 from nngrad.tables import arrow, delimited, excel, hdf5, matlab, ndjson, npy, parquet
 from nngrad.tables.common import Block, Reader, Wanted, Writer
 from nngrad.tables.files import Place, Stream, place
+from nngrad.tables.matching import COMMAND, Hints
 
-__all__ = ["FORMATS", "READERS", "WRITERS", "Block", "Format", "Reader", "Writer", "check_source", "reader", "writer"]
+__all__ = ["FORMATS", "READERS", "WRITERS", "Block", "Format", "Place", "Reader", "Writer", "check_source", "reader", "writer"]
 
 
 @dataclass(frozen=True)
@@ -91,9 +95,12 @@ def reader(
     *,
     size: int | None = None,
     columns: Sequence[str] | None = None,
+    aliases: Sequence[str] = (),
     keep: Sequence[str] = (),
+    choose: Sequence[str] | None = None,
     by: str | None = None,
     max_rows: int | None = None,
+    hints: Hints = COMMAND,
     **options: Any,
 ) -> Reader:
     """Open a table for reading: see the module's text."""
@@ -103,7 +110,16 @@ def reader(
         raise DataError(f"{where.path}: is a folder; name the files in it with a pattern in quotes: -i '{pattern}'")
     if by not in (None, "name", "order"):
         raise UsageError(f"by {by!r}: name and order are possible")
-    wanted = Wanted(size, None if columns is None else tuple(columns), tuple(keep), by, max_rows)
+    wanted = Wanted(
+        size,
+        None if columns is None else tuple(columns),
+        tuple(keep),
+        by,
+        max_rows,
+        None if choose is None else tuple(choose),
+        tuple(aliases),
+        hints,
+    )
     if where.is_stream and fmt is None:
         where = where._replace(opened=where.stream())
         fmt = _sniffed(where.stream())
@@ -115,8 +131,15 @@ def reader(
 def check_source(source: str | os.PathLike[str], fmt: str | None = None, **options: Any) -> None:
     """UsageError where reader() would raise one for the suffix and the options; nothing is opened."""
     where = place(source)
-    if not where.is_stream or fmt is not None:
-        _chosen(READERS, where, fmt, options)
+    if fmt is not None or not where.is_stream:
+        _chosen(READERS, where, fmt, {name: value for name, value in options.items() if name not in MATCHING})
+
+
+def understood(source: str | os.PathLike[str], fmt: str | None = None, **options: Any) -> dict[str, Any]:
+    """Those options of reader() that mean something for a source; for tables that stand beside the one that they were given for."""
+    where = place(source)
+    known = next((f.options for f in READERS if (f.name == fmt if fmt else f.fits(where))), None)
+    return {name: value for name, value in options.items() if known is None or name in (*known, *MATCHING)}
 
 
 def writer(target: str | os.PathLike[str], fmt: str | None = None, *, name: str | None = None, **options: Any) -> Writer:
@@ -160,6 +183,7 @@ def _sniffed(stream: Stream) -> str:
 
 
 TEXT = ("header", "delimiter", "decimal", "skip", "units", "comment", "encoding", "samples")
+MATCHING = ("by", "choose")  # options of reader() that are the same for every format
 
 READERS = (
     Format("csv", (".csv", ".txt", ".dat"), delimited.read_csv, TEXT),

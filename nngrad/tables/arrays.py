@@ -12,7 +12,7 @@ import numpy as np
 
 from nngrad.errors import DataError, UsageError
 from nngrad.tables import headings
-from nngrad.tables.common import CHUNK_BYTES, Block, Wanted, counted, match
+from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Wanted, counted, match
 
 SAMPLES = ("rows", "columns")
 
@@ -36,13 +36,14 @@ def layout(where: str, shape: tuple[int, ...], dtype: Any, wanted: Wanted, sampl
         samples, detect = "rows", False
     if len(shape) != 2:
         raise DataError(f"{where}: has shape {_by(shape)}; a table has rows and columns")
-    if samples is None and detect:
+    if samples is None and detect and wanted.choose is None:
         samples = _detected(where, shape, wanted.size)
     turned = samples == "columns"
     rows, width = shape[::-1] if turned else shape
-    if wanted.size is not None and width != wanted.size:
+    if wanted.size is not None and width != wanted.size and wanted.choose is None:
         other = f"; its samples seem to stand in {SAMPLES[not turned]}: say --samples {SAMPLES[not turned]}" if rows == wanted.size else ""
-        raise DataError(f"{where}: has shape {_by(shape)}, that is {counted(width, 'column')} where {wanted.size} are needed{other}")
+        part = "; choose with --columns 1,3-5 or the like" if width > wanted.size and not other else ""
+        raise DataError(f"{where}: has shape {_by(shape)}, that is {counted(width, 'column')} where {wanted.size} are needed{other}{part}")
     return Layout(rows, width, turned)
 
 
@@ -75,8 +76,6 @@ def rows_per_chunk(width: int, wanted: Wanted) -> int:
 class ArrayReader:
     """The rows of anything that can be sliced: an array in memory, a memory map, an HDF5 data set."""
 
-    keep: tuple[str, ...] = ()
-
     def __init__(
         self,
         where: str,
@@ -87,8 +86,9 @@ class ArrayReader:
         notes: tuple[str, ...] = (),
         names: Sequence[str] | None = None,
     ) -> None:
-        found = match(where, names, how.width, wanted)
-        self.names, self._order = found.names, None if found.indices == tuple(range(how.width)) else list(found.indices)
+        found = match(where, names, how.width, wanted, lambda: (array[:, :3].T if how.turned else array[:3]).tolist())
+        self._indices, self._kept = None if found.indices == tuple(range(how.width)) else list(found.indices), found.kept
+        self.names, self.keep = found.names, wanted.keep
         self._where = where
         self._array, self._how, self._file = array, how, file
         self._step = rows_per_chunk(how.width, wanted)
@@ -113,8 +113,9 @@ class ArrayReader:
         except OSError as error:
             raise DataError(f"{self._where}: can't be read: {error}") from error
         with np.errstate(invalid="ignore"):  # a signalling NaN of single precision
-            x = np.array(part, dtype=np.float64, order="C").reshape(-1, self._how.width)
-        return Block(x if self._order is None else np.ascontiguousarray(x[:, self._order]), ())
+            table = np.array(part, dtype=np.float64, order="C").reshape(-1, self._how.width)
+        kept: Kept = tuple([repr(value) for value in table[:, i].tolist()] for i in self._kept)
+        return Block(table if self._indices is None else np.ascontiguousarray(table[:, self._indices]), kept)
 
     def __enter__(self) -> ArrayReader:
         return self

@@ -1,25 +1,22 @@
-"""What every table has in common: blocks, the protocol of readers and writers, and which column is which.
-
-The rule: columns are matched by name where both sides have names, and a file that doesn't fit is refused with the names that don't.
-"""
+"""What every table has in common: blocks, and the protocol of readers and writers. Which column is which stands in matching.py."""
 
 from __future__ import annotations
 
 import contextlib
-import difflib
-import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from nngrad.errors import NAMED, DataError, UsageError, listed
+from nngrad.errors import UsageError, listed
+from nngrad.tables.matching import Match as Match
+from nngrad.tables.matching import Wanted as Wanted
+from nngrad.tables.matching import counted as counted
+from nngrad.tables.matching import match as match
 
 CHUNK_BYTES = 1 << 20
-GENERIC = re.compile(r"[A-Za-z]\d+(\(t([+-]\d+)?\))?")  # x1, y2, x1(t-1): names that stand for a position only
 
 Kept = tuple[list[str | None], ...]
 
@@ -74,91 +71,6 @@ class Writer(Protocol):
     def write(self, piece: Any) -> None: ...
     def __enter__(self) -> Writer: ...
     def __exit__(self, *error: object) -> None: ...
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the caller asks of a table: see nngrad.tables.reader."""
-
-    size: int | None = None
-    columns: tuple[str, ...] | None = None
-    keep: tuple[str, ...] = ()
-    by: str | None = None
-    max_rows: int | None = None
-
-
-class Match(NamedTuple):
-    """Where the wanted columns and the kept ones stand in the file."""
-
-    indices: tuple[int, ...]
-    names: tuple[str, ...] | None
-    kept: tuple[int, ...]
-    notes: tuple[str, ...]
-
-
-def match(where: str, names: Sequence[str] | None, count: int, wanted: Wanted) -> Match:
-    """Find the wanted columns in a table of `count` columns called `names` (None: without names), or raise DataError."""
-    kept = _kept(where, names, wanted.keep)
-    if (
-        names is not None
-        and wanted.columns is not None
-        and wanted.by != "order"
-        and (wanted.by == "name" or _speaks_of(names, wanted.columns))
-    ):
-        return _by_name(where, names, wanted.columns, kept)
-    if wanted.by == "name" and wanted.columns is not None:
-        raise DataError(f"{where}: has no column names; give it a header line, or match the columns by order")
-    rest = tuple(i for i in range(count) if i not in kept)
-    size = wanted.size if wanted.size is not None else wanted.columns and len(wanted.columns)
-    if size is not None and len(rest) != size:
-        raise DataError(f"{where}: {counted(len(rest), 'column')} where {size} are needed{_named(names, rest)}")
-    return Match(rest, None if names is None else tuple(names[i] for i in rest), kept, ())
-
-
-def _speaks_of(names: Sequence[str], columns: Sequence[str]) -> bool:
-    """Whether the file's names are to be taken as the wanted ones: unless those are x1, x2, ... and none of them occurs in the file."""
-    return not all(GENERIC.fullmatch(c) for c in columns) or not set(names).isdisjoint(columns)
-
-
-def _by_name(where: str, names: Sequence[str], columns: Sequence[str], kept: tuple[int, ...]) -> Match:
-    place, asked = {name: i for i, name in enumerate(names)}, set(columns)
-    missing = [c for c in columns if c not in place]
-    surplus = [n for i, n in enumerate(names) if n not in asked and i not in kept]
-    if missing:
-        near = [f"{m} like {c[0]}" for m in missing[:NAMED] if (c := difflib.get_close_matches(m, surplus, 1, 0.6))]
-        raise DataError(
-            f"{where}: {counted(len(missing), 'column')} of {len(columns)} missing: {listed(missing)}"
-            + (f"; surplus: {listed(surplus)}" if surplus else "")
-            + (f"; nearest: {listed(near)}" if near else "")
-            + "; rename the columns, or match them by order"
-        )
-    twice = [c for c in columns if list(names).count(c) > 1] if len(place) < len(names) else []
-    if twice:
-        raise DataError(f"{where}: column {listed(twice)} occurs more than once; rename or remove one")
-    notes = (f"{where}: {counted(len(surplus), 'surplus column')} ignored: {listed(surplus)}",) if surplus else ()
-    return Match(tuple(place[c] for c in columns), tuple(columns), kept, notes)
-
-
-def _kept(where: str, names: Sequence[str] | None, keep: Sequence[str]) -> tuple[int, ...]:
-    if keep and names is None:
-        raise DataError(f"{where}: has no column names, so {listed(keep)} can't be kept; give it a header line")
-    places = list(names or ())
-    for name in keep:
-        if name not in places:
-            near = difflib.get_close_matches(name, places, 1, 0.6)
-            hint = f"; nearest: {near[0]}" if near else f"; it has {listed(places)}"
-            raise DataError(f"{where}: no column {name} to keep{hint}")
-        if places.count(name) > 1:
-            raise DataError(f"{where}: column {name} to keep occurs more than once; rename or remove one")
-    return tuple(places.index(name) for name in keep)
-
-
-def _named(names: Sequence[str] | None, rest: Sequence[int]) -> str:
-    return "" if names is None else f" ({listed([names[i] for i in rest])})"
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def numbers_only(what: str, keep: Sequence[str]) -> None:

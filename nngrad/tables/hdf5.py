@@ -13,6 +13,9 @@ from nngrad.errors import DataError, UsageError, listed
 from nngrad.tables.arrays import ArrayReader, Layout, doubts, layout
 from nngrad.tables.common import Kept, Wanted, numbers_only
 from nngrad.tables.files import Output, Place, open_input
+from nngrad.tables.held import Held, columns_among
+
+MOST_BESIDE = 1 << 27
 
 MOST_UNWRITTEN = 1 << 26  # numbers of a data set that is read though some were never written
 SMALL_CACHE = 1 << 19  # bytes of chunks that HDF5's own cache holds in any case
@@ -24,14 +27,18 @@ def read_h5(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayRe
     open_input(place.path).close()
     file = _opened(place.path)
     try:
+        if wanted.names and (beside := _beside(place, file, wanted.names)) is not None:
+            array = beside.array
+            how = layout(place.label, array.shape, array.dtype, Wanted(), "rows")
+            return ArrayReader(place.label, array, how, wanted, file, names=beside.names)
         name = place.name or _only(place.path, file)
         where = f"{place.path}:{name}"
         data = _inside(where, file, name)
-        from_matlab = samples is None and "MATLAB_class" in data.attrs  # where samples stand in columns, and arrays are stored turned
-        square = data.ndim == 2 and data.shape[0] == data.shape[1]
-        how = layout(where, data.shape or (), data.dtype, wanted, samples, detect=from_matlab and square)
-        notes = (*_unwritten(where, data), *(() if from_matlab and square else doubts(where, how, wanted, samples)))
-        names = None if wanted.keep else _names(data, how)
+        names = _names(data) if samples in (None, "rows") else None
+        from_matlab = "MATLAB_class" in data.attrs  # there a table may stand either way
+        fitting = Wanted() if names else wanted  # names say which columns are the inputs
+        how = layout(where, data.shape or (), data.dtype, fitting, samples, detect=from_matlab and not names)
+        notes = (*_unwritten(where, data), *(() if from_matlab or names else doubts(where, how, wanted, samples)))
         if cache := _cache(data, how):
             file.close()
             file = _opened(place.path, **cache)
@@ -49,15 +56,6 @@ def _opened(path: str, **cache: Any) -> Any:
         return h5py.File(path, "r", **cache)
     except OSError as error:
         raise DataError(f"{path}: can't be read as HDF5: {str(error).splitlines()[0]}") from error
-
-
-def _names(data: Any, how: Layout) -> list[str] | None:
-    """The names of the columns, as Hdf5Writer stores them."""
-    found = data.attrs.get("columns")
-    if how.turned or not isinstance(found, np.ndarray) or found.shape != (how.width,):
-        return None
-    names = [name.decode(errors="replace") if isinstance(name, bytes) else name for name in found.tolist()]
-    return names if all(isinstance(name, str) for name in names) else None
 
 
 def _unwritten(where: str, data: Any) -> tuple[str, ...]:
@@ -88,6 +86,27 @@ def _cache(data: Any, how: Layout) -> dict[str, Any]:
     return {"rdcc_nbytes": 2 * size, "rdcc_nslots": max(521, 100 * abreast + 1), "rdcc_w0": 1.0}
 
 
+def _beside(place: Place, file: Any, names: Sequence[str]) -> Held | None:
+    """Data sets of the file or of the group that is named, which hold one column each."""
+    import h5py
+
+    group = _inside(place.label, file, place.name, h5py.Group) if place.name else file
+    if not isinstance(group, h5py.Group) or not all(n in group.keys() for n in names):  # noqa: SIM118
+        return None
+    columns = {n: _inside(f"{place.path}:{n}", group, n) for n in names}
+    if sum(data.size or 0 for data in columns.values()) > MOST_BESIDE:
+        raise DataError(f"{place.label}: more than {MOST_BESIDE} numbers in separate columns; store them as one data set")
+    return columns_among({n: data[()] for n, data in columns.items()}, names)
+
+
+def _names(data: Any) -> tuple[str, ...] | None:
+    """The names of the columns, where nngrad wrote them."""
+    stored = data.attrs.get("columns")
+    if not isinstance(stored, np.ndarray) or data.ndim != 2 or stored.shape != (data.shape[1],):
+        return None
+    return tuple(stored) if all(isinstance(n, str) for n in stored) else None
+
+
 def _only(path: str, file: Any) -> str:
     names: list[str] = []
     file.visititems(lambda name, item: names.append(name) if hasattr(item, "dtype") and item.ndim in (1, 2) else None)  # follows no links
@@ -96,8 +115,8 @@ def _only(path: str, file: Any) -> str:
     return names[0]
 
 
-def _inside(where: str, file: Any, name: str) -> Any:
-    """The data set, reached through hard links only."""
+def _inside(where: str, file: Any, name: str, group: Any = ()) -> Any:
+    """The data set, reached through hard links only; or a group, if that is allowed."""
     import h5py
 
     item = file
@@ -108,6 +127,8 @@ def _inside(where: str, file: Any, name: str) -> Any:
         if link is None:
             raise DataError(f"{where}: there is no such data set; the file has {listed(list(file))}")
         item = item[part]
+    if group and isinstance(item, group):
+        return item
     if not isinstance(item, h5py.Dataset):
         raise DataError(f"{where}: is a group; name a data set in it: {listed(list(item))}")
     if item.external or item.is_virtual:

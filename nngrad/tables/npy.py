@@ -18,6 +18,7 @@ from nngrad.errors import DataError, listed
 from nngrad.tables.arrays import ArrayReader, Layout, doubts, layout, rows_per_chunk
 from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Reader, Wanted, match, numbers_only
 from nngrad.tables.files import Output, Place, Stream, reason
+from nngrad.tables.held import columns_among
 
 MAGIC = b"\x93NUMPY"
 
@@ -38,10 +39,18 @@ class NpyReader:
     keep: tuple[str, ...] = ()
 
     def __init__(
-        self, where: str, stream: Stream, dtype: np.dtype[Any], how: Layout, wanted: Wanted, member: bool, notes: tuple[str, ...] = ()
+        self,
+        where: str,
+        stream: Stream,
+        dtype: np.dtype[Any],
+        how: Layout,
+        wanted: Wanted,
+        member: bool,
+        notes: tuple[str, ...] = (),
     ) -> None:
-        match(where, None, how.width, wanted)
-        self.notes = notes
+        found = match(where, None, how.width, wanted)
+        self._indices = None if found.indices == tuple(range(how.width)) else list(found.indices)
+        self.notes = found.notes + notes
         self._where, self._stream, self._dtype, self._how = where, stream, dtype, how
         self._step = rows_per_chunk(how.width, wanted)
         self._read, self._member = 0, member
@@ -68,7 +77,8 @@ class NpyReader:
 
     def parse(self, chunk: bytes) -> Block:
         with np.errstate(invalid="ignore"):  # a signalling NaN of single precision
-            return Block(np.frombuffer(chunk, self._dtype).reshape(-1, self._how.width).astype(np.float64, copy=False), ())
+            table = np.frombuffer(chunk, self._dtype).reshape(-1, self._how.width).astype(np.float64, copy=False)
+        return Block(table if self._indices is None else np.ascontiguousarray(table[:, self._indices]), ())
 
     def __enter__(self) -> NpyReader:
         return self
@@ -91,6 +101,9 @@ def read_npz(place: Place, wanted: Wanted, samples: str | None = None) -> Reader
     except zipfile.BadZipFile as error:
         raise DataError(f"{place.path}: can't be read as npz: {error}") from error
     keys = [name.removesuffix(".npy") for name in archive.namelist()]
+    if place.name is None and wanted.names and {*wanted.names} <= {*keys}:
+        archive.close()
+        return _beside(place.path, wanted)
     if place.name is None and len(keys) != 1:
         raise DataError(f"{place.path}: holds {len(keys)} arrays ({listed(keys)}); choose one with {place.path}:NAME")
     key = keys[0] if place.name is None else place.name
@@ -104,6 +117,19 @@ def read_npz(place: Place, wanted: Wanted, samples: str | None = None) -> Reader
     stream = place.stream()
     stream.through(member, archive)
     return _opened(stream, f"{place.path}:{key}", None, wanted, samples, member=True)
+
+
+def _beside(path: str, wanted: Wanted) -> Reader:
+    """Rows of arrays that hold one column each."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = columns_among({name: file[name] for name in wanted.names}, wanted.names)
+    except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: can't be read as npz: {str(error).splitlines()[0]}") from error
+    if found is None:
+        raise DataError(f"{path}: {listed(wanted.names)} are no columns of one length; choose one table with {path}:NAME")
+    array = found.array
+    return ArrayReader(path, array, layout(path, array.shape, array.dtype, Wanted(), "rows"), wanted, names=found.names)
 
 
 def _opened(stream: Stream, where: str, path: str | None, wanted: Wanted, samples: str | None, member: bool = False) -> Reader:

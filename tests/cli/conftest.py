@@ -24,6 +24,11 @@ class Done(NamedTuple):
     def lines(self):
         return self.out.splitlines()
 
+    @property
+    def trouble(self):
+        """What was said beside that columns were taken in order."""
+        return "".join(line for line in self.err.splitlines(keepends=True) if "columns taken in order" not in line)
+
 
 @pytest.fixture
 def nngrad(capsysbinary, monkeypatch):

@@ -21,9 +21,9 @@ def tables(tmp_path, fitnet):
 def test_the_rest_goes_on_and_it_is_exit_5(nngrad, fitnet, tables, tmp_path):
     done = nngrad("jacobian", fitnet[0], "-i", f"{tables}/*.csv", "-o", f"{tmp_path}/out/")
     assert (done.code, done.out) == (5, "")
-    assert len(done.err.splitlines()) == 2
-    assert "b.csv" in done.err.splitlines()[0]
-    assert "1 of 3" in done.err.splitlines()[1]
+    assert len(done.trouble.splitlines()) == 2
+    assert "b.csv" in done.trouble.splitlines()[0]
+    assert "1 of 3" in done.trouble.splitlines()[1]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.csv", "c.csv"]
     assert (tmp_path / "out" / "a.csv").read_text() == nngrad("jacobian", fitnet[0], "-i", fitnet[1]).out
 
@@ -39,15 +39,22 @@ def test_a_name_that_one_table_lacks_fails_that_input_alone(nngrad, fitnet, tabl
 def test_wrong_usage_is_said_once_and_writes_nothing(nngrad, fitnet, tables, tmp_path):
     for wrong in (("--wrt", "nothing"), ("--wrt", "1,1", "--format", "ndjson")):
         done = nngrad("jacobian", fitnet[0], "-i", f"{tables}/*.csv", "-o", f"{tmp_path}/out/", *wrong)
-        assert (done.code, len(done.err.splitlines())) == (2, 1)
+        assert (done.code, len(done.trouble.splitlines())) == (2, 1)
         assert not list((tmp_path / "out").iterdir())
 
 
 def test_all_well_is_exit_0(nngrad, fitnet, tables, tmp_path):
     (tmp_path / "out").mkdir()
     done = nngrad("predict", fitnet[0], "-i", tables / "a.csv", "-i", tables / "c.csv", "-o", tmp_path / "out", "--format", "npy")
-    assert done == (0, "", "")
+    assert (done.code, done.out, done.trouble) == (0, "", "")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.npy", "c.npy"]
+
+
+def test_what_holds_of_many_inputs_is_said_of_the_first(nngrad, fitnet, tables, tmp_path):
+    (tables / "b.csv").write_bytes(fitnet[1].read_bytes())
+    done = nngrad("predict", fitnet[0], "-i", f"{tables}/*.csv", "-o", f"{tmp_path}/out/")
+    order = "columns taken in order: x1 = speed, x2 = throttle, x3 = temperature"
+    assert done.err.splitlines() == [f"nngrad: {tables}/a.csv: {order}", f"nngrad: 2 more inputs: {order}"]
 
 
 @pytest.mark.parametrize("target", [(), ("-o", "y.csv")], ids=["standard output", "one file"])

@@ -9,7 +9,7 @@ from nngrad import load
 
 
 def numbers(done):
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.trouble) == (0, "")
     return np.genfromtxt(io.StringIO(done.out), delimiter=",", skip_header=1, ndmin=2)
 
 
@@ -56,9 +56,9 @@ def test_upper_triangle_and_laplacian(nngrad, patternnet, pattern):
 
 def test_hessian_as_an_array(nngrad, patternnet, pattern, tmp_path):
     net, x = pattern
-    assert nngrad("hessian", patternnet[0], "-i", patternnet[1], "--of", "all", "-o", tmp_path / "H.npy") == (0, "", "")
+    assert nngrad("hessian", patternnet[0], "-i", patternnet[1], "--of", "all", "-o", tmp_path / "H.npy", "-q") == (0, "", "")
     np.testing.assert_array_equal(np.load(tmp_path / "H.npy"), net.hessian(x))
-    done = nngrad("hessian", patternnet[0], "-i", patternnet[1], "--of", "2", "--wrt", "petal_width,1", "-o", tmp_path / "part.npy")
+    done = nngrad("hessian", patternnet[0], "-i", patternnet[1], "--of", "2", "--wrt", "petal_width,1", "-o", tmp_path / "part.npy", "-q")
     assert done == (0, "", "")
     np.testing.assert_array_equal(np.load(tmp_path / "part.npy"), net.hessian(x, [1], [3, 0]))
     done = nngrad("hessian", patternnet[0], "-i", patternnet[1], "--of", "2", "--upper", "-o", tmp_path / "no.npy")
@@ -91,7 +91,7 @@ def test_gradient_of_one_output(nngrad, patternnet, pattern, tmp_path):
     y, J = net.value_and_jacobian(x, [1])
     np.testing.assert_array_equal(numbers(done), np.concatenate([y, J[:, 0]], axis=1))
     assert header(done)[:2] == ["y2", "dy2/dsepal_length"]
-    assert nngrad("gradient", patternnet[0], "-i", patternnet[1], "--of", "y2", "-o", tmp_path / "g.npy") == (0, "", "")
+    assert nngrad("gradient", patternnet[0], "-i", patternnet[1], "--of", "y2", "-o", tmp_path / "g.npy", "-q") == (0, "", "")
     np.testing.assert_array_equal(np.load(tmp_path / "g.npy"), J[:, 0])
 
 

@@ -25,7 +25,7 @@ def test_help_begins_with_an_example_that_works(nngrad, samples, monkeypatch, na
     assert example
     monkeypatch.chdir(samples.parent)
     shown = nngrad(*shlex.split(example[1]))
-    assert (shown.code, shown.err) == (0, "")
+    assert (shown.code, shown.trouble) == (0, "")
     assert len(shown.lines) > 2 or name == "convert"  # which writes a file
     assert name is None or shlex.split(example[1])[0] == name
 

@@ -23,7 +23,7 @@ def many_rows(path, rows=200_000):
 
 def test_a_closed_pipe_ends_quietly(fitnet, tmp_path):
     table = many_rows(tmp_path / "x.csv")
-    process = start("jacobian", fitnet[0], "-i", table, stdout=subprocess.PIPE)
+    process = start("jacobian", fitnet[0], "-i", table, "--by", "order", stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"dy1/dspeed,dy1/dthrottle,dy1/dtemperature\n"
     process.stdout.close()
     assert process.stderr.read() == b""
@@ -45,7 +45,7 @@ def test_a_full_disk_is_exit_4_with_one_line(fitnet, command):
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full here")
     with open("/dev/full", "wb") as full:
-        process = start(command, fitnet[0], *(() if command == "info" else ("-i", fitnet[1])), stdout=full)
+        process = start(command, fitnet[0], *(() if command == "info" else ("-i", fitnet[1], "--by", "order")), stdout=full)
         err = process.communicate(timeout=20)[1].decode()
     assert process.returncode == 4
     assert err.count("\n") == 1
@@ -56,7 +56,7 @@ def test_a_full_disk_is_exit_4_with_one_line(fitnet, command):
 def test_a_signal_while_rows_come_slowly_leaves_no_file(fitnet, tmp_path, number, code):
     target = tmp_path / "J.csv"
     target.write_text("old")
-    process = start("jacobian", fitnet[0], "-o", target, stdin=subprocess.PIPE)
+    process = start("jacobian", fitnet[0], "-o", target, "--by", "order", stdin=subprocess.PIPE)
     process.stdin.write(b"speed,throttle,temperature\n" + b"3000.5,50.25,300.125\n" * 100_000)
     process.stdin.flush()
     wait_until(lambda: len(list(tmp_path.iterdir())) == 2)  # the unfinished file stands beside the old one
@@ -125,13 +125,13 @@ def test_progress_is_shown_to_a_person_who_waits_and_is_wiped_away(fitnet, tmp_p
 
 
 def test_no_progress_when_quiet_or_quick(fitnet, tmp_path):
-    assert watched("jacobian", fitnet[0], "-i", fitnet[1], "-o", tmp_path / "J.csv") == ""
+    assert watched("jacobian", fitnet[0], "-i", fitnet[1], "-o", tmp_path / "J.csv", "--by", "order") == ""
     table = many_rows(tmp_path / "x.csv", 800_000)
     assert watched("jacobian", fitnet[0], "-i", table, "--layout", "long", "-o", tmp_path / "J.csv", "--quiet") == ""
 
 
 def test_standard_output_stays_empty_with_a_file(fitnet, tmp_path):
-    process = start("predict", fitnet[0], "-i", fitnet[1], "-o", tmp_path / "y.csv", stdout=subprocess.PIPE)
+    process = start("predict", fitnet[0], "-i", fitnet[1], "-o", tmp_path / "y.csv", "--by", "order", stdout=subprocess.PIPE)
     assert process.communicate(timeout=20) == (b"", b"")
     assert process.returncode == 0
 

@@ -66,9 +66,9 @@ def test_columns_have_the_names_of_the_model_where_the_table_has_none(nngrad, fi
 
 
 def test_rows_come_from_standard_input(nngrad, fitnet):
-    from_file = nngrad("jacobian", fitnet[0], "-i", fitnet[1])
-    assert nngrad("jacobian", fitnet[0], stdin=fitnet[1].read_bytes()) == from_file
-    assert nngrad("jacobian", fitnet[0], "-i", "-", "-o", "-", stdin=fitnet[1].read_bytes()) == from_file
+    from_file = nngrad("jacobian", fitnet[0], "-q", "-i", fitnet[1])
+    assert nngrad("jacobian", fitnet[0], "-q", stdin=fitnet[1].read_bytes()) == from_file
+    assert nngrad("jacobian", fitnet[0], "-q", "-i", "-", "-o", "-", stdin=fitnet[1].read_bytes()) == from_file
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_an_unknown_name_is_exit_2_and_the_nearest_is_offered(nngrad, patternnet
     done = nngrad("jacobian", patternnet[0], "-i", patternnet[1], *option)
     assert (done.code, done.out) == (2, "")
     assert f"did you mean {nearest}?" in done.err
-    assert done.err.count("\n") == 1
+    assert done.trouble.count("\n") == 1
 
 
 def test_outputs_stand_before_their_derivatives(nngrad, fitnet):
@@ -131,7 +131,7 @@ def test_digits_shorten(nngrad, fitnet):
 
 
 def test_arrays_have_rows_outputs_inputs(nngrad, patternnet, tmp_path):
-    done = nngrad("jacobian", patternnet[0], "-i", patternnet[1], "-o", tmp_path / "J.npy")
+    done = nngrad("jacobian", patternnet[0], "-i", patternnet[1], "-o", tmp_path / "J.npy", "-q")
     assert done == (0, "", "")
     J = np.load(tmp_path / "J.npy")
     assert J.shape[1:] == (3, 4)
@@ -170,7 +170,7 @@ def test_what_is_written_can_be_read_again(nngrad, fitnet, samples, tmp_path, su
 @pytest.mark.parametrize("format_", LINES)
 def test_long_lines_and_kept_columns_go_into_every_format_of_lines(nngrad, fitnet, tmp_path, format_):
     table = b"id,speed,throttle,temperature\na7,3000,50,300\nb8,2000,20,260\n"
-    done = nngrad("jacobian", fitnet[0], "--layout", "long", "--keep", "id", "-o", tmp_path / "J", "--format", format_, stdin=table)
+    done = nngrad("jacobian", fitnet[0], "--layout", "long", "--keep", "id", "-o", tmp_path / "J", "--format", format_, "-q", stdin=table)
     assert done == (0, "", "")
     assert b"a7" in (tmp_path / "J").read_bytes()
 
@@ -232,7 +232,7 @@ def test_columns_are_matched_by_order_on_request(nngrad, samples):
 def test_wrong_data_is_exit_4_with_one_line(nngrad, fitnet, tmp_path, table, words):
     done = nngrad("jacobian", fitnet[0], "-o", tmp_path / "J.csv", stdin=table)
     assert (done.code, done.out) == (4, "")
-    assert done.err.count("\n") == 1
+    assert done.trouble.count("\n") == 1
     assert all(word in done.err for word in words)
     assert not list(tmp_path.iterdir())
 
@@ -366,3 +366,75 @@ def test_a_sheet_of_excel_is_read_by_name(nngrad, fitnet, tmp_path):
     expected = nngrad("jacobian", fitnet[0], stdin=b"3180.5,70.8,270.1").lines[1]
     for source in (tmp_path / "x.xlsx", f"{tmp_path}/x.xlsx:Run 1"):
         assert nngrad("jacobian", fitnet[0], "-i", source).lines[1] == expected
+
+
+# what numbers depend on and the user can't see
+
+
+def test_columns_that_are_taken_in_order_are_said_in_one_line(nngrad, fitnet):
+    for command in (("predict",), ("jacobian",), ("gradient",), ("hessian",), ("jvp", "--direction", "1,0,0"), ("vjp", "--weighting", "1")):
+        done = nngrad(*command, fitnet[0], "-i", fitnet[1])
+        assert done.err == f"nngrad: {fitnet[1]}: columns taken in order: x1 = speed, x2 = throttle, x3 = temperature\n"
+        assert nngrad(*command, fitnet[0], "-i", fitnet[1], "-q") == done._replace(err="")
+    assert "x3 = temperature" in nngrad("check", fitnet[0], "-i", fitnet[1]).err
+
+
+def test_a_permutation_of_x1_x2_x3_is_taken_by_number(nngrad, fitnet):
+    table = b"X_2,X_3,X_1\n50,300,3000\n60,280,2000\n"
+    done, plain = nngrad("jacobian", fitnet[0], stdin=table), nngrad("jacobian", fitnet[0], stdin=b"3000,50,300\n2000,60,280\n")
+    assert done.lines[1:] == plain.lines[1:]
+    assert done.lines[0] == "dy1/dX_1,dy1/dX_2,dy1/dX_3"
+    assert "columns taken by their numbers" in done.err
+
+
+def test_a_column_outside_its_training_range_is_said_once(nngrad, fitnet, tmp_path):
+    rng = np.random.default_rng(5)
+    rows = rng.uniform([0, 1000, 250], [100, 6000, 320], (60_000, 3))  # speed and throttle are exchanged
+    np.savetxt(tmp_path / "x.csv", rows, delimiter=",", header="a,b,c", comments="")
+    done = nngrad("predict", fitnet[0], "-i", tmp_path / "x.csv", "-o", tmp_path / "y.npy", "--threads", "3")
+    (line,) = [line for line in done.err.splitlines() if "training range" in line]
+    a, b = rows[:, 0], rows[:, 1]
+    assert f"x1 lies wholly outside its training range (600 to 6500): a is {a.min():g} to {a.max():g} here, as in that of x2" in line
+    assert f"x2 lies wholly outside its training range (0 to 100): b is {b.min():g} to {b.max():g} here, as in that of x1" in line
+    assert "x3 lies" not in line
+    rows[-1, 0], rows[-1, 1] = 600.0, 100.0  # one row inside settles it
+    np.savetxt(tmp_path / "x.csv", rows, delimiter=",", header="a,b,c", comments="")
+    for asked in ((), ("-q",)):
+        assert "training range" not in nngrad("predict", fitnet[0], "-i", tmp_path / "x.csv", "-o", tmp_path / "y.npy", *asked).err
+    assert "training range" not in nngrad("predict", fitnet[0], stdin=b"nan,50,300\n").err
+    assert "x1 lies wholly outside" in nngrad("check", fitnet[0], "-i", "-", stdin=b"6500.5,50,300\n").err
+
+
+def test_every_command_reads_tables_with_the_same_options(nngrad, fitnet, tmp_path):
+    (tmp_path / "x.txt").write_text("1|2|3\n7|3000|50\n8|2000|60\n")
+    (tmp_path / "v.txt").write_text("k|n|a\n100|1|0\n200|2|0\n")
+    how = ("-i", tmp_path / "x.txt", "--delimiter", "|", "--header", "--columns", "2,3,1", "--by", "order")
+    y = [float(v) for v in nngrad("predict", fitnet[0], *how).lines[1:]]
+    np.testing.assert_allclose(y, library.load(fitnet[0])([[3000, 50, 7], [2000, 60, 8]])[:, 0], rtol=1e-12)
+    for command in (("jacobian",), ("gradient",), ("hessian",), ("vjp", "--weighting", "1"), ("check",)):
+        assert nngrad(*command, fitnet[0], *how).code == 0
+    along = nngrad("jvp", fitnet[0], *how, "--direction", tmp_path / "v.txt")
+    net = library.load(fitnet[0])
+    expected = net.jvp([[3000, 50, 7], [2000, 60, 8]], [[100, 1, 0], [200, 2, 0]])
+    np.testing.assert_allclose(numbers(along.out).ravel(), expected.ravel(), rtol=1e-12)
+    (tmp_path / "y.txt").write_text("t|y\n" + "".join(f"{k}|{v!r}\n" for k, v in enumerate(y)))
+    assert nngrad("verify", fitnet[0], *how, "--expect", tmp_path / "y.txt", "--expect-columns", "y").code == 0
+    assert nngrad("check", fitnet[0], "--delimiter", "|").code == 2
+    assert nngrad("verify", fitnet[0], "--find", "--delimiter", "|").code == 2
+    assert nngrad("verify", fitnet[0], "-i", "a.npy", "--expect", "b.npy", "--delimiter", "|").code == 2
+
+
+def test_second_tables_are_matched_by_the_names_of_the_input_or_of_the_model(nngrad, fitnet, tmp_path):
+    expected = nngrad("jvp", fitnet[0], "-i", fitnet[1], "--direction", "100,1,-2").lines
+    rows = len(rows_of(fitnet[1]))
+    for header, row in (
+        ("temperature,speed,throttle", "-2,100,1"),
+        ("x3,x1,x2", "-2,100,1"),
+        ("note,speed,throttle,temperature", "9,100,1,-2"),
+    ):
+        (tmp_path / "v.csv").write_text("\n".join([header, *([row] * rows)]))
+        done = nngrad("jvp", fitnet[0], "-i", fitnet[1], "--direction", tmp_path / "v.csv")
+        np.testing.assert_allclose(np.array(done.lines[1:], float), np.array(expected[1:], float), rtol=1e-12)
+    (tmp_path / "v.csv").write_text("\n".join(["u,v,w", *(["100,1,-2"] * rows)]))
+    done = nngrad("jvp", fitnet[0], "-i", fitnet[1], "--direction", tmp_path / "v.csv")
+    assert (done.code, "3 columns of 3 missing: speed, throttle, temperature" in done.err) == (4, True)

@@ -2,8 +2,11 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
+
+import nngrad as library
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def test_variables_of_the_same_file(nngrad, recorded):
     assert nngrad("verify", model, "-i", f"{model}:x", "--expect", f"{model}:y").code == 0
     missing = nngrad("verify", model, "-i", f"{model}:x", "--expect", f"{model}:z{{2}}")
     assert (missing.code, missing.out) == (4, "")
-    assert "no array at z{2}" in missing.err
+    assert "has no variable z{2}" in missing.err
 
 
 def test_found_in_the_model_itself(nngrad, recorded):
@@ -48,6 +51,43 @@ def test_a_mismatch_is_exit_1_with_its_reason(nngrad, recorded, tmp_path):
     nothing = nngrad("verify", model, "-i", x, "--expect", tmp_path / "other.npy")
     assert nothing.code == 1
     assert "no hypothesis reproduces them" in nothing.out
+
+
+def test_one_number_that_was_not_recorded_is_said(nngrad, recorded, tmp_path):
+    model, x, y = recorded
+    lines = y.read_text().splitlines()
+    (tmp_path / "y.csv").write_text("\n".join([*lines[:4], "NaN," + lines[4].split(",")[1], *lines[5:]]))
+    done = nngrad("verify", model, "-i", x, "--expect", tmp_path / "y.csv")
+    assert done.code == 0
+    assert "1 of them not recorded" in done.out
+    assert "None" not in done.out
+
+
+def test_arrays_whose_names_have_dots_are_found(nngrad, recorded, tmp_path):
+    net, x, y = library.load(recorded[0]), *(np.loadtxt(path, delimiter=",", skiprows=1) for path in recorded[1:])
+    library.save(net, tmp_path / "net.h5")
+    with h5py.File(tmp_path / "net.h5", "a") as file:
+        file["rec.x"], file["run 1.0/y.out"] = x, y
+    done = nngrad("verify", tmp_path / "net.h5", "--find")
+    assert done.code == 0, done.err
+    assert "inputs rec.x', outputs run 1.0.y.out'" in done.lines[0]
+
+
+def test_inputs_and_outputs_may_be_columns_of_one_table(nngrad, recorded, tmp_path):
+    model, x, y = recorded
+    rows = [f"{k},{a},{b}" for k, (a, b) in enumerate(zip(*(p.read_text().splitlines()[1:] for p in (x, y)), strict=True))]
+    (tmp_path / "run.csv").write_text("\n".join(["time,a,b,c,stress,deflection", *rows]))
+    given = ("-i", tmp_path / "run.csv", "--columns", "a,b,c", "--expect", tmp_path / "run.csv")
+    done = nngrad("verify", model, *given, "--expect-columns", "stress,deflection")
+    assert done.code == 0
+    assert [line.partition("run.csv: ")[2] for line in done.err.splitlines()] == [
+        "columns taken in order: x1 = a, x2 = b, x3 = c",
+        "columns taken in order: y1 = stress, y2 = deflection",
+    ]
+    turned = nngrad("verify", model, *given, "--expect-columns", "6,5")
+    assert (turned.code, "in this order, y2, y1" in turned.out) == (1, True)
+    refused = nngrad("verify", model, *given)
+    assert (refused.code, "choose with --expect-columns" in refused.err) == (4, True)
 
 
 def test_json(nngrad, recorded, tmp_path):

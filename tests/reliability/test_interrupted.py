@@ -88,7 +88,7 @@ def test_killed_at_work(start: Start, endless: Path, tmp_path: Path, suffix: str
 def test_a_run_after_one_that_was_killed(start: Start, endless: Path, tmp_path: Path) -> None:
     target = tmp_path / "out" / "J.csv"
     ended(start, endless, target, signal.SIGKILL)
-    process = start("jacobian", MODEL, "-i", MODEL.with_name("fitnet_x.csv"), "-o", target)
+    process = start("jacobian", MODEL, "-i", MODEL.with_name("fitnet_x.csv"), "-o", target, "--by", "order")
     assert process.communicate(timeout=60)[1] == b""
     assert process.returncode == 0
     assert target.read_text().startswith("dy1/dspeed,")
@@ -111,7 +111,7 @@ def test_control_c_again_and_again(start: Start, endless: Path, tmp_path: Path) 
 
 def test_control_c_between_several_inputs_leaves_the_finished_ones(start: Start, endless: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    process = start("jacobian", MODEL, "-i", MODEL.with_name("fitnet_x.csv"), "-i", endless, "-o", f"{folder}/")
+    process = start("jacobian", MODEL, "-i", MODEL.with_name("fitnet_x.csv"), "-i", endless, "-o", f"{folder}/", "--by", "order")
     wait_until(lambda: folder.exists() and busy(folder, process))
     process.send_signal(signal.SIGINT)
     err = process.communicate(timeout=60)[1]
