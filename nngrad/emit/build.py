@@ -90,7 +90,9 @@ def _fixed(net: Network) -> dict[int, Array]:
     """Values that don't depend on the input, because they are empty or all that they read is fixed."""
     fixed: dict[int, Array] = {}
     for k, node in enumerate(net.layers, 1):
-        if not net.sizes[k] or fixed.keys() >= set(node.sources):
+        if not net.sizes[k]:
+            fixed[k] = np.zeros(0)
+        elif fixed.keys() >= set(node.sources):
             port = Port("fixed", numbered("y", net.sizes[k]))
             fixed[k] = Network(net.layers[:k], net.inputs, (port,))(np.zeros(net.input_size))
     return fixed

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from nngrad.load.genfunction.follow import INPUT, SUPPORTED, Follower, Layer, St
 from nngrad.load.genfunction.helpers import check
 from nngrad.load.genfunction.object import near, network_fields, scalar
 from nngrad.load.matlab_processing import STEPS
-from nngrad.network import Network
 
 
 @dataclass(eq=False)
@@ -136,7 +136,8 @@ class Fields:
         name = f"{step.function}_{ending}"
         if name in self.found.local:
             x = near(settings, rows, ending)
-            y = Network.chain(layers, rows)(x.T).T if layers else x
+            with np.errstate(all="ignore"):
+                y = reduce(lambda value, layer: layer.forward(value), layers, x)
             check(self.found.source, name, [x, *args], y, only_finite=step.function != "fixunknowns")
         return after
 
