@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+import openpyxl
+import polars as pl
 import pytest
 
 import nngrad
@@ -25,7 +27,25 @@ NAMES = ("speed", "throttle", "temperature")
 READ, WRITTEN = [f.suffixes[0] for f in READERS], [f.suffixes[0] for f in WRITERS]
 
 
+def save_arrow(path: Path, table: np.ndarray, names: tuple[str, ...]) -> None:
+    pl.DataFrame(table, schema=list(names)).write_ipc(path)
+
+
+def save_xlsx(path: Path, table: np.ndarray, names: tuple[str, ...]) -> None:
+    """Numbers as texts: as numbers, openpyxl would write 16 digits of them."""
+    book = openpyxl.Workbook()
+    for row in [names, *([repr(value) for value in row] for row in table.tolist())]:
+        book.active.append(row)
+    book.save(path)
+
+
+READ_ONLY = {".arrow": save_arrow, ".xlsx": save_xlsx}
+
+
 def save(path: Path, table: np.ndarray, names: tuple[str, ...] = NAMES) -> Path:
+    if path.suffix in READ_ONLY:
+        READ_ONLY[path.suffix](path, table, names)
+        return path
     with tables.writer(path) as out:
         out.begin(names)
         out.write(out.format(table))
