@@ -33,8 +33,8 @@ def compared(
     of_inputs, of_outputs = _for_each(source, expect, reading)
     if expect_columns is not None:
         of_outputs["choose"] = expect_columns
-    x, notes = array(source, net.input_size, lambda: whole.inputs(net, source, of_inputs))
-    y, more = array(expect, net.output_size, lambda: whole.outputs(net, expect, of_outputs))
+    x, notes = array(source, net.input_size, lambda: _read(whole.inputs, net, source, of_inputs))
+    y, more = array(expect, net.output_size, lambda: _read(whole.outputs, net, expect, of_outputs))
     verdict = _verified(net, x, y, model, told, source, expect)
     doubts = tuple(f"{model}: {text}" for text in net.origin.doubts)
     return {"model": model, "reproduced": verdict.reproduced, "networks": [_of_verdict(net, verdict)]}, (*doubts, *notes, *more)
@@ -47,6 +47,21 @@ def _for_each(source: str, expect: str, reading: Reading) -> tuple[Reading, Read
         tables.check_source(source, **reading)  # says which
     of_outputs.pop("choose", None)
     return of_inputs, of_outputs
+
+
+def _read(read: Callable[[Network, str, Reading], whole.Read], net: Network, source: str, reading: Reading) -> whole.Read:
+    """A table with the options that were given; one that can't be read with them, as the other of the two can, without: it is said."""
+    spelling = [name for name in reading if name not in tables.MATCHING]
+    try:
+        return read(net, source, reading)
+    except (DataError, UsageError):
+        if not spelling or tables.place(source).is_stream:
+            raise
+        with contextlib.suppress(DataError, UsageError):
+            table, notes = read(net, source, {name: value for name, value in reading.items() if name not in spelling})
+            without = f"{source}: can't be read with {', '.join(f'--{name}' for name in spelling)}, and is read without"
+            return table, (without, *notes)
+        raise
 
 
 def _verified(net: Network, x: Any, y: Any, model: str, told: Any, source: str, expect: str) -> Verdict:

@@ -90,6 +90,17 @@ def test_inputs_and_outputs_may_be_columns_of_one_table(nngrad, recorded, tmp_pa
     assert (refused.code, "choose with --expect-columns" in refused.err) == (4, True)
 
 
+def test_an_option_that_fits_one_of_the_two_tables_is_for_that_one(nngrad, recorded, tmp_path):
+    model, x, y = recorded
+    (tmp_path / "y.csv").write_text(y.read_text().replace(",", "|"))
+    done = nngrad("verify", model, "-i", x, "--expect", tmp_path / "y.csv", "--delimiter", "|")
+    assert done.code == 0
+    assert "recorded_x.csv: can't be read with --delimiter, and is read without" in done.err
+    (tmp_path / "bad.csv").write_text("y1,y2\n1,two\n")
+    wrong = nngrad("verify", model, "-i", x, "--expect", tmp_path / "bad.csv", "--delimiter", ",")
+    assert (wrong.code, "line 2" in wrong.err) == (4, True)
+
+
 def test_json(nngrad, recorded, tmp_path):
     model, x, y = recorded
     facts = json.loads(nngrad("verify", model, "-i", x, "--expect", y, "--json").out)
