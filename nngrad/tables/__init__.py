@@ -15,7 +15,7 @@ Reading and writing happen in order in the calling thread; `parse` and `format` 
 
 Leaving the writer without an exception puts the file in place; any exception (Ctrl-C too) leaves no file, and an older one untouched.
 
-reader(source, fmt=None, *, size=None, columns=None, aliases=(), keep=(), choose=None, by=None, max_rows=None, header=None,
+reader(source, fmt=None, *, size=None, columns=None, aliases=(), keep=(), choose=None, by=None, max_rows=None, hints=COMMAND, header=None,
        delimiter=None, decimal=None, skip=None, units=None, comment=None, encoding=None, samples=None)
     source      a path, `path:name` for npz, mat, h5, xlsx (the array or sheet inside; a file that exists under the whole name comes first),
                 or "-"

@@ -52,7 +52,7 @@ class DelimitedReader:
         columns = headings.columns(names, body, wanted.size)
         self._width, self._blank = columns.width, columns.blank
         self._as_expected = f"where {'the first row' if names is None else 'the header'} has {columns.width}"
-        found = self._matched(columns, wanted)
+        found = self._matched(columns, wanted, body)
         self._labels = columns.names or [""] * columns.width
         self.names, self.keep, self._indices, self._kept = found.names, wanted.keep, found.indices, found.kept
         self._first, self._named = text.head[own].line if body else 0, names is not None
@@ -99,10 +99,10 @@ class DelimitedReader:
     def _at(self, row: int, column: int) -> str:
         return f"{self._path}, line {self._text.head[row].line}, column {column + 1}"
 
-    def _matched(self, columns: headings.Columns, wanted: Wanted) -> Any:
+    def _matched(self, columns: headings.Columns, wanted: Wanted, body: Sequence[Sequence[str]]) -> Any:
         width = columns.width - columns.blank
         try:
-            return match(self._path, columns.names, width, wanted)
+            return match(self._path, columns.names, width, wanted, lambda: body[:3])
         except DataError as error:
             raise DataError(f"{error}{headings.would_fit_turned(columns.names, self._text.lines, width, wanted.size)}") from None
 

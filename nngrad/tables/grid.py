@@ -59,7 +59,7 @@ class GridReader:
         has_header = headings.is_header(rows, grid.where, grid.decimal, len(rows) == 1) if header is None else header
         body = rows[has_header:]
         columns = headings.columns(rows[0] if has_header else None, body, wanted.size)
-        found = self._matched(columns, wanted)
+        found = self._matched(columns, wanted, body)
         self.names, self.keep, self._indices, self._kept = found.names, wanted.keep, found.indices, found.kept
         skipped = headings.unit_rows(columns.names, body, found.indices, grid.decimal, grid.label) if units else 0
         self._start, self._named = has_header + skipped, has_header
@@ -69,10 +69,10 @@ class GridReader:
         self.count: int | None = len(rows) - self._start
         self.parse(range(self._start, min(len(rows), self._start + CHECKED)))  # what is refused there leaves nothing half done
 
-    def _matched(self, columns: headings.Columns, wanted: Wanted) -> Any:
+    def _matched(self, columns: headings.Columns, wanted: Wanted, body: Sequence[Sequence[str]]) -> Any:
         width, rows = columns.width - columns.blank, None if self._grid.is_turned else len(self._grid.rows)
         try:
-            return match(self._grid.label, columns.names, width, wanted)
+            return match(self._grid.label, columns.names, width, wanted, lambda: body[:3])
         except DataError as error:
             raise DataError(f"{error}{headings.would_fit_turned(columns.names, rows, width, wanted.size)}") from None
 

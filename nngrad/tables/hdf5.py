@@ -34,19 +34,34 @@ def read_h5(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayRe
         name = place.name or _only(place.path, file)
         where = f"{place.path}:{name}"
         data = _inside(where, file, name)
-        names = _names(data) if samples in (None, "rows") else None
-        from_matlab = "MATLAB_class" in data.attrs  # there a table may stand either way
-        fitting = Wanted() if names else wanted  # names say which columns are the inputs
-        how = layout(where, data.shape or (), data.dtype, fitting, samples, detect=from_matlab and not names)
-        notes = (*_unwritten(where, data), *(() if from_matlab or names else doubts(where, how, wanted, samples)))
+        names = _names(data)
+        named = bool(names) and (data.shape or ())[1:] == (len(names or ()),) and samples != "columns"
+        from_matlab = samples is None and "MATLAB_class" in data.attrs  # where samples stand in columns, and arrays are stored turned
+        square = data.ndim == 2 and data.shape[0] == data.shape[1]
+        fitting = Wanted() if named else wanted
+        how = layout(where, data.shape or (), data.dtype, fitting, samples, detect=from_matlab and square)
+        notes = (*_unwritten(where, data), *(() if from_matlab and square else doubts(where, how, wanted, "rows" if named else samples)))
         if cache := _cache(data, how):
             file.close()
             file = _opened(place.path, **cache)
             data = _inside(where, file, name)
-        return ArrayReader(where, data, how, wanted, file, notes, names)
+        return ArrayReader(where, data, how, wanted, file, notes, names if named else None)
     except BaseException:
         file.close()
         raise
+
+
+def _beside(place: Place, file: Any, names: Sequence[str]) -> Held | None:
+    """Data sets of the file or of the group that is named, which hold one column each."""
+    import h5py
+
+    group = _inside(place.label, file, place.name, h5py.Group) if place.name else file
+    if not isinstance(group, h5py.Group) or not all(n in group.keys() for n in names):  # noqa: SIM118
+        return None
+    columns = {n: _inside(f"{place.path}:{n}", group, n) for n in names}
+    if sum(data.size or 0 for data in columns.values()) > MOST_BESIDE:
+        raise DataError(f"{place.label}: more than {MOST_BESIDE} numbers in separate columns; store them as one data set")
+    return columns_among({n: data[()] for n, data in columns.items()}, names)
 
 
 def _opened(path: str, **cache: Any) -> Any:
@@ -56,6 +71,15 @@ def _opened(path: str, **cache: Any) -> Any:
         return h5py.File(path, "r", **cache)
     except OSError as error:
         raise DataError(f"{path}: can't be read as HDF5: {str(error).splitlines()[0]}") from error
+
+
+def _names(data: Any) -> list[str] | None:
+    """The names of the columns, as Hdf5Writer stores them."""
+    found = data.attrs.get("columns")
+    if not isinstance(found, np.ndarray) or found.ndim != 1:
+        return None
+    names = [name.decode(errors="replace") if isinstance(name, bytes) else name for name in found.tolist()]
+    return names if all(isinstance(name, str) for name in names) else None
 
 
 def _unwritten(where: str, data: Any) -> tuple[str, ...]:
@@ -84,27 +108,6 @@ def _cache(data: Any, how: Layout) -> dict[str, Any]:
     if not SMALL_CACHE < size <= MOST_CACHED or data.chunks[along] == 1:
         return {}
     return {"rdcc_nbytes": 2 * size, "rdcc_nslots": max(521, 100 * abreast + 1), "rdcc_w0": 1.0}
-
-
-def _beside(place: Place, file: Any, names: Sequence[str]) -> Held | None:
-    """Data sets of the file or of the group that is named, which hold one column each."""
-    import h5py
-
-    group = _inside(place.label, file, place.name, h5py.Group) if place.name else file
-    if not isinstance(group, h5py.Group) or not all(n in group.keys() for n in names):  # noqa: SIM118
-        return None
-    columns = {n: _inside(f"{place.path}:{n}", group, n) for n in names}
-    if sum(data.size or 0 for data in columns.values()) > MOST_BESIDE:
-        raise DataError(f"{place.label}: more than {MOST_BESIDE} numbers in separate columns; store them as one data set")
-    return columns_among({n: data[()] for n, data in columns.items()}, names)
-
-
-def _names(data: Any) -> tuple[str, ...] | None:
-    """The names of the columns, where nngrad wrote them."""
-    stored = data.attrs.get("columns")
-    if not isinstance(stored, np.ndarray) or data.ndim != 2 or stored.shape != (data.shape[1],):
-        return None
-    return tuple(stored) if all(isinstance(n, str) for n in stored) else None
 
 
 def _only(path: str, file: Any) -> str:

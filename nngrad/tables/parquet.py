@@ -52,7 +52,7 @@ class FrameReader:
 
     def _matched(self, names: Sequence[str], wanted: Wanted) -> Any:
         try:
-            return match(self._where, names, len(names), wanted)
+            return match(self._where, names, len(names), wanted, lambda: self._table.head(3).collect().rows())
         except DataError as error:
             raise DataError(f"{error}{headings.would_fit_turned(names, self.count, len(names), wanted.size)}") from None
 

@@ -88,7 +88,7 @@ def test_a_format_or_option_that_is_not_known_stops_before_anything_is_written(n
     done = nngrad("predict", fitnet[0], "-i", f"{tables}/[acp]*", "-o", f"{tmp_path}/out/")
     assert (done.code, done.out) == (2, "")
     assert "plot.png: its suffix doesn't tell the format" in done.err
-    done = nngrad("predict", fitnet[0], "-i", tables / "a.csv", "-i", "x.npy", "--decimal", ",", "-o", f"{tmp_path}/out/")
+    done = nngrad("predict", fitnet[0], "-i", tables / "a.csv", "-i", "x.npy", "--header", "-o", f"{tmp_path}/out/")
     assert (done.code, done.out) == (2, "")
     assert not list((tmp_path / "out").iterdir())
 
