@@ -132,6 +132,16 @@ def _objects(tree: Tree) -> Iterator[tuple[str, MatlabObject | Undecoded]]:
             yield one_line(tree.walk.path(number, 0).removeprefix(".")), element
 
 
+def is_data(name: str, value: Any) -> bool:
+    """Whether a variable is what a network was trained on, or text: nothing that x or y could be normalised with."""
+    if isinstance(value, str | list):
+        return True
+    if not isinstance(value, np.ndarray) or value.dtype == object or max(value.shape, default=1) < FEWEST_SAMPLES:
+        return False
+    narrow = min(value.shape) * 2 <= max(value.shape)
+    return narrow and (min(value.shape) > 1 or DATA_NAME.fullmatch(name) is not None)
+
+
 def _advice_on_numbers(tree: Tree) -> str:
     arrays = [e for e in tree.walk.elements[:MOST_LOOKED_AT] if isinstance(e, np.ndarray) and e.dtype != object and e.size > 1]
     if not arrays:

@@ -17,7 +17,7 @@ import numpy as np
 
 from nngrad.errors import ModelError, listed
 from nngrad.layers import Affine
-from nngrad.load.contents import is_own
+from nngrad.load.contents import is_data, is_own
 from nngrad.load.dump_forms import NONE, Dump, Layer, indexed, plain, rolled, without_biases
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.nngrad_dump import activation_layers
@@ -57,7 +57,7 @@ def find(tree: Tree) -> list[tuple[str, Dump]]:
         dumps = [replace(dump, owner=owner) for dump in _in(element)]
         used = {name for dump in dumps for name in dump.names}
         for dump in dumps:
-            rest = tuple(n for n in element if n not in used) if isinstance(element, dict) else ()
+            rest = tuple(n for n, v in element.items() if n not in used and not is_data(n, v)) if isinstance(element, dict) else ()
             found.append((_path(path, dump, len(dumps)), replace(dump, unused=rest)))
         if not dumps or isinstance(element, dict):
             parts = [(p, e) for p, e in children(path, element) if not isinstance(element, dict) or p.rsplit(".", 1)[-1] not in used]
@@ -570,4 +570,4 @@ def _how(count: int, hidden: str, output: str) -> str:
 
 def _sizes(dump: Dump, pairs: list[Any]) -> str:
     sizes = [f"{layer.label}: {W.shape[1]} -> {W.shape[0]}" for layer, (W, _) in zip(dump.layers, pairs, strict=True)]
-    return ", ".join(sizes if len(sizes) <= 12 else [*sizes[:11], "...", sizes[-1]])
+    return ", ".join(sizes if len(sizes) <= 5 else [*sizes[:4], "...", sizes[-1]])

@@ -92,7 +92,8 @@ def test_what_stands_inside_the_network_is_its_own(tmp_path, net):
 
 def test_what_lies_beside_plain_weights_is_named_once(tmp_path):
     weights = {"W1": np.ones((4, 3)), "b1": np.ones(4), "W2": np.ones((1, 4)), "b2": 1.0}
-    path = saved(tmp_path, **weights, mu=THREE, sigma=THREE, gamma=THREE)
+    data = {"X": np.ones((99, 3)), "Y": np.ones((1, 99)), "training": np.ones((99, 1)), "author": "me"}
+    path = saved(tmp_path, **weights, mu=THREE, sigma=THREE, gamma=THREE, **data)
     first, second = nngrad.load(path, activation=["tanh", "linear"]).origin.doubts
     assert "--input-scaling zscore:mu,sigma" in first
     assert "not used: gamma;" in second

@@ -436,7 +436,7 @@ def test_dlarrays_are_refused_by_name():
 
 
 def test_several_dumps_are_chosen_from(tmp_path):
-    savemat(tmp_path / "dump.mat", {"actor_W1": W1, "actor_b1": b1, "critic": {"W1": W2, "b1": b2}, "critic_W1": W2, "critic_b1": b2})
+    savemat(tmp_path / "dump.mat", {"actor_W1": W1, "actor_b1": b1, "critic": {"W1": W2, "b1": b2}, "critic_W1": W2, "critic_b1": b2 + 1})
     with pytest.raises(ModelError, match=r"3 networks found \(actor_W1,actor_b1, critic_W1,critic_b1, critic\)"):
         nngrad.load(tmp_path / "dump.mat")
     net = nngrad.load(tmp_path / "dump.mat", "critic", activation=["tanh"])
