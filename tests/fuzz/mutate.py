@@ -24,7 +24,7 @@ class Seed(NamedTuple):
     """A file to start from."""
 
     name: str
-    kind: str  # mat5, mat4, mat73, hdf5, zip, octave, source
+    kind: str  # mat5, mat4, mat73, hdf5, zip, npz, octave, source
     data: bytes
 
 
@@ -242,6 +242,8 @@ def inside_zip(r: Random, data: bytes) -> bytes:
         content = (
             mutate_json(r, content.decode("utf-8", "replace")).encode() if r.random() < 0.85 else b"[" * int(r.choice([10, 5000, 100000]))
         )
+    elif name.endswith(".npy"):
+        content = some(r, content, BYTES)
     else:
         content = inside_hdf5(r, content) if r.random() < 0.6 else some(r, content, BYTES)
     members[k] = (name, content)
@@ -382,6 +384,7 @@ BY_KIND: dict[str, tuple[Callable[..., bytes], ...]] = {
     "mat73": (inside_hdf5,) * 4 + (set_long, set_word),
     "hdf5": (inside_hdf5,) * 4 + (set_long, set_word),
     "zip": (inside_zip,) * 6,
+    "npz": (inside_zip,) * 6,
     "octave": (mutate_text, mutate_text, mutate_lines),
     "source": (mutate_text, mutate_text, mutate_lines),
 }

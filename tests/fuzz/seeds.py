@@ -123,6 +123,24 @@ def mat4() -> bytes:
     return file.getvalue()
 
 
+def npz() -> bytes:
+    file = io.BytesIO()
+    r = np.random.default_rng(0)
+    np.savez(file, W1=r.normal(size=(4, 3)), b1=r.normal(size=4), W2=r.normal(size=(1, 4)).astype(np.float32), b2=np.int16(1), name="abc")
+    return file.getvalue()
+
+
+def forms() -> bytes:
+    """Weights in one vector, by the indices of units, without biases, and settings beside them."""
+    file = io.BytesIO()
+    r = np.random.default_rng(0)
+    rolled = {"nn_params": r.normal(size=26), "input_layer_size": 3.0, "hidden_layer_size": 4.0, "num_labels": 2.0}
+    units = {"Vij": r.normal(size=(3, 4)), "Voj": r.normal(size=4), "Wjk": r.normal(size=(4, 2)), "Wok": r.normal(size=2)}
+    plain = {"w_1": r.normal(size=(4, 3)), "w_2": r.normal(size=(2, 4)), "muX": r.normal(size=3), "sdX": r.normal(size=3)}
+    savemat(file, {"rolled": rolled, "units": units, "plain": plain})
+    return file.getvalue()
+
+
 def uncompressed(path: Path) -> bytes:
     """A dump with its elements as they are: mutations reach them directly."""
     file = io.BytesIO()
@@ -139,4 +157,5 @@ def seeds() -> list[Seed]:
     found = [s if s.data[:10] != b"MATLAB 7.3" else s._replace(kind="mat73") for s in found]
     plain = [s.name for s in found if s.kind == "mat5" and s.name.startswith("dump_")]
     found += [Seed(f"{name} uncompressed", "mat5", uncompressed(SAMPLES / name)) for name in plain]
+    found += [Seed("npz", "npz", npz()), Seed("forms", "mat5", forms())]
     return [*found, Seed("octave", "octave", OCTAVE), Seed("v7.3", "mat73", mat73()), Seed("v4", "mat4", mat4())]
