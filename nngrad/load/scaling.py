@@ -26,7 +26,7 @@ from nngrad.layers import Scale
 from nngrad.load import containers, limits
 from nngrad.load.matlab_processing import STEPS, vector
 from nngrad.load.paths import at
-from nngrad.load.tree import Tree
+from nngrad.load.tree import Tree, Undecoded
 from nngrad.network import Network, Node, Port
 
 Array = np.ndarray
@@ -277,14 +277,18 @@ def _known(tree: Tree, kinds: Any) -> str:
     return listed([name for name, value in tree.variables.items() if isinstance(value, kinds)], 6) or "nothing of that kind"
 
 
-def _npy(path: str) -> Array:
+def _npy(path: str) -> Any:
+    from nngrad.load.containers import npz
+
     try:
-        if os.path.getsize(path) > limits.JSON_BYTES:
-            raise UsageError(f"{path}: is too large for one number a column")
-        value: Array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as e:
+        with open(path, "rb") as file:
+            content = file.read(LARGEST_TEXT)
+        found = npz.array(content, limits.Budget(len(content)))
+    except (OSError, ValueError, TypeError) as e:
         raise UsageError(f"{path}: can't be read ({e})") from None
-    return value
+    if isinstance(found, Undecoded):
+        raise UsageError(f"{path}: can't be read ({found.reason})")
+    return found
 
 
 def _csv(path: str) -> Array:
@@ -298,7 +302,7 @@ def _csv(path: str) -> Array:
     return value
 
 
-SINGLE: dict[str, Callable[[str], Array]] = {".npy": _npy, ".csv": _csv, ".txt": _csv}
+SINGLE: dict[str, Callable[[str], Any]] = {".npy": _npy, ".csv": _csv, ".txt": _csv}
 KINDS: dict[str, Callable[[list[Any], Tree, Columns], Numbers]] = {
     "zscore": _zscore,
     "minmax": _minmax,

@@ -5,6 +5,7 @@ import io
 import struct
 import time
 import tracemalloc
+import zipfile
 
 import h5py
 import numpy as np
@@ -180,3 +181,15 @@ def test_names_of_any_text_are_written_and_read_back(tmp_path, text, suffix):
     again = nngrad.load(tmp_path / f"n{suffix}")
     expected = "".join("\ufffd" if c == "\0" or "\ud800" <= c < "\ue000" else c for c in text)
     assert (again.input_names, again.origin.name, again.origin.doubts) == ((expected,), expected, (expected,))
+
+
+@pytest.mark.parametrize(
+    "header", [b"{'descr': '<f8', 'fortran_order': False, 'shape': (1,", b"(" * 9000, b"{'descr': '<f8', 'shape': ([],)}", b"\0"]
+)
+def test_headers_of_numpy_arrays_that_are_none(tmp_path, header):
+    """NumPy's own reader hands such a header to Python's tokenizer."""
+    array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(8)
+    with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
+        archive.writestr("W1.npy", array)
+    with pytest.raises(ModelError, match="no network found"):
+        nngrad.load(tmp_path / "w.npz")
