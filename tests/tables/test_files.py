@@ -336,7 +336,7 @@ def test_heavy_modules_are_imported_only_where_they_are_needed(module: str) -> N
 
 def test_reading_a_folder_is_a_data_error() -> None:
     os.mkdir("d.csv")
-    with pytest.raises(DataError, match=r"d.csv: can't be read: is a directory"):
+    with pytest.raises(DataError, match=r"d.csv: is a folder; name the files in it"):
         tables.reader("d.csv")
 
 
