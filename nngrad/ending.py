@@ -9,6 +9,7 @@ from __future__ import annotations
 import _signal  # the public module makes its names into enums first: milliseconds in which Ctrl-C would show a traceback
 import _thread
 import os
+import time
 
 from nngrad import unfinished
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 SIGNALS = tuple(number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(_signal, name, 0)))
+PATIENCE = 1.0  # seconds, after which another signal waits for nothing
 BY_SIGNAL = 128  # and the number of the signal: 130, 143, 129
 
 _once = _thread.allocate_lock()
@@ -42,8 +44,11 @@ def _nothing(number: int, frame: object) -> None:
 def _wait(reading: int) -> None:
     number = os.read(reading, 1)[0]
     _thread.start_new_thread(end, (number,))
-    number = os.read(reading, 1)[0]
-    os._exit(BY_SIGNAL + number)  # a second signal waits for nothing
+    begin = time.monotonic()
+    while True:
+        number = os.read(reading, 1)[0]
+        if time.monotonic() - begin > PATIENCE:  # not where somebody presses Ctrl-C twice: files are being removed
+            os._exit(BY_SIGNAL + number)
 
 
 def end(number: int) -> NoReturn:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 NAMED = 8  # names in a message
 ROOM = 160  # characters of them together
-LONGEST_NAME = 60
+LONGEST_NAME = 100
 
 
 class NngradError(Exception):

@@ -69,6 +69,8 @@ def test_a_second_signal_does_not_wait_for_the_disk(tmp_path: Path) -> None:
     time.sleep(0.2)
     process.terminate()
     time.sleep(0.2)
+    process.terminate()
+    time.sleep(1.2)
     assert process.poll() is None
     process.terminate()
     assert process.wait(20) == 143
