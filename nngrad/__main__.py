@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = attempt(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:  # polars raises it of its own accord
         ending.end(ending.SIGNALS[0])
-    os._exit(code)
+    ending.finish(code)
 
 
 def _occupy_standard_streams() -> None:

@@ -71,8 +71,9 @@ def sample(net: Network, count: int, seed: int = 1) -> Array:
     with np.errstate(invalid="ignore"):
         within = (1.0 - part) * lower + part * upper
     x = np.where(ranged, within, r.normal(size=(count, net.input_size)))
-    whole = list(net.whole_inputs)
-    x[:, whole] = np.rint(np.where(ranged[whole], x[:, whole], 5.0 * x[:, whole]))
+    whole, (lowest, highest) = list(net.whole_inputs), net.whole_limits
+    some = np.rint(np.where(ranged[whole], x[:, whole], 5.0 * x[:, whole]))
+    x[:, whole] = np.clip(np.where(lowest < 0.0, some, np.abs(some)), lowest, highest)
     return x
 
 

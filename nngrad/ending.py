@@ -51,6 +51,12 @@ def _wait(reading: int) -> None:
             os._exit(BY_SIGNAL + number)
 
 
+def finish(code: int) -> NoReturn:
+    """End the process with this exit code, unless a signal is already ending it: one of the two, never half of each."""
+    _once.acquire()
+    os._exit(code)
+
+
 def end(number: int) -> NoReturn:
     """End the process as on this signal; of several threads that want to, the first does."""
     _once.acquire()

@@ -322,8 +322,17 @@ class Network:
     @cached_property
     def whole_inputs(self) -> tuple[int, ...]:
         """The columns of x, from 0, that take whole numbers only."""
-        types = [p.integer for p in self.inputs for _ in p.columns]
-        return tuple(k for k, integer in enumerate(types) if integer)
+        return tuple(k for k, integer in enumerate(self._integers) if integer)
+
+    @cached_property
+    def whole_limits(self) -> np.ndarray:
+        """The lowest and the highest number (2, k) that each of the `whole_inputs` holds."""
+        return np.array([INTEGERS[self._integers[k]] for k in self.whole_inputs], float).reshape(-1, 2).T
+
+    @cached_property
+    def _integers(self) -> tuple[str, ...]:
+        """For each column of x the type that the model casts it to, "" where there is none."""
+        return tuple(p.integer for p in self.inputs for _ in p.columns)
 
     def of_real_inputs(self) -> Network:
         """The same function of real inputs: its derivatives are what those with respect to whole numbers mean."""
@@ -331,17 +340,16 @@ class Network:
 
     def refuse_fractions(self, rows: np.ndarray) -> None:
         """WholeNumbersError for the first row (N, n) in which an input isn't of the integer type that the model casts it to."""
-        types = [p.integer for p in self.inputs for _ in p.columns]
-        limits = np.array([INTEGERS[types[k]] for k in self.whole_inputs], float)
+        lowest, highest = self.whole_limits
         taken = rows[:, list(self.whole_inputs)]
         with np.errstate(invalid="ignore"):
-            fits = (taken == np.rint(taken)) & (taken >= limits[:, 0]) & (taken <= limits[:, 1])
+            fits = (taken == np.rint(taken)) & (taken >= lowest) & (taken <= highest)
         if not fits.all():
             row, k = np.argwhere(~fits)[0]
-            lowest, highest = limits[k]
             cell = f"{self.input_names[self.whole_inputs[k]]} is {taken[row, k]:.6g}"
-            cast = types[self.whole_inputs[k]]
-            raise WholeNumbersError(int(row), f"{cell}; the model casts it to {cast}: whole numbers from {lowest:g} to {highest:g} only")
+            cast = self._integers[self.whole_inputs[k]]
+            limits = f"whole numbers from {lowest[k]:g} to {highest[k]:g} only"
+            raise WholeNumbersError(int(row), f"{cell}; the model casts it to {cast}: {limits}")
 
     def inputs_by_name(self, x: Any) -> np.ndarray:
         """x as an array: with the columns of the inputs if it names its columns, else as it stands, whatever its shape."""

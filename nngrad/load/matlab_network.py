@@ -430,7 +430,7 @@ class _Reader:
         also = listed([f"{other} {shown(name)}" for other, name, _ in unknown[1:]], 4)
         nor = f", nor {'are' if len(unknown) > 2 else 'is'} {also}" if also else ""
         described = Described("network", self.version, _name(self.fields, ""), tuple(self._layer_lines()))
-        raise ModelError(f"{path}: {shown(found)} is not supported{nor}; supported are {listed(known, 13)}", described)
+        raise ModelError(f"{path}: {shown(found)} is not supported{nor}; supported are {listed(known, 6)}", described)
 
     def _functions(self) -> Iterable[tuple[str, Any, tuple[str, ...]]]:
         """(path, name, those supported) of every function that the network calls."""

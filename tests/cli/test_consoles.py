@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -117,7 +118,7 @@ def test_names_that_are_no_text(tmp_path, nngrad, target):
     with h5py.File(model, "r+") as file:
         file["net/inputs/1/columns"][0] = b"\xff\xfe"
         file["net/outputs/1/columns"][0] = b"y\xcc"
-    (tmp_path / "x.csv").write_text("0.5,0.25\n0.1,0.2\n")
+    (tmp_path / "x.csv").write_text("0.5,0.25\n0.1,0.2\n0.3,0.4\n")
     done = nngrad("predict", model, "-i", tmp_path / "x.csv", "-o", tmp_path / target)
     assert (done.code, done.err) == (0, "")
     for again in ("again.mat", "again.h5"):
@@ -131,7 +132,7 @@ SOURCES = sorted(path for path in Path(library.__file__).parent.rglob("*.py") if
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
 def test_nothing_else_writes_to_the_console(source):
     text = source.read_text("utf-8")
-    assert source.name == "messages.py" or "print(" not in text
+    assert source.name == "messages.py" or not re.search(r"\bprint\(", text)
     allowed = {"__init__.py": ["commands.get_help"], "output.py": [".get_help()"], "group.py": ["nngrad {version("]}.get(source.name, [])
     assert all(any(part in line for part in allowed) for line in text.splitlines() if "click.echo(" in line)
 

@@ -117,7 +117,7 @@ def test_an_output_that_can_not_be_written_is_4(capsys, command, target, suffix)
     if target == "locked":
         open(f"locked{suffix}", "w").close()
         os.chmod(f"locked{suffix}", 0o444)
-    ends([command, MODEL, *READY[command], "-o", f"{target}{suffix}", "--format", suffix[1:]], 4, capsys)
+    ends([command, MODEL, *READY[command], "-q", "-o", f"{target}{suffix}", "--format", suffix[1:]], 4, capsys)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,8 @@ def shell(words, streams):
 def showing(command):
     """As READY, to standard output."""
     words = [] if command in ("export-script", "samples") else [MODEL, *READY[command]]
-    return [command, *(word for word in words if word not in ("-o", "out.py"))]
+    order = ["--by", "order"] if command in READING else []  # or it would be said
+    return [command, *(word for word in words if word not in ("-o", "out.py")), *order]
 
 
 needs_full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
@@ -167,14 +168,14 @@ def test_standard_error_that_is_full_or_closed_changes_no_exit_code(command):
 
 @pytest.mark.parametrize("streams", [">&- 2>&-", "<&- >&- 2>&-", "<&-"])
 def test_with_a_file_to_write_closed_streams_do_no_harm(streams):
-    done = shell(["predict", MODEL, "-i", TABLE, "-o", "y.csv"], streams)
+    done = shell(["predict", MODEL, "-q", "-i", TABLE, "-o", "y.csv"], streams)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     with open("y.csv") as file:
         assert file.readline() == "y1\n"
 
 
 def test_what_a_check_found_is_1(capsys):
-    assert run(["verify", MODEL, *READY["verify"]]) == 1
+    assert run(["verify", MODEL, "-q", *READY["verify"]]) == 1
     out, err = capsys.readouterr()
     assert "NOT REPRODUCED" in out
     assert err == ""

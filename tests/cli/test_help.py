@@ -91,7 +91,7 @@ def test_the_bar(fraction, text):
 def test_a_log_gets_a_line_now_and_then(nngrad, fitnet, tmp_path, monkeypatch):
     table = tmp_path / "x.csv"
     table.write_text("speed,throttle,temperature\n" + "3000.5,50.25,300.125\n" * 200_000)
-    arguments = ("jacobian", fitnet[0], "-i", table, "-o", tmp_path / "J.csv")
+    arguments = ("jacobian", fitnet[0], "-i", table, "-o", tmp_path / "J.csv", "--by", "order")
     assert nngrad(*arguments).err == ""
     monkeypatch.setattr(progress, "IN_A_LOG", 0.0)
     assert nngrad(*arguments, "--quiet").err == ""

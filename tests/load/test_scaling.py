@@ -165,7 +165,9 @@ def test_every_kind_is_tried():
 
 
 def test_a_constant_row_is_left_as_mapminmax_leaves_it(tmp_path):
-    ps = PS | {"gain": np.array([[0.5], [np.inf], [0.002]]), "xoffset": LOW.reshape(-1, 1)}
+    high = np.where(np.arange(3) == 1, LOW.ravel(), HIGH.ravel()).reshape(-1, 1)
+    with np.errstate(divide="ignore"):
+        ps = PS | {"xmax": high, "gain": 2 / (high - LOW.reshape(-1, 1)), "xoffset": LOW.reshape(-1, 1)}
     net = nngrad.load(saved(tmp_path, **WEIGHTS, PS=ps), activation=ACTIVATION, input_scaling="mapminmax:PS")
     scaled = np.stack([X[:, 0] * 0.5 - 1, X[:, 1], (X[:, 2] - 1) * 0.002 - 1], axis=1)
     np.testing.assert_allclose(net(X), plain(scaled)[0], rtol=1e-12)

@@ -54,7 +54,7 @@ def test_numbers_and_flags_appear_together_or_not_at_all(tmp_path, monkeypatch, 
             raise PermissionError(1, "Operation not permitted")
 
         monkeypatch.setattr(files.os, "link", refuse)
-    assert run(["jacobian", str(MODEL), "-i", str(TABLE), "-o", str(tmp_path / "J.npy"), "--flags"]) == 4
+    assert run(["jacobian", str(MODEL), "-i", str(TABLE), "-o", str(tmp_path / "J.npy"), "--flags", "--by", "order"]) == 4
     assert names(tmp_path) == sorted(before)
     assert all((tmp_path / name).read_text() == f"old {name}" for name in before)
     err = capsys.readouterr().err
@@ -121,7 +121,7 @@ def test_the_flags_of_a_file_that_is_read_only(tmp_path):
     side = tmp_path / "J.npy.flags.csv"
     side.write_text("old")
     side.chmod(0o444)
-    assert run(["jacobian", str(MODEL), "-i", str(TABLE), "-o", str(tmp_path / "J.npy"), "--flags"]) == 4
+    assert run(["jacobian", str(MODEL), "-i", str(TABLE), "-o", str(tmp_path / "J.npy"), "--flags", "--by", "order"]) == 4
     assert names(tmp_path) == [side.name]
 
 
@@ -144,7 +144,7 @@ def test_what_is_left_of_a_killed_run_is_swept_by_the_next_for_that_name(start: 
 
 def test_what_a_living_run_is_writing_is_not_swept(start: Start, tmp_path: Path) -> None:
     target = tmp_path / "J.csv"
-    slow = start("jacobian", MODEL, "-o", target, stdin=subprocess.PIPE)
+    slow = start("jacobian", MODEL, "-q", "-o", target, stdin=subprocess.PIPE)
     assert slow.stdin is not None
     slow.stdin.write(b"speed,throttle,temperature\n" + b"3000.5,50.25,300.125\n" * 100_000)
     slow.stdin.flush()
@@ -160,7 +160,7 @@ def test_what_a_living_run_is_writing_is_not_swept(start: Start, tmp_path: Path)
 
 def test_many_runs_for_one_target_all_end_well(start: Start, tmp_path: Path) -> None:
     target = tmp_path / "J.npy"
-    running = [start("jacobian", MODEL, "-i", TABLE, "-o", target, "--flags") for _ in range(6)]
+    running = [start("jacobian", MODEL, "-q", "-i", TABLE, "-o", target, "--flags") for _ in range(6)]
     assert [(process.communicate(timeout=120)[1], process.returncode) for process in running] == [(b"", 0)] * 6
     assert names(tmp_path) == ["J.npy", "J.npy.flags.csv"]
 

@@ -107,7 +107,7 @@ program.main()
 
 @pytest.mark.parametrize("command", ["info", "jacobian"])
 def test_control_c_from_the_first_import_on(tmp_path: Path, command: str) -> None:
-    arguments = [] if command == "info" else ["-i", str(TABLE), "-o", str(tmp_path / "J.parquet")]
+    arguments = [] if command == "info" else ["-q", "-i", str(TABLE), "-o", str(tmp_path / "J.parquet")]
     program = [sys.executable, "-c", READY, command, str(MODEL), *arguments]
     for k in range(40):
         process = subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

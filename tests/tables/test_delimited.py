@@ -147,7 +147,12 @@ BAD = {
     "empty": ("", "x.csv: is empty; it needs a header line or rows of numbers"),
     "only blank lines": ("\n\n \n", "x.csv: is empty; it needs a header line or rows of numbers"),
     "too few columns": ("a,b\n1,2\n", "x.csv: 2 columns where 3 are needed (a, b)", 3),
-    "too many columns": ("1,2\n", "x.csv: 2 columns where 1 are needed; it would fit with --samples columns", 1),
+    "too many columns": (
+        "1,2\n",
+        "x.csv: 2 columns where 1 are needed; choose with --columns 1 (column 2 as the last may be a target); "
+        "it would fit with --samples columns",
+        1,
+    ),
 }
 
 
