@@ -279,6 +279,7 @@ class DelimitedWriter:
         self._digits, self._header = checked_digits(digits), header is not False
         self._gz = place.gz
         self._width = 0
+        self._before: list[Any] = []  # the header, which waits for the first rows: what is refused leaves nothing in a pipe
         self._out = Output(place.path)
 
     def begin(
@@ -289,7 +290,7 @@ class DelimitedWriter:
         if self._header:
             text = io.StringIO()
             csv.writer(text, delimiter=self._delimiter, lineterminator="\n").writerow([*keep, *columns])
-            self.write(self._packed([text.getvalue().encode()]))
+            self._before = self._packed([text.getvalue().encode()])
 
     def format(self, values: np.ndarray, kept: Kept = ()) -> Any:
         table = np.asarray(values, dtype=np.float64).reshape(len(values), self._width)
@@ -305,8 +306,9 @@ class DelimitedWriter:
         return [gzip.compress(b"".join(text), compresslevel=1, mtime=0)]  # members in a row are one file; above 1 it hardly gets smaller
 
     def write(self, piece: list[Any]) -> None:
-        for part in piece:
+        for part in (*self._before, *piece):
             self._out.file.write(part)
+        self._before = []
 
     def __enter__(self) -> DelimitedWriter:
         return self
@@ -314,6 +316,7 @@ class DelimitedWriter:
     def __exit__(self, kind: object, *error: object) -> None:
         try:
             if kind is None:
+                self.write([])
                 self._out.commit()
         finally:
             self._out.abandon()

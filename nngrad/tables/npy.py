@@ -187,6 +187,7 @@ class NpyWriter:
         self._written = 0
         self._shape: tuple[int, ...] = ()
         self._spool: Any = None
+        self._before = b""  # the header, which waits for the first numbers: what is refused leaves nothing in a pipe
 
     def begin(
         self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
@@ -196,17 +197,22 @@ class NpyWriter:
         if rows is None and self._out.final is None:  # what went into a pipe can't be changed: keep it back until the end
             self._spool = tempfile.TemporaryFile()  # noqa: SIM115
         else:
-            self._out.file.write(header((rows or 0, *self._shape)))
+            self._before = header((rows or 0, *self._shape))
 
     def format(self, values: np.ndarray, kept: Kept = ()) -> np.ndarray:
         return np.ascontiguousarray(values, "<f8").reshape(len(values), *self._shape)
 
     def write(self, piece: np.ndarray) -> None:
-        (self._spool or self._out.file).write(piece.data if piece.size else b"")
+        file = self._spool or self._out.file
+        file.write(self._before)
+        file.write(piece.data if piece.size else b"")
+        self._before = b""
         self._written += len(piece)
 
     def finish(self) -> None:
         """Put the true number of rows into the header."""
+        if self._before:
+            self.write(np.empty((0, *self._shape)))
         start = header((self._written, *self._shape))
         if self._spool is not None:
             self._out.file.write(start)

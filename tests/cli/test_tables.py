@@ -438,3 +438,12 @@ def test_second_tables_are_matched_by_the_names_of_the_input_or_of_the_model(nng
     (tmp_path / "v.csv").write_text("\n".join(["u,v,w", *(["100,1,-2"] * rows)]))
     done = nngrad("jvp", fitnet[0], "-i", fitnet[1], "--direction", tmp_path / "v.csv")
     assert (done.code, "3 columns of 3 missing: speed, throttle, temperature" in done.err) == (4, True)
+
+
+@pytest.mark.parametrize("fmt", [f.name for f in WRITERS if f.streams])
+@pytest.mark.parametrize("command", ["predict", "jacobian"])
+def test_what_is_refused_in_the_first_rows_leaves_nothing_on_standard_output(nngrad, fitnet, fmt, command):
+    rows = b"3000,50,300\n" * 20_000  # beyond what is looked at before the output begins
+    done = nngrad(command, fitnet[0], "--format", fmt, stdin=rows + b"3000,fifty,300\n")
+    assert (done.code, done.out) == (4, "")
+    assert "line 20001, column 2: 'fifty' is not a number" in done.err
