@@ -4,7 +4,7 @@ model file does not support, so a network without kinks or without training rang
     flag_kink        step:units, such as 3:2 where two units of step 3 (as `nngrad info` numbers them) are within EPS of a kink
     flag_outside     inputs outside their training range, as name<lower or name>upper
     flag_saturated   outputs whose derivative with respect to every input is exactly zero here, though the network connects them
-    flag_not_finite  outputs that are NaN or infinite here, or whose derivative is
+    flag_not_finite  outputs that are NaN or infinite here, or whose derivative is; f for a scalar of the outputs that is
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from nngrad.layers import (
     Sum,
 )
 from nngrad.network import Network
+from nngrad.scalar import Scalar
 
 Array = np.ndarray
 Texts = list[str | None]
@@ -50,8 +51,8 @@ class Flags:
         return tuple(column(x, values) for column in self.columns)
 
 
-def flags_of(net: Network, input_names: tuple[str, ...] | None = None) -> Flags:
-    """The flags that this network's file supports; `input_names` as the table calls the inputs."""
+def flags_of(net: Network, input_names: tuple[str, ...] | None = None, scalar: Scalar | None = None) -> Flags:
+    """The flags that this network's file supports; `input_names` as the table calls the inputs, `scalar` if one is differentiated."""
     names = input_names or net.input_names
     lower, upper = scales.bounds(net)
     connected = np.array([bool(reached(net, i).any()) for i in range(net.output_size)])
@@ -62,7 +63,8 @@ def flags_of(net: Network, input_names: tuple[str, ...] | None = None) -> Flags:
         found.append(("flag_outside", lambda x, values: _outside(x, lower, upper, names)))
     if connected.any():
         found.append(("flag_saturated", lambda x, values: _listed((net.jacobian(x) == 0.0).all(axis=2) & connected, net.output_names)))
-    found.append(("flag_not_finite", lambda x, values: _listed(_not_finite(net, x, values), net.output_names)))
+    names_of_numbers = (*net.output_names, *(() if scalar is None else ("f",)))
+    found.append(("flag_not_finite", lambda x, values: _listed(_not_finite(net, x, values, scalar), names_of_numbers)))
     return Flags(tuple(name for name, _ in found), tuple(column for _, column in found), net)
 
 
@@ -111,8 +113,13 @@ def _outside(x: Array, lower: Array, upper: Array, names: tuple[str, ...]) -> Te
     return texts
 
 
-def _not_finite(net: Network, x: Array, values: list[Array]) -> Array:
-    return np.asarray(~np.isfinite(values[-1].T) | ~np.isfinite(net.jacobian(x)).all(axis=2))
+def _not_finite(net: Network, x: Array, values: list[Array], scalar: Scalar | None) -> Array:
+    """Which outputs, and the scalar as a last column, have no finite value or derivative (N, m or m + 1)."""
+    outputs = ~np.isfinite(values[-1].T) | ~np.isfinite(net.jacobian(x)).all(axis=2)
+    if scalar is None:
+        return np.asarray(outputs)
+    f, gradient = scalar.value_and_gradient(x)
+    return np.column_stack([outputs, ~np.isfinite(f) | ~np.isfinite(gradient).all(axis=1)])
 
 
 def _listed(marked: Array, names: tuple[str, ...]) -> Texts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def gradient(net: Network, what: tuple[str, int | Scalar], wrt: Names | None, wi
             return Result("yg", (name, *columns_of), (1 + len(names),), lambda x: np.concatenate(both(x), axis=1), "--with-outputs")
         return Result("g", columns_of, (len(names),), lambda x: both(x)[1])
 
-    return result
+    return lambda table: replace(result(table), scalar=f if isinstance(f, Scalar) else None)
 
 
 def hessian(net: Network, of: Names | Scalar | None, wrt: Names | None, upper: bool, laplacian: bool) -> Wanted:
@@ -78,7 +79,7 @@ def hessian(net: Network, of: Names | Scalar | None, wrt: Names | None, upper: b
             return Result("H", pairs, (len(pairs),), lambda x: full(x)[:, :, a, b].reshape(len(x), -1), "--upper")
         return Result("H", pairs, shape, lambda x: full(x).reshape(len(x), *shape))
 
-    return result
+    return lambda table: replace(result(table), scalar=of if isinstance(of, Scalar) else None)
 
 
 def jvp(net: Network, direction: str, asked: Asked) -> Wanted:

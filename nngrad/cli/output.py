@@ -129,7 +129,7 @@ def _converted(net: Network, source: str, target: str, asked: Asked, wanted: Wan
             raise UsageError(
                 f"{target}: {fmt} stores {what.name[-1]} alone, as numbers of one shape; {what.lines_only} needs one of {', '.join(LINES)}"
             )
-        flags = flags_of(net, rows.names) if asked.flags else None
+        flags = flags_of(net, rows.names, what.scalar if isinstance(what, Result) else None) if asked.flags else None
         with _writer(target, asked, what, flags) as out, Progress(asked.quiet, target == "-", source) as progress:
             for piece, count in _pieces(net, rows, out, what, flags, asked.threads):
                 out.write(piece)

@@ -11,6 +11,7 @@ import numpy as np
 
 from nngrad.errors import UsageError
 from nngrad.network import Network
+from nngrad.scalar import Scalar
 from nngrad.scales import Scale
 
 Array = np.ndarray
@@ -30,6 +31,7 @@ class Result:
     numbers: Callable[..., Array]
     lines_only: str = ""  # the option that makes it fit formats of lines alone
     beside: Beside | None = None
+    scalar: Scalar | None = None  # of the outputs, where it is what is differentiated
 
 
 LINE_NUMBERS = 8  # a line of the long layout holds text: it takes the memory of so many numbers

@@ -267,3 +267,14 @@ def test_a_kept_column_called_like_a_flag_is_refused_in_arrays(nngrad, fitnet, t
     done = nngrad("predict", fitnet[0], "-o", tmp_path / "y.npy", "--flags", "--keep", "flag_outside", stdin=table.encode())
     assert done.code == 2
     assert "npy holds numbers only, so flag_outside can't be passed through" in done.err
+
+
+@pytest.mark.parametrize("command", ["gradient", "hessian"])
+def test_a_scalar_that_is_no_number_is_flagged_and_has_no_derivative(nngrad, fitnet, command):
+    rows = b"3000,50,300\n2000,60,280\n1500,20,260\n"
+    done = nngrad(command, fitnet[0], "--scalar", "log(y1 - 1000)", "--flags", stdin=rows)
+    header, *lines = (line.split(",") for line in done.lines)
+    assert all(line[header.index("flag_not_finite")] == "f" for line in lines)
+    assert {cell for line in lines for cell in line[len([h for h in header if h.startswith("flag")]) :]} == {"NaN"}
+    fine = nngrad(command, fitnet[0], "--scalar", "log(y1 + 1000)", "--flags", stdin=rows)
+    assert "f" not in ",".join(fine.lines[1:]).split(",")
