@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nngrad.cli.messages import show, show_json
 from nngrad.cli.options import PATH, Reading, Told, model_options, reading_options
 from nngrad.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nngrad.network import Network
+
+    Array = np.ndarray
 
 
 @click.command(short_help="Check the derivatives by an independent route.")
@@ -46,32 +53,13 @@ def check(
     training range (or spread), and where it is. Entries that differ because a kink lies within the step are counted, not blamed.
     Exit code 0: all agree; 1: something differs.
     """
-
     from nngrad.check import check as checked
-    from nngrad.check import comparable, sample
-    from nngrad.cli import whole
-    from nngrad.cli.output import note, opened
-    from nngrad.cli.ranges import Watch
+    from nngrad.cli.output import opened
 
     net = opened(model, told, quiet)
-    if source is None:
-        if reading:
-            raise UsageError("--input: the options about tables need one; name it with -i, or leave them out")
-        x = sample(net, points, seed)
-    else:
-        x, notes = whole.inputs(net, source, reading)
-        watch = Watch(net)
-        watch.see(x)
-        for text in (*notes, *([f"{source}: {said}"] if (said := watch.note(None)) else [])):
-            note(text, quiet)
-        if not len(x):
-            raise DataError(f"{source}: has no rows to check at; name another table, or leave -i out")
-    every, x = x, x[comparable(net, x)]
-    if len(x) < len(every):
-        infinite = f"{len(every) - len(x)} of {len(every)} points: x or a number within the network is infinite: nothing to compare"
-        if not len(x):
-            raise DataError(f"{source or model}: {infinite}; name a table of other points with -i, or look at the weights with nngrad info")
-        note(f"{source or model}: {infinite}; they are left out", quiet)
+    if source is None and reading:
+        raise UsageError("--input: the options about tables need one; name it with -i, or leave them out")
+    x = _comparable(net, _points(net, source, reading, points, seed, quiet), source or model, quiet)
     found = checked(net, x, method, hessian)
     passed = all(c.passed for c in found)
     if as_json:
@@ -81,6 +69,39 @@ def check(
         where = source or f"{len(x)} points, seed {seed}"
         show(_lines(model, where, found, passed))
     return 0 if passed else 1
+
+
+def _points(net: Network, source: str | None, reading: Reading, count: int, seed: int, quiet: bool) -> Array:
+    """The rows of the table that was named, or a sample of `count` points."""
+    from nngrad.check import sample
+    from nngrad.cli import whole
+    from nngrad.cli.output import note
+    from nngrad.cli.ranges import Watch
+
+    if source is None:
+        return sample(net, count, seed)
+    x, notes = whole.inputs(net, source, reading)
+    watch = Watch(net)
+    watch.see(x)
+    for text in (*notes, *([f"{source}: {said}"] if (said := watch.note(None)) else [])):
+        note(text, quiet)
+    if not len(x):
+        raise DataError(f"{source}: has no rows to check at; name another table, or leave -i out")
+    return x
+
+
+def _comparable(net: Network, every: Array, where: str, quiet: bool) -> Array:
+    """The points at which there is something to compare; the others are said."""
+    from nngrad.check import comparable
+    from nngrad.cli.output import note
+
+    x: Array = every[comparable(net, every)]
+    if len(x) < len(every):
+        infinite = f"{len(every) - len(x)} of {len(every)} points: x or a number within the network is infinite: nothing to compare"
+        if not len(x):
+            raise DataError(f"{where}: {infinite}; name a table of other points with -i, or look at the weights with nngrad info")
+        note(f"{where}: {infinite}; they are left out", quiet)
+    return x
 
 
 def _lines(model: str, where: str, found: Any, passed: bool) -> Any:
