@@ -255,11 +255,15 @@ class WithFlags:
         self._side.write(piece[1])
 
     def __enter__(self) -> WithFlags:
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(together())
-            self._main, self._side = (stack.enter_context(make()) for make in self._open)
-            self._stack = stack.pop_all()
+        self._both = self._opened()
+        self._both.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._stack.__exit__(*error)
+        self._both.__exit__(*error)
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[None]:
+        open_main, open_side = self._open
+        with together(), open_main() as self._main, open_side() as self._side:
+            yield
