@@ -316,7 +316,7 @@ def _numbered(
     fields: dict[str, Any], groups: dict[str, dict[str, str]], keys: list[str], said: tuple[str, ...] | None, where: tuple[str, ...]
 ) -> Dump:
     weights = {k: groups[k].get("W") or groups[k].get("theta") or "" for k in keys}
-    lonely = [weights[k] for k in keys if "b" not in groups[k]] + [groups[k]["b"] for k in groups if k not in keys]
+    lonely = [weights[k] for k in keys if "b" not in groups[k]] + [groups[k]["b"] for k in groups if k not in weights]
     problem = _without_partner(lonely[0] if lonely else None)
     if any(k.isdigit() for k in keys) and not _in_sequence([k for k in keys if k.isdigit()]):
         problem = f": {', '.join(weights.values())}: a layer between them is missing"
