@@ -37,6 +37,7 @@ INPUT = frozenset({"x", "p", "u", "in", "inp", "input", "inputs", "feature", "fe
 OUTPUT = frozenset({"y", "t", "out", "output", "outputs", "target", "targets", "label", "labels", "response", "responses"})
 FILLERS = frozenset({"train", "training", "trn", "tr", "data", "raw", "all", "norm", "set", "val", "vals", "s", "n"})
 ABOUT = frozenset({"scaler", "scaling", "norm", "normalization", "normalisation", "normalize", "standardize", "stats", "statistics"})
+OF_RESULTS = frozenset({"time", "times", "perf", "performance", "err", "error", "errors", "loss", "mse", "rmse", "mae", "acc", "accuracy"})
 SETTINGS = ("mapminmax", "mapstd")
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
@@ -131,6 +132,8 @@ def _pairs(path: str, fields: dict[str, Any], sizes: Sizes) -> Iterator[Found]:
             if parsed:
                 families.setdefault(parsed[1], {}).setdefault(parsed[0], name)
     for rest, names in families.items():
+        if set(rest.split()) & OF_RESULTS:  # of training, not of data
+            continue
         for first, second in PAIRS:
             if first in names and second in names:
                 yield from _pair(path, rest, (names[first], names[second]), fields, sizes)

@@ -58,6 +58,7 @@ class Dump:
     thetas: bool = False
     keys: tuple[str, ...] = ()
     doubts: tuple[str, ...] = field(default=())
+    texts: tuple[str, ...] = ()  # activations that the file names apart, each with the name of its variable
     owner: str = ""  # the class of the object whose properties they are
 
     @property
@@ -85,9 +86,10 @@ def rolled(fields: dict[str, Any]) -> Dump | None:
     """nn_params, all Theta one after the other, column by column, with the sizes of the layers beside (the machine learning course)."""
     if isinstance(fields, Group):  # other programs put rows first
         return None
-    name = next((n for n in fields if plain(n) in ROLLED and _is_vector(fields[n]) and fields[n].size > 1), None)
-    if name is None:
+    found = [n for n in fields if plain(n) in ROLLED and _is_vector(fields[n]) and fields[n].size > 1]
+    if not found:
         return None
+    name = min(found, key=lambda n: (plain(n) not in SURELY_ROLLED, plain(n).startswith("initial")))  # what training began with comes last
     sizes, where = _sizes(fields)
     count = sum((a + 1) * b for a, b in pairwise(sizes))
     if not sizes or fields[name].size != count:

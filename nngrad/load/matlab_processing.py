@@ -91,9 +91,27 @@ def _mapminmax(settings: Settings, rows: int) -> tuple[np.ndarray, np.ndarray, n
         _agrees(settings, "xoffset", offset, ".xmin", usable)
     if "gain" in settings and "xoffset" in settings:
         gain, offset = _rows(settings, "gain", rows), _rows(settings, "xoffset", rows)
+        if not ("xmin" in settings and "xmax" in settings):
+            _ends_agree(settings, gain, offset, ymin)
     elif not ("xmin" in settings and "xmax" in settings):
         raise ModelError(": neither .gain and .xoffset nor .xmin and .xmax are stored")
     return _or_identity(gain, offset, np.full(rows, ymin))
+
+
+def _ends_agree(settings: Settings, gain: np.ndarray, offset: np.ndarray, ymin: float) -> None:
+    """Refuses ends of which one alone is stored, where gain and xoffset say otherwise."""
+    usable = np.isfinite(gain) & (gain != 0.0)
+    _agrees(settings, "xmin", offset, ".xoffset", usable)
+    if "ymax" not in settings and "yrange" not in settings:
+        return
+    xmax = vector(settings, "xmax")
+    height = number(settings, "ymax") - ymin if "ymax" in settings else number(settings, "yrange")
+    with np.errstate(all="ignore"):
+        spread = height / gain
+    if xmax is not None:
+        above = {"xmax": xmax - offset if xmax.shape == offset.shape else xmax}
+        _agrees(above, "xmax", spread, ".xoffset and .gain", usable)
+    _agrees(settings, "xrange", spread, ".gain", usable)
 
 
 def _spread(settings: Settings, rows: int) -> np.ndarray:

@@ -92,6 +92,8 @@ def read(element: Fields, hints: Hints = NO_HINTS) -> Network:
     builder, size = _built(layers, sum(p.size for p in inputs))
     given = _get(element, "outputs")
     outputs = (Port("y", numbered("y", size)),) if given is None else _ports(given, ".outputs", "y")
+    if whole := [k for k, port in enumerate(outputs, 1) if port.integer]:
+        raise ModelError(f".outputs{{{whole[0]}}}.integer: outputs are not rounded, only inputs may be integer; leave it out")
     if sum(p.size for p in outputs) != size:
         raise ModelError(f".outputs: {sum(p.size for p in outputs)} columns are named, the last layer has {size} outputs")
     notes = (*_units(element, "inputs"), *_units(element, "outputs"))
@@ -139,7 +141,8 @@ def _checked(layer: Any, sizes: tuple[int, ...], path: str) -> int:
     try:
         return int(layer.size(*sizes))
     except (ValueError, TypeError, IndexError, AttributeError) as e:
-        raise ModelError(f"{path} ({type(layer).__name__}): {e}; {ORDER_ADVICE}") from None
+        advice = f"; {ORDER_ADVICE}" if any(hasattr(layer, name) for name in MATRICES) else ""
+        raise ModelError(f"{path} ({type(layer).__name__}): {e}{advice}") from None
 
 
 ORDER_ADVICE = "W is outputs x inputs; HDF5 files written from MATLAB, R or Julia say so with array_order = 'column-major'"
@@ -456,8 +459,8 @@ def _lowered(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
     by_hand = WRITTEN_BY_HAND.get(kind.lower())
     if by_hand:
         return by_hand(fields, widths, path)
-    if kind in STEPS:
-        return _step(kind, fields, widths, path)
+    if kind.lower() in STEPS:
+        return _step(kind.lower(), fields, widths, path)
     if kind in BY_CLASS:
         raise ModelError(f"{path}.shapes: missing; a {kind} says what its arrays are, such as 'W 10x3, b 10'; or write a {_advice(kind)}")
     if _is_activation(kind):
@@ -485,6 +488,8 @@ def _dense(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
     W = _matrix(_get(fields, "W"), f"{path}.W")
     b = np.zeros(len(W)) if _get(fields, "b") is None else _vector(_get(fields, "b"), f"{path}.b")
     rest = {"W", "b", "activation"} | COMMON
+    if b.size not in W.shape and W.shape[1] == widths[0]:  # else W is what is wrong, or turned round
+        raise ModelError(f"{path}.b: {b.size} values for {len(W)} outputs (W is {_shape(W.shape)}, outputs x inputs)")
     return [Affine(W, b), *([] if name is None else _activation_of(fields, name, rest, path))]
 
 

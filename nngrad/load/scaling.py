@@ -36,6 +36,7 @@ COMMA = re.compile(r",(?![^({]*[)}])")  # outside of braces: s{1,2} is one argum
 IN_FILE = re.compile(r"(.+\.(?:mat|h5|hdf5|npz|npy|csv|txt))(?::(.+))?", re.IGNORECASE)
 DELAY = re.compile(r"\(t(?:-\d+)?\)$")
 LARGEST_TEXT = 1024**2
+SMALLEST = 1e-300  # what is divided by: below it the quotient overflows
 HOW = "zscore:MU,SD or minmax:LOW,HIGH[,A,B] or mapminmax:SETTINGS or mapstd:SETTINGS"
 
 
@@ -151,7 +152,9 @@ def _zscore(parts: list[Any], tree: Tree, columns: Columns) -> Numbers:
     if len(parts) != 2:
         raise UsageError("zscore takes two arguments, zscore:MU,SD")
     mean, deviation = _vector(parts[0], tree, columns), _vector(parts[1], tree, columns)
-    _refuse(deviation <= 0.0, columns, f"{_name(parts[1])} is not above 0", "a constant column has no standard deviation: give 1 for it")
+    _refuse(
+        deviation < SMALLEST, columns, f"{_name(parts[1])} is not above 0", "a constant column has no standard deviation: give 1 for it"
+    )
     return Numbers(columns.spread(1.0 / deviation, 1.0), columns.spread(mean, 0.0), np.zeros(len(columns.names)))
 
 
@@ -164,7 +167,10 @@ def _minmax(parts: list[Any], tree: Tree, columns: Columns) -> Numbers:
         raise UsageError("LOW, HIGH, A and B have different lengths")
     low, high, a, b = np.broadcast_arrays(low, high, a, b)
     _refuse(
-        high == low, columns, f"{_name(parts[0])} and {_name(parts[1])} are the same", "a constant column has no range: give 0 and 1 for it"
+        np.abs(high - low) < SMALLEST,
+        columns,
+        f"{_name(parts[0])} and {_name(parts[1])} are the same",
+        "a constant column has no range: give 0 and 1 for it",
     )
     _refuse(a == b, columns, "the ends A and B are the same", "scaled values need a range")
     return Numbers(columns.spread((b - a) / (high - low), 1.0), columns.spread(low, 0.0), columns.spread(a, 0.0))
@@ -248,7 +254,7 @@ def _found(argument: str, tree: Tree) -> Any:
     """The element that an argument names: a variable of the model's file, or of another file."""
     found = at(tree, argument)
     outside = IN_FILE.fullmatch(argument)
-    if found is None and outside and (outside[2] or os.path.exists(outside[1])):
+    if found is None and outside:
         return _of_file(outside[1], outside[2])
     if found is None:
         raise UsageError(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # what MATLAB's training windows keep of the network that they show
 LEFTOVER = re.compile(r"(?:^|[.])(?:PlotData|plotData|showWindow|trainParam|revert)(?=[.{(])")
-NAMING = frozenset({"unused", "names", "keys", "label"})  # of plain weights: where they were found
+NAMING = frozenset({"unused", "names", "keys", "label", "texts"})  # of plain weights: where they were found
 MOST_COMPARED = 100  # networks of one file: reading each takes milliseconds
 
 

@@ -36,8 +36,11 @@ ACTIVATIONS = frozenset(
     {"act", "acts", "actfcn", "actfcns", "activation", "activations", "activationfcn", "activationfcns", "activationfunction"}
     | {"activationfunctions", "activetype", "transferfcn", "transferfcns", "actfun", "actfuns"}
 )
+IN_BY_OUT_BY_HABIT = frozenset({"kernel", "kernels", "coefs"})  # names of Keras and scikit-learn, which compute x W + b
+NORMALISATION = frozenset({"bn", "batchnorm", "batchnormalization", "normalization", "norm", "ln", "layernorm", "groupnorm", "gn"})
 FIRST = frozenset({"in", "input", "first", "enc", "encoder", "ih"})
 LAST = frozenset({"o", "out", "output", "final", "last", "head", "classifier", "dec", "decoder", "ho"})
+SAYS_ACTIVATION = re.compile(r"(?i)activ|transfer|(?<![a-z])act(?![a-z])|actf")
 ROLES = "|".join(sorted(WEIGHTS | BIASES | {"iw", "lw"}, key=len, reverse=True))
 ROLE_FIRST = re.compile(rf"(?:(.+)[._/])?({ROLES})(?:[._/]?(\d+(?:_\d+)?|out|output)|[._/](\w+))", re.IGNORECASE)
 ROLE_LAST = re.compile(rf"(.+?)[._/]({ROLES})", re.IGNORECASE)
@@ -58,11 +61,21 @@ def find(tree: Tree) -> list[tuple[str, Dump]]:
         used = {name for dump in dumps for name in dump.names}
         for dump in dumps:
             rest = tuple(n for n, v in element.items() if n not in used and not is_data(n, v)) if isinstance(element, dict) else ()
-            found.append((_path(path, dump, len(dumps)), replace(dump, unused=rest)))
+            texts = _texts_of_activations(element, used) if isinstance(element, dict) else ()
+            found.append((_path(path, dump, len(dumps)), replace(dump, unused=rest, texts=texts)))
         if not dumps or isinstance(element, dict):
             parts = [(p, e) for p, e in children(path, element) if not isinstance(element, dict) or p.rsplit(".", 1)[-1] not in used]
             stack.extend((p, e, depth + 1) for p, e in reversed(parts))
     return found
+
+
+def _texts_of_activations(fields: dict[str, Any], used: set[str]) -> tuple[str, ...]:
+    """What else the file says of activations, one text a name (act1, hidden_activation): for which layer isn't known."""
+    return tuple(
+        f"{name} {value}"
+        for name, value in fields.items()
+        if name not in used and isinstance(value, str) and SAYS_ACTIVATION.search(name) and not isinstance(_function(value.strip()), str)
+    )
 
 
 def _path(path: str, dump: Dump, count: int) -> str:
@@ -232,7 +245,18 @@ def _list_of_structs(items: list[Any]) -> Dump | None:
     """params{k}.w, params{k}.b, or layers(k).W: entries without weights stand for layers without parameters."""
     layers = [layer for k, item in enumerate(items, 1) if (layer := _of_struct(f"{{{k}}}", item))]
     lonely = next((w for k, item in enumerate(items, 1) if (w := _alone(f"{{{k}}}", item))), None)
-    return Dump((), tuple(layers), problem=_without_partner(lonely)) if layers else None
+    strange = next((text for k, item in enumerate(items, 1) if (text := _without_weights(f"{{{k}}}", item))), "")
+    return Dump((), tuple(layers), problem=_without_partner(lonely) or strange) if layers else None
+
+
+def _without_weights(label: str, fields: Any) -> str:
+    """What is wrong with an entry between layers that has arrays, but no weights: it computes something that isn't known."""
+    if not isinstance(fields, dict) or _roles(fields) != (None, None):
+        return ""
+    arrays = [name for name, value in fields.items() if _is_parameter(value) and isinstance(value, np.ndarray) and value.size > 1]
+    if not arrays:
+        return ""
+    return f": {label} holds {listed(arrays, 4)}, but no weights: a normalisation or another layer than a dense one is not supported here"
 
 
 def _positional(items: list[Any]) -> Dump | None:
@@ -258,7 +282,7 @@ def _numbered_arrays(fields: dict[str, Any]) -> Dump | None:
     dump = _positional([fields[name] for name in names]) if names and all(name in fields for name in names) else None
     if dump is None:
         return None
-    labelled = tuple(replace(layer, label=name) for layer, name in zip(dump.layers, names[::2], strict=True))
+    labelled = tuple(replace(layer, label=name, ask=True) for layer, name in zip(dump.layers, names[::2], strict=True))
     return replace(dump, names=tuple(names), layers=labelled)
 
 
@@ -292,7 +316,7 @@ def _numbered(
     fields: dict[str, Any], groups: dict[str, dict[str, str]], keys: list[str], said: tuple[str, ...] | None, where: tuple[str, ...]
 ) -> Dump:
     weights = {k: groups[k].get("W") or groups[k].get("theta") or "" for k in keys}
-    lonely = [weights[k] for k in keys if "b" not in groups[k]] + [groups[k]["b"] for k in groups if k not in keys]
+    lonely = [weights[k] for k in keys if "b" not in groups[k]] + [groups[k]["b"] for k in groups if k not in weights]
     problem = _without_partner(lonely[0] if lonely else None)
     if any(k.isdigit() for k in keys) and not _in_sequence([k for k in keys if k.isdigit()]):
         problem = f": {', '.join(weights.values())}: a layer between them is missing"
@@ -376,7 +400,10 @@ def read(dump: Dump, hints: Hints = NO_HINTS) -> Network:
             f": {dump.layers[0].label} is an output layer, and no layer before it is recognised among {', '.join(dump.unused[:8])}; "
             "name all layers W1, b1, W2, b2, ..."
         )
-    dump = replace(dump, layers=_ordered(dump, hints.weights))
+    _refuse_normalisation(dump)
+    ordered = _ordered(dump, hints.weights)
+    _refuse_gains(ordered[1:])
+    dump = replace(dump, layers=tuple(replace(layer, ask=layer.ask or _is_by_habit(layer.label)) for layer in ordered))
     pairs, notes, doubts = _oriented(dump.layers, hints.weights)
     activations, said = _activations(dump, pairs, hints.activation)
     layers: list[Any] = []
@@ -400,6 +427,37 @@ def _left_out(dump: Dump) -> tuple[str, ...]:
         "IW, LW, b hold no processing steps: x and y are in the network's own (normalised) units unless it had none; "
         "save the network object itself to have them",
     )
+
+
+def _is_by_habit(label: str) -> bool:
+    """Whether the name is one of a library that computes x W + b: a square matrix isn't taken for W x + b then."""
+    return not IN_BY_OUT_BY_HABIT.isdisjoint(re.findall("[a-z]+", label.lower()))
+
+
+def _refuse_normalisation(dump: Dump) -> None:
+    """Gain and shift of a normalisation are called weight and bias, too: two vectors of one length, which would pass for a layer."""
+    for key, layer in zip(dump.keys, dump.layers, strict=False):
+        by_name = not NORMALISATION.isdisjoint(re.findall("[a-z]+", key.lower()))
+        if layer.b is not None and _are_vectors(layer) and (by_name or (key.startswith("module ") and layer.W.ndim == 1)):
+            raise ModelError(_normalisation(layer))
+
+
+def _refuse_gains(layers: tuple[Layer, ...]) -> None:
+    """After the first layer, two arrays of one axis and one length."""
+    for layer in layers:
+        if layer.b is not None and layer.W.ndim == layer.b.ndim == 1 and layer.W.size > 1 and _are_vectors(layer):
+            raise ModelError(_normalisation(layer))
+
+
+def _normalisation(layer: Layer) -> str:
+    return (
+        f": {layer.label} ({_size(layer.W)}) with bias {_size(layer.b)} looks like a normalisation layer; plain weights are dense "
+        "layers only: work it into the layer before it, or save the whole model (a matrix of one column: with two axes)"
+    )
+
+
+def _are_vectors(layer: Layer) -> bool:
+    return bool(layer.W.size == max(layer.W.shape, default=1) == layer.b.size)
 
 
 # in which order, and which way round
@@ -504,7 +562,7 @@ def _squeezed(W: np.ndarray, units: int | None, way: str) -> np.ndarray | None:
 
 
 def _listing(layers: tuple[Layer, ...]) -> str:
-    return ", ".join(f"{a.label} {_size(a.W)}" + (f" with bias {_size(a.b)}" if a.b is not None else "") for a in layers)
+    return listed([f"{a.label} {_size(a.W)}" + (f" with bias {_size(a.b)}" if a.b is not None else "") for a in layers], 4)
 
 
 def _size(array: Any) -> str:
@@ -521,7 +579,8 @@ def _activations(dump: Dump, pairs: list[Any], hint: tuple[str, ...] | None) -> 
     if hint is not None:
         names = _spread(hint, count, dump, pairs)
         differs = any(s is not None and _function(s) != _function(n) for s, n in zip_longest(stored, names))
-        return names, (f"activations {listed(names)} as you named them; the file says {listed([s or '?' for s in stored])}",) * differs
+        words = [*([listed([s or "?" for s in stored])] if differs else []), *([listed(dump.texts)] if dump.texts else [])]
+        return names, (f"activations {listed(names)} as you named them; the file says {', '.join(words)}",) * bool(words)
     if len(stored) < count or any(s is None for s in stored):
         raise ModelError(_question(dump, pairs, stored))
     taken = tuple(s or "" for s in stored[:count])
@@ -556,6 +615,8 @@ def _question(dump: Dump, pairs: list[Any], stored: tuple[str | None, ...]) -> s
     count = len(pairs)
     known = [s for s in stored if s]
     said = f"the file names only {', '.join(known)} for" if known else "the file does not say the activations of"
+    if dump.texts:
+        said = f"the file says {listed(dump.texts, 4)}, but not in one list, the activations of"
     usual = "; in the machine learning course that uses these names all are sigmoid" if dump.thetas else ""
     names = ("sigmoid", "sigmoid") if dump.thetas else ("tanh", "linear")
     return f": {said} its {count} layer{'s' if count > 1 else ''} ({_sizes(dump, pairs)}){usual}; {_how(count, *names)}"

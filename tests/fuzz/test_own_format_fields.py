@@ -192,7 +192,7 @@ def computed(layer, sources):
     if "shapes" in layer:
         return of_its_own(kind, layer, sources[0])
     params = set(layer) - {"kind", "sources"} - IGNORED
-    if kind == "mapminmax":
+    if kind.lower() == "mapminmax":
         return minmax(layer, sources[0])
     kind = kind.strip() if kind.strip().lower() == "leaky_relu" else kind  # an activation by any of its names
     kind, x = kind.lower(), sources[0]

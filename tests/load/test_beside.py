@@ -47,6 +47,7 @@ QUIET = {
     "longer words": {"music": THREE, "signal": THREE, "minutes": THREE, "maximal": THREE},
     "results of a fit": {"results": {"mean": ONE, "std": ONE}},
     "settings of another network": {"other_ps": PS | {"xrows": 7.0, "yrows": 7.0}},
+    "results of training": {"mean_time": THREE, "std_time": THREE, "min_perf": THREE, "max_perf": THREE},
     "text": {"mu": "a", "sig": "b"},
     "numbers of a plot": {"xmin": np.ones(5), "xmax": np.ones(5)},
 }

@@ -770,3 +770,26 @@ def damaged_tree(config, changes):
             continue  # an earlier change took that place away
     tree = containers.read(SAMPLES / "keras_two_ports.keras")
     return Tree(tree.container, tree.variables | {"config": config})
+
+
+def test_weights_of_a_layer_that_the_model_has_not_are_refused(tmp_path):
+    good = {"0": DENSE["kernel"], "1": DENSE["bias"]}
+    path = archive(tmp_path / "m.keras", sequential(entry(), dense()), {"dense": good, "dense_1": good})
+    with pytest.raises(ModelError, match="holds weights of dense_1, which is no layer of the model"):
+        nngrad.load(path)
+
+
+@pytest.mark.parametrize("dtype", ["int8_from_float32", "float8_from_float32"])
+def test_a_policy_of_quantised_weights_is_refused_by_its_name_too(tmp_path, dtype):
+    good = {"0": DENSE["kernel"], "1": DENSE["bias"]}
+    path = archive(tmp_path / "m.keras", sequential(entry(), dense(dtype=dtype)), {"dense": good})
+    with pytest.raises(ModelError, match="its weights are quantised"):
+        nngrad.load(path)
+
+
+def test_scales_of_quantised_weights_are_not_taken_for_a_bias(tmp_path):
+    with h5py.File(tmp_path / "m.weights.h5", "w") as file:
+        file["layers/dense/vars/0"] = np.array([[127, -3], [5, 127], [-127, 8]], np.int8)
+        file["layers/dense/vars/1"] = np.array([120.0, 90.0])
+    with pytest.raises(ModelError, match="dense: what they compute isn't in the file"):
+        nngrad.load(tmp_path / "m.weights.h5", activation=["linear"])

@@ -128,6 +128,10 @@ BY_HAND = {
     "radbasn": ([{"kind": "radbasn"}], lambda x: np.exp(-(x**2)) / np.exp(-(x**2)).sum()),
     "scale": ([{"kind": "scale", "gain": [2.0, 3.0], "center": 1.0}], lambda x: (x - 1.0) * [2.0, 3.0]),
     "mapminmax": ([{"kind": "mapminmax", "gain": [2.0, 3.0], "xoffset": [1.0, 0.0], "ymin": -1.0}], lambda x: (x - [1, 0]) * [2, 3] - 1),
+    "MapMinMax with one end of its range": (
+        [{"kind": "MapMinMax", "gain": [2.0, 2.0], "xoffset": [-1.0, 0.0], "xmax": [0.0, 1.0], "ymin": -1.0, "ymax": 1.0}],
+        lambda x: (x - [-1, 0]) * 2 - 1,
+    ),
     "mapstd reversed, in settings": (
         [{"kind": "mapstd", "settings": {"xmean": np.ones((2, 1)), "xstd": np.full((2, 1), 4.0)}, "reverse": 1.0}],
         lambda x: x * 4.0 + 1.0,
@@ -210,6 +214,7 @@ def test_hdf5_groups_and_attributes(tmp_path, place):
 
 DENSE = {"kind": "dense", "W": W, "b": b}
 STANDARD = {"kind": "mapstd", "xmean": [1.0, 2.0], "xstd": [1.0, 1.0]}
+LINEAR = {"kind": "mapminmax", "gain": [2.0, 2.0], "xoffset": [1.0, 0.0], "ymin": -1.0, "ymax": 1.0}
 REFUSED = {
     "version": (lambda: net_of(DENSE, version=np.array([[2.0]])), ".version: version 2 of the format"),
     "no layers": (lambda: net_of(), ".layers: there is none"),
@@ -299,6 +304,14 @@ REFUSED = {
     "an origin that is a text": (lambda: net_of(DENSE, origin="MATLAB"), ".origin: the text 'MATLAB', not a struct of texts"),
     "an origin that is numbers": (lambda: net_of(DENSE, origin={"notes": np.eye(2)}), ".origin.notes: an array of 2x2 numbers, not a list"),
     "an origin of its own": (lambda: net_of(DENSE, origin={"author": "me"}), ".origin.author: not a field of an origin"),
+    "a bias of another size": (lambda: net_of(DENSE | {"b": 1.0}), ".layers{1}.b: 1 values for 3 outputs (W is 3x2, outputs x inputs)"),
+    "outputs that are integers": (
+        lambda: net_of(DENSE, outputs={"columns": ["p", "q", "r"], "integer": "int8"}),
+        ".outputs{1}.integer: outputs are not rounded",
+    ),
+    "xmin beside xoffset": (lambda: net_of(LINEAR | {"xmin": [5.0, 0.0]}, **TWO), "(mapminmax).xmin: disagrees with .xoffset"),
+    "xmax beside gain": (lambda: net_of(LINEAR | {"xmax": [9.0, 1.0]}, **TWO), "(mapminmax).xmax: disagrees with .xoffset and .gain"),
+    "xrange beside gain": (lambda: net_of(LINEAR | {"xrange": [9.0, 1.0]}, **TWO), "(mapminmax).xrange: disagrees with .gain"),
     "a layer that is no struct": (lambda: net_of(DENSE, layers=cells([1.0]), **TWO), ".layers{1}: not a struct"),
 }
 
@@ -526,3 +539,8 @@ def test_settings_of_a_step_are_not_taken_for_settings_beside_the_network(tmp_pa
     step = {"kind": "mapminmax", "gain": np.ones((2, 1)), "xoffset": np.zeros((2, 1)), "ymin": -1.0, "xrows": 2.0, "yrows": 2.0}
     savemat(tmp_path / "n.mat", {"n": HEAD | {"layers": cells([step])}})
     assert nngrad.load(tmp_path / "n.mat").origin.notes == ()
+
+
+def test_what_does_not_fit_is_not_put_down_to_the_order_of_arrays():
+    with pytest.raises(ModelError, match=r"3 gains don't take 2 inputs$"):
+        net_of({"kind": "scale", "gain": [1.0, 2.0, 3.0]}, **TWO)

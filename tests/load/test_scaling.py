@@ -141,6 +141,9 @@ REFUSED = {
     "mapminmax:TS": "must fit 3 columns",
     "mapstd:SS,SS": "one argument",
     "zscore:muX,nowhere.mat:sd": "no such file",
+    "zscore:nowhere.npy,sdX": "nowhere.npy: can't be read",
+    "zscore:0,1e-320": "not above 0",
+    "minmax:0,1e-320": "are the same",
 }
 
 

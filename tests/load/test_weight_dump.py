@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from itertools import pairwise
 
 import h5py
@@ -662,3 +663,64 @@ def test_theta_beside_its_rolled_form_is_one_network(tmp_path):
     vector = np.concatenate([t.ravel(order="F") for t in thetas])
     savemat(tmp_path / "dump.mat", {"nn_params": vector, "Theta1": thetas[0], "Theta2": thetas[1], **ROLLED["course"]})
     same(nngrad.load(tmp_path / "dump.mat", activation=["sigmoid", "sigmoid"]), layers, ("sigmoid", "sigmoid"))
+
+
+FLAT = {"fc1.weight": (3, 2), "fc1.bias": (3,), "fc2.weight": (1, 3), "fc2.bias": (1,)}
+NORMALISED = {
+    "by name": {**FLAT, "bn1.weight": (3,), "bn1.bias": (3,)},
+    "by name, two axes": {**FLAT, "norm.weight": (1, 3), "norm.bias": (1, 3)},
+    "by shape": {**FLAT, "between.weight": (3,), "between.bias": (3,)},
+    "modules": {"0.weight": (3, 2), "0.bias": (3,), "1.weight": (3,), "1.bias": (3,), "3.weight": (1, 3), "3.bias": (1,)},
+    "modules of one unit": {"0.weight": (1, 1), "0.bias": (1,), "1.weight": (1,), "1.bias": (1,), "3.weight": (1, 1), "3.bias": (1,)},
+    "by order": {"arr_0": (2, 3), "arr_1": (3,), "arr_2": (3,), "arr_3": (3,), "arr_4": (3, 1), "arr_5": (1,)},
+}
+
+
+@pytest.mark.parametrize("name", NORMALISED)
+def test_gain_and_shift_of_a_normalisation_are_not_taken_for_a_layer(tmp_path, name):
+    np.savez(tmp_path / "dump.npz", **{key: np.ones(shape) for key, shape in NORMALISED[name].items()})
+    with pytest.raises(ModelError, match="looks like a normalisation layer"):
+        nngrad.load(tmp_path / "dump.npz", activation=["tanh", "linear"])
+
+
+def test_a_normalisation_between_structs_is_not_passed_over(tmp_path):
+    (A, a), (B, b) = pairs(3, 4, 2)
+    entries = [{"w": A, "b": a}, {"gamma": a, "beta": a, "mean": a, "var": a}, {"w": B, "b": b}]
+    savemat(tmp_path / "dump.mat", {"params": cell(*entries)})
+    with pytest.raises(ModelError, match=r"\{2\} holds gamma, beta, mean, var, but no weights"):
+        nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"])
+
+
+def test_what_training_began_with_is_not_taken_before_what_it_led_to(tmp_path):
+    layers = pairs(3, 4, 2)
+    vector = np.concatenate([np.hstack([b, W]).ravel(order="F") for W, b in layers])
+    savemat(tmp_path / "dump.mat", {"initial_nn_params": 2 * vector, "nn_params": vector, **ROLLED["course"]})
+    same(nngrad.load(tmp_path / "dump.mat", activation=["sigmoid", "sigmoid"]), layers, ("sigmoid", "sigmoid"))
+
+
+@pytest.mark.parametrize("names", [("dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"), ("arr_0", "arr_1", "arr_2", "arr_3")])
+def test_square_matrices_under_names_of_keras_are_asked_for(tmp_path, names):
+    (A, a), (B, b) = layers = pairs(3, 3, 3)
+    np.savez(tmp_path / "dump.npz", **dict(zip(names, (A.T, a.ravel(), B.T, b.ravel()), strict=True)))
+    with pytest.raises(ModelError, match="these chain both ways round; say --weights"):
+        nngrad.load(tmp_path / "dump.npz", activation=["tanh", "linear"])
+    same(nngrad.load(tmp_path / "dump.npz", activation=["tanh", "linear"], weights="in-by-out"), layers, ("tanh", "linear"))
+
+
+def test_activations_that_the_file_names_one_by_one_are_said(tmp_path):
+    (A, a), (B, b) = pairs(3, 4, 2)
+    savemat(tmp_path / "dump.mat", {"W1": A, "b1": a, "W2": B, "b2": b, "act1": "relu", "output_activation": "linear", "factor": "relu"})
+    with pytest.raises(ModelError, match="the file says act1 relu, output_activation linear, but not in one list"):
+        nngrad.load(tmp_path / "dump.mat")
+    (doubt,) = nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"]).origin.doubts
+    assert doubt == "activations tanh, linear as you named them; the file says act1 relu, output_activation linear"
+
+
+def test_many_layers_are_found_in_linear_time():
+    def seconds(count):
+        fields = {f"{letter}{k}": np.ones((1, 1)) for k in range(1, count) for letter in "Wb"}
+        start = time.process_time()
+        weight_dump.find(Tree("MAT v5", fields))
+        return time.process_time() - start
+
+    assert seconds(32_000) < 12 * seconds(4_000)

@@ -55,7 +55,7 @@ def activate(at: Lowering, layer: Layer, x: Value, activation: Any) -> Value:
     table = ACTIVATIONS if at.keras == 3 else ACTIVATIONS | ACTIVATIONS_OF_KERAS_2
     row = table.get(activation)
     if row is None:
-        known = ", ".join(sorted(["linear", "softmax", *(name for name, row in table.items() if row)]))
+        known = listed(sorted(["linear", "softmax", *(name for name, row in table.items() if row)]), 24)
         raise layer.error(f"activation {shown(activation)} is not supported; supported in Keras {at.keras} files are {known}")
     return at.elementwise(x, row[0], **row[1])
 
@@ -567,7 +567,7 @@ def unsupported(layer: Layer) -> str | None:
     if layer.is_foreign:
         return f"a class of one's own, whose code is not in the file and is never run; {ADVICE}"
     policy, dtype = layer.config.get("dtype"), dtype_of(layer)
-    quantised = isinstance(policy, dict) and "Quantized" in str(policy.get("class_name"))
+    quantised = (isinstance(policy, dict) and "Quantized" in str(policy.get("class_name"))) or "_from_" in dtype
     if quantised or any(layer.config.get(key) is not None for key in ("quantization_config", "quantization_mode")):
         return "its weights are quantised; save the model before quantize()"
     is_input = layer.kind == "InputLayer" and layer.path == layer.name  # of the whole model: x says what it is

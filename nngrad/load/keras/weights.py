@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.errors import ModelError
+from nngrad.errors import ModelError, listed
 from nngrad.load.keras.config import Layer, Model
 from nngrad.load.tree import Group, Undecoded
 
@@ -95,6 +95,7 @@ def from_archive(model: Model, group: Any, expected: Expected, path: str = "") -
     """Gives every layer its weights from `layers/...` of model.weights.h5."""
     holder = next((key for key in ("layers", OLD_LAYERS) if isinstance(group, Group) and key in group), "layers")
     classes: dict[str, list[Layer]] = {}
+    taken: set[str] = set()
     for layer in model.layers.values():
         classes.setdefault(_snake(_saved_class(layer)), []).append(layer)
     for snake, layers in classes.items():
@@ -107,6 +108,15 @@ def from_archive(model: Model, group: Any, expected: Expected, path: str = "") -
             # Up to Keras 2.12 the same layers were counted twice, so that the numbers have gaps.
             name = present[k] if len(present) == len(layers) else f"{snake}_{k}" if k else snake
             _from_member(layer, members, name, f"{here}/{name}", expected)
+            taken.add(name)
+    _nothing_is_left(member_of(group, holder), taken, f"{path}{holder}")
+
+
+def _nothing_is_left(members: Any, taken: set[str], path: str) -> None:
+    """Refuses weights of a layer that the configuration doesn't have."""
+    left = [name for name in members if name not in taken and _is_filled(member_of(members, f"{name}/vars"))] if _is_filled(members) else []
+    if left:
+        raise ModelError(f"{path}: holds weights of {listed(left, 4)}, which is no layer of the model; save the whole model again")
 
 
 def _from_member(layer: Layer, members: Group, name: str, path: str, expected: Expected) -> None:

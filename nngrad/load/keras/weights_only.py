@@ -129,7 +129,12 @@ def _is_dense(layer: Stored) -> bool:
     kernel, bias = layer.arrays.get("kernel"), layer.arrays.get("bias")
     if kernel is None or kernel.ndim != 2 or set(layer.arrays) - {"kernel", "bias"}:
         return False
-    return bias is None or bias.shape == kernel.shape[1:]
+    return not _is_quantised(kernel) and (bias is None or bias.shape == kernel.shape[1:])
+
+
+def _is_quantised(kernel: np.ndarray) -> bool:
+    """Whole numbers whose largest in each column is 127: a kernel of quantize("int8"), whose scales stand where a bias would."""
+    return bool(kernel.size and (kernel == np.round(kernel)).all() and (np.abs(kernel).max(axis=0) == 127.0).all())
 
 
 def _affine(layer: Stored) -> Affine:
