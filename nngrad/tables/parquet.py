@@ -74,6 +74,10 @@ class FrameReader:
                     rest = rest[self._step :]
         if rest is not None and len(rest):
             yield self._counted(rest)
+        if self._read != self.count:  # polars stops without a word where columns of an Arrow file have the same name
+            raise DataError(
+                f"{self._where}: only {self._read} of its {self.count} rows can be read; is it damaged, or has it a column name twice?"
+            )
 
     def _counted(self, frame: Any) -> Any:
         self._read += len(frame)
