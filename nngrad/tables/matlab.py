@@ -202,7 +202,7 @@ def _numbers_in(path: str, value: Any, size: int | None) -> Iterator[str]:
     while stack and seen < PARTS:
         where, part, depth = stack.pop()
         seen += 1
-        array = isinstance(part, np.ndarray) and part.dtype.kind in "fiub"
+        array = isinstance(part, np.ndarray) and part.dtype.kind in "fiubc"
         if isinstance(part, Undecoded) or (array and part.size > 1 and (size is None or size in part.shape)):
             yield where
             return
