@@ -111,6 +111,25 @@ def test_labels_that_some_signals_lack_or_share_are_no_reason_to_ignore_them() -
         rows("x.mat", columns=XS)
 
 
+def test_names_beside_an_array_are_those_of_its_columns() -> None:
+    names = cell(["throttle", "speed", "temperature"])
+    for variables, source in (
+        ({"data": X, "colheaders": names, "textdata": names}, "x.mat"),
+        ({"data": X.T, "VarNames": names.T}, "x.mat"),
+        ({"data": X, "columns": ["throttle", "speed", "temperature"]}, "x.mat"),
+        ({"data": X.T[:, None, :3], "names": names}, "x.mat"),
+        ({"run": {"data": X, "colheaders": names}}, "x.mat:run.data"),
+    ):
+        savemat("x.mat", variables)
+        found = rows(source, columns=NAMES)
+        np.testing.assert_array_equal(found, X[: len(found), [1, 0, 2]])
+    savemat("x.mat", {"data": X[:3], "columns": names})
+    np.testing.assert_array_equal(rows("x.mat", columns=NAMES, samples="columns"), X[:3].T[:, [1, 0, 2]])
+    for other in ({"labels": cell(["cat", "dog", "cow"])}, {"names": cell(["a", "b", "c", "d"])}):  # of classes, of people
+        savemat("x.mat", {"data": X, **other})
+        np.testing.assert_array_equal(rows("x.mat", columns=NAMES), X)
+
+
 def test_tables_timetables_and_timeseries_as_the_container_decodes_them() -> None:
     columns = cell([X[:, :1], cell(["a"] * 5, (5, 1)), X[:, 1:2], X[:, 2:]])
     labels = cell(["speed", "gear", "throttle", "temperature"])
