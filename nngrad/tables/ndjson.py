@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError
-from nngrad.tables.cells import number
+from nngrad.tables.cells import number, without_options
 from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Reader, Wanted, checked_digits, distinct, match, polars
 from nngrad.tables.delimited import rounded
 from nngrad.tables.files import LONGEST_ROW, Lines, Output, Place, count, line_chunks
@@ -119,7 +119,7 @@ class NdjsonReader:
                     lines.append(line)
                     rows.append([self._text(values[name], name, line) or "" for name in names])
             too_large(self._path, rows)
-        return Grid(self._path, rows, lambda i, j: f"line {lines[i]}, {names[j]!r}")
+        return Grid(self._path, rows, lambda i, j: f"line {lines[i]}, {names[j]!r}", is_text=False)
 
     def _object(self, text: bytes, line: int) -> dict[str, Any]:
         try:
@@ -140,7 +140,7 @@ class NdjsonReader:
                 return number(value)
             raise ValueError(f"{json.dumps(value, default=str)[:60]} is not a number; write null for a missing value")
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{self._path}, line {line}, {name!r}: {error}") from None
+            raise DataError(f"{self._path}, line {line}, {name!r}: {without_options(str(error))}") from None
 
     def _text(self, value: Any, name: str, line: int) -> str | None:
         if value is None or isinstance(value, str):

@@ -126,7 +126,7 @@ def frame_reader(where: str, what: str, table: Any, wanted: Wanted, samples: str
         raise DataError(f"{where}: column {listed(nested)} holds {frame.schema[nested[0]]}, not numbers")
     rows = [["" if value is None else str(value) for value in row] for row in frame.rows()]
     names = frame.columns
-    return GridReader(Grid(where, rows, lambda i, j: f"row {i + 1}, column {names[j]}").turned(), wanted)
+    return GridReader(Grid(where, rows, lambda i, j: f"row {i + 1}, column {names[j]}", is_text=False).turned(), wanted)
 
 
 def text_path(where: str) -> str:

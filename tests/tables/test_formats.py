@@ -449,6 +449,7 @@ def test_ndjson_oddities(text: str) -> None:
     [
         ('{"a":3}', r"x.ndjson, line 2: has no 'b'; write null for a missing value"),
         ('{"a":3,"b":"x"}', r"x.ndjson, line 2, 'b': 'x' is not a number"),
+        ('{"a":3,"b":"1,5"}', r"x.ndjson, line 2, 'b': '1,5' has a decimal comma; store it as a number$"),
         ('{"a":3,"b":true}', r"x.ndjson, line 2, 'b': true is not a number; write null for a missing value"),
         ('{"a":3,"b":[1]}', r'x.ndjson, line 2, \'b\': \["1"\] is not a number'),
         ('{"a":3,"b":1e400}', r"x.ndjson, line 2, 'b': '1e400' is too large for a double"),
