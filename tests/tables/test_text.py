@@ -271,6 +271,14 @@ def test_filters_may_be_read_in_any_pieces(size: int) -> None:
     assert [comments.line(n) for n in (1, 2, 3)] == [1, 3, 5]
 
 
+def test_a_column_without_a_name_that_counts_the_rows_is_no_input() -> None:
+    columns = ["x1", "x2", "x3"]
+    with pytest.raises(DataError, match="x1 would be column 1, an index of the rows; leave that out; --by order takes them as they stand"):
+        read(write(",a,b\n0,1,2\n1,4,5\n"), columns=columns)
+    np.testing.assert_array_equal(read(write(",a,b\n0,1,2\n1,4,5\n"), columns=columns, by="order"), [[0, 1, 2], [1, 4, 5]])
+    np.testing.assert_array_equal(read(write(",a,b\n7,1,2\n3,4,5\n"), columns=columns), [[7, 1, 2], [3, 4, 5]])
+
+
 @pytest.mark.parametrize(
     ("text", "mark", "found"),
     [
