@@ -35,8 +35,10 @@ reader(source, fmt=None, *, size=None, columns=None, aliases=(), keep=(), choose
     decimal     csv, tsv: "." or ",", the decimal mark (None: the point; numbers with a comma are refused)
     skip        csv, tsv, xlsx: lines to leave out before the table
     units       csv, tsv, xlsx: True leaves out the lines below the header that hold text where numbers are wanted; they are noted
-    comment     csv, tsv: a mark such as "#"; lines that begin with it are left out. Without it, comments (# and %) may stand before the
-                table only; one that has as many cells as the first row, and names in them, is the header, and the others are noted
+    comment     csv, tsv: a mark such as "#"; lines that begin with it are left out, but where just one of those before a table without
+                header has as many cells as the first row, and names in them, these are the columns' names.
+                Without the option, comments (# and %) may stand before the table only; one that has as many cells as the first row, and
+                names in them, is the header, and the others are noted
     encoding    csv, tsv: as Python names it, such as "cp1252" (None: UTF-8; a byte order mark tells UTF-16 and UTF-32)
     samples     "rows" or "columns" says where the samples stand (None: rows; mat: found out against `size`). A text table, a sheet or a
                 frame of which the samples stand in columns may have its names in the first column, and is held in memory

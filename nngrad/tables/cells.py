@@ -91,6 +91,13 @@ def number(text: str, decimal: str = POINT) -> float:
     raise ValueError(f"{shortened(cell)} {refusal(cell, decimal)}")
 
 
+def without_options(message: str) -> str:
+    """What is wrong with a text in a format of cells, for which --decimal and --delimiter mean nothing."""
+    return message.replace("say --decimal ,", "store it as a number").replace(
+        "say what separates them with --delimiter", "give each a cell"
+    )
+
+
 def kind(text: str, decimal: str = POINT) -> str:
     """What a cell is: a number (also one that is too large), missing, empty, a name, or odd: no name, and refused as a number."""
     cell = text.strip()

@@ -84,7 +84,7 @@ class DelimitedReader:
             return names, False
         if text.spelling.header is True or self._is_header(rows):
             return rows[0], True
-        return None, False
+        return text.left_out_names(), False
 
     def _is_header(self, rows: Sequence[Sequence[str]]) -> bool:
         text = self._text

@@ -43,7 +43,7 @@ def read_xlsx(
     for i, row in enumerate(cells):
         if not any(cell.strip() for cell in row):
             raise DataError(f"{where}, row {first + i + 1}: blank row between rows; remove it, or write NaN for missing values")
-    grid = Grid(where, cells, lambda i, j: f"cell {_letters(left + j)}{first + i + 1}")
+    grid = Grid(where, cells, lambda i, j: f"cell {_letters(left + j)}{first + i + 1}", is_text=False)
     return GridReader(grid.turned() if samples == "columns" else grid, wanted, header, units)
 
 

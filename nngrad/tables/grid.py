@@ -14,7 +14,7 @@ import numpy as np
 from nngrad.errors import DataError, UsageError, listed
 from nngrad.tables import headings
 from nngrad.tables.arrays import SAMPLES, rows_per_chunk
-from nngrad.tables.cells import POINT, number
+from nngrad.tables.cells import POINT, number, without_options
 from nngrad.tables.common import Block, Wanted, match
 
 MOST_CELLS = 1 << 24
@@ -30,6 +30,7 @@ class Grid:
     at: Callable[[int, int], str]
     decimal: str = POINT
     is_turned: bool = False
+    is_text: bool = True  # whether --decimal and --delimiter say how its cells are written
 
     def turned(self) -> Grid:
         """With rows as columns. DataError if the rows have different numbers of cells."""
@@ -107,7 +108,8 @@ class GridReader:
             advice = "; if this line has names, say --header" if not self._named and i == 0 else ""
             if self._named and i == self._start == 1:
                 advice = "; if these are units, say --units"
-            raise DataError(f"{self._grid.where(i, j)}: {error}{advice}") from None
+            words = str(error) if self._grid.is_text else without_options(str(error))
+            raise DataError(f"{self._grid.where(i, j)}: {words}{advice}") from None
 
     def __enter__(self) -> GridReader:
         return self

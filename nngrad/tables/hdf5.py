@@ -112,7 +112,7 @@ def _cache(data: Any, how: Layout) -> dict[str, Any]:
 
 def _only(path: str, file: Any) -> str:
     names: list[str] = []
-    file.visititems(lambda name, item: names.append(name) if hasattr(item, "dtype") and item.ndim in (1, 2) else None)  # follows no links
+    file.visititems(lambda name, item: names.append(name) if hasattr(item, "dtype") and item.ndim else None)  # follows no links
     if len(names) != 1:
         raise DataError(f"{path}: holds {len(names)} tables{f' ({listed(names)})' if names else ''}; choose one with {path}:NAME")
     return names[0]

@@ -3,6 +3,7 @@
 No sample may be swallowed as a header, and no header read as a sample without a word. The first line is, if the user doesn't say it
 
     names, or names and empty cells                 the header
+    empty cells alone                               refused: Excel writes an empty row above a table so
     names beside numbers or missing numbers         refused: it may be a sample with a text in it, or a header with years in it
     0,1,..,n-1 or 1,2,..,n (n > 1), or that behind an empty cell
                                                     refused: pandas and R number columns so; but the only line of a table is a sample
@@ -48,6 +49,9 @@ def is_header(rows: Rows, at: At, decimal: str, only: bool, quoted: bool = False
     `only`: the table has no other row; `quoted`: the first row's cells stand in quotes and the second's don't.
     """
     first = [kind(cell, decimal) for cell in rows[0]]
+    if set(first) == {EMPTY} and not only:
+        where = at(0, 0).removesuffix(", column 1")
+        raise DataError(f"{where}: all cells are empty; remove this line, or say --no-header if it is a sample without values")
     if NAME in first:
         if set(first) - {NAME, EMPTY}:
             column = first.index(NAME)
@@ -87,9 +91,14 @@ def doubt(label: str, rows: Rows, decimal: str) -> tuple[str, ...]:
     fractions = any(kind(cell, decimal) == NUMBER and not cell.strip().lstrip("+-").isdigit() for cell in rows[1])
     single = len(texts) == 1
     values = [number(text, decimal) for text in texts] if all(map(FEW_DIGITS.fullmatch, texts)) else []
-    if (plain and fractions and (not single or texts[0] in ("0", "1"))) or _steps(values):
+    years = plain and not single and all(_is_year(text) for text in texts) and not all(_is_year(text) for text in rows[1])
+    if (plain and fractions and (not single or texts[0] in ("0", "1"))) or years or _steps(values):
         return (f"{label}: the first line ({listed(texts)}) was read as a sample; if it has names, say --header",)
     return ()
+
+
+def _is_year(cell: str) -> bool:
+    return re.fullmatch(r"(19|20)\d\d", cell.strip()) is not None
 
 
 def _steps(values: Sequence[float]) -> bool:

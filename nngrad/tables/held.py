@@ -144,10 +144,11 @@ def _upright(values: Any, rows: int | None) -> Array | None:
 
 
 def _numbered(labels: Sequence[Any], arrays: Sequence[Array]) -> tuple[str, ...] | None:
-    """label, or label_1, label_2 of several columns; None unless every label is there and none twice."""
-    if not all(isinstance(n, str) and n for n in labels) or len(set(labels)) < len(labels):
+    """label, or label_1, label_2 of several columns; "" where one is missing, None where all are."""
+    labels = [n if isinstance(n, str) else "" for n in labels]
+    if not any(labels):
         return None
-    return tuple(n if a.shape[1] == 1 else f"{n}_{k + 1}" for n, a in zip(labels, arrays, strict=True) for k in range(a.shape[1]))
+    return tuple(n if not n or a.shape[1] == 1 else f"{n}_{k + 1}" for n, a in zip(labels, arrays, strict=True) for k in range(a.shape[1]))
 
 
 # objects

@@ -28,6 +28,7 @@ STEMS = {  # what else numbered columns go by
 }
 TIMES = frozenset(["time", "t", "tout", "timestamp", "date", "datetime", "ts", "zeit", "datum", "uhrzeit"])
 INDICES = frozenset(["index", "idx", "id", "no", "nr", "row", "rownum", "record", "sample", "unnamed", "#", "level0", "rowid", "lfdnr"])
+OF_PANDAS = re.compile(r"Unnamed: 0(\.\d+)?|__index_level_\d+__")
 TARGETS = frozenset(["target", "targets", "label", "labels", "output", "outputs", "response", "y", "class"])
 
 Rows = Sequence[Sequence[Any]]
@@ -93,7 +94,7 @@ class Match(NamedTuple):
 def match(where: str, names: Sequence[str] | None, count: int, wanted: Wanted, rows: Callable[[], Rows] = tuple) -> Match:
     """Find the wanted columns in a table of `count` columns called `names` (None: without names), or raise DataError.
 
-    `rows` gives the first few rows; it is called for the words of a refusal alone.
+    `rows` gives the first few rows; it is called for the words of a refusal, and where a column has no name.
     """
     kept = _kept(where, names, wanted.keep)
     part, doubts = chosen(where, names, count, wanted.choose) if wanted.choose is not None else (tuple(range(count)), ())
@@ -213,8 +214,17 @@ class _Reading:
         if against:
             raise DataError(f"{self.where}: {against}; rename the columns; {self._way()}")
         found = dict(zip(missing, rest, strict=True))
+        index = next((j for j, i in found.items() if self._is_index(i)), None)
+        if index is not None:
+            name = _label(self.names, found[index])
+            raise DataError(f"{self.where}: {self.columns[index]} would be {name}, an index of the rows; leave that out; {self._way()}")
         self.found |= found
         self._doubt("columns taken in order", found)
+
+    def _is_index(self, i: int) -> bool:
+        """Whether pandas or R wrote this column beside those of the table: by its name, or because it has none and counts the rows."""
+        blank = not self.names[i].strip() and _counts([row[i] for row in self.rows() if i < len(row)])
+        return blank or OF_PANDAS.fullmatch(self.names[i]) is not None
 
     def _way(self) -> str:
         free = [i for i in self.free if i not in self.kept]
@@ -276,17 +286,30 @@ def _against_order(names: Sequence[str], columns: Sequence[str]) -> str:
     own = [n for n, how in zip(names, table, strict=True) if how.number and how.stem == model[0].stem]
     if own:
         return f"has {listed(_shown(own), FEW)} where {listed(columns, FEW)} are needed"
+    if model[0].stem == "y" and any(NUMBERED.fullmatch(n) and n[0] == "x" for n in names):
+        return f"has {listed(_shown(names), FEW)} where {listed(columns, FEW)} are needed"
     if all(n.isdecimal() for n in names):
         numbers = [int(n) for n in names]
         return "" if numbers in (list(range(len(names))), list(range(1, len(names) + 1))) else f"has the columns {listed(names, FEW)}"
-    if len({how.stem for how in table}) == 1 and all(how.number.isdecimal() for how in table):
-        numbers = [int(how.number) for how in table]
-        if numbers != sorted(numbers):
-            return f"has {listed(_shown(names), FEW)}, numbered but not in order"
+    alike = len({how.stem for how in table}) == 1 and all(how.number for how in table)
+    counts = [[int(k) for k in how.number.split("_")] for how in table] if alike else []
+    if counts != sorted(counts) or _numbers_within(names, model):
+        return f"has {listed(_shown(names), FEW)}, numbered but not in order"
     delays = [how.delay for how in table]
     if any(delays) and (delays != [how.delay for how in model] or [how.base for how in table if how.base in ("x", "y")][:1] == ["y"]):
         return f"has {listed(_shown(names), FEW)} where {listed(columns, FEW)} are needed"
     return ""
+
+
+def _numbers_within(names: Sequence[str], model: Sequence[Spelling]) -> bool:
+    """Whether longer names have numbers in them that are not those of the columns: x2_speed for x1; 2_speed, 1_throttle."""
+    own = re.compile(rf"(?<![^\W_]){re.escape(model[0].stem)}[ _.]?0*(\d+)(?![^\W_])", re.IGNORECASE)
+    inside = [found[1] if (found := own.search(name)) else "" for name in names]
+    if any(number and number != how.number for number, how in zip(inside, model, strict=True)):
+        return True
+    first = [int(found[0]) for name in names if (found := re.match(r"\d{1,9}(?![\d.,])", name.strip()))]
+    counted = sorted(first) in (list(range(len(names))), list(range(1, len(names) + 1)))
+    return counted and first != sorted(first)
 
 
 # a part of the table

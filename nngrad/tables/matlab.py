@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ HEAD = b"MATLAB 5.0 MAT-file, rows are samples, written by nngrad".ljust(116)  #
 TIMES = re.compile(r"t_?out|time|times|timestamp|tspan", re.IGNORECASE)  # never inputs
 TARGETS = re.compile(r"t|y|y_?out|targets?|outputs?|labels?|y_?(test|train|true|pred)", re.IGNORECASE)  # not beside other tables
 WEIGHTS = re.compile(r"(W|b|IW|LW|V|theta|weights?|bias(es)?)_?\d*", re.IGNORECASE)
+HEADERS = re.compile(r"(col(umn)?|var(iable)?|feature|input)_?(headers?|names|labels)|headers?|names|columns", re.IGNORECASE)
 RECORD = frozenset(["trainFcn", "performFcn", "epoch"])  # fields of what train() returns beside the network
 DEPTH, PARTS = 6, 4000  # how far numbers are looked for in what isn't understood
 
@@ -38,7 +39,7 @@ def read_mat(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayR
         tree = containers.read(place.path)
     except NngradError as error:
         raise DataError(str(error)) from error
-    name, ways = _found(place, tree, wanted)
+    name, ways = _found(place, tree, wanted, samples)
     where = f"{place.path}:{name}" if name else place.path
     if not ways:
         raise DataError(f"{where}: is no table of numbers in a form that is understood; save a matrix, a table or a struct of columns")
@@ -47,7 +48,7 @@ def read_mat(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayR
     return ArrayReader(where, way.array, how, wanted, notes=notes, names=way.names)
 
 
-def _found(place: Place, tree: Any, wanted: Wanted) -> tuple[str, list[Held]]:
+def _found(place: Place, tree: Any, wanted: Wanted, samples: str | None) -> tuple[str, list[Held]]:
     """The variable that is meant ("" for several, one a column), and how it may be read."""
     variables = tree.variables
     if place.name is None and (beside := columns_among(variables, wanted.names)) is not None:
@@ -58,15 +59,30 @@ def _found(place: Place, tree: Any, wanted: Wanted) -> tuple[str, list[Held]]:
     except KeyError:
         raise DataError(f"{place.path}: has no variable {name}; it has {listed(list(variables))}") from None
     ways = held(value)
-    return name, _named(ways, variables.get(f"{name[:23]}_columns"))
+    return name, _named(ways, variables.get(f"{name[:23]}_columns", _headers(variables, name)), samples)
 
 
-def _named(ways: list[Held], names: Any) -> list[Held]:
-    """With the names of columns that nngrad has written beside a variable."""
-    if not isinstance(names, np.ndarray) or names.dtype != object or not all(isinstance(n, str) for n in names.flat):
+def _headers(variables: Any, name: str) -> Any:
+    """The one cell of names that stands beside an array, in the file or in its struct."""
+    beside = element(variables, name[: name.rindex(".")]) if "." in name else variables
+    found = [v for n, v in beside.items() if HEADERS.fullmatch(n)] if isinstance(beside, Mapping) else []
+    return found[0] if len(found) == 1 else None
+
+
+def _named(ways: list[Held], names: Any, samples: str | None) -> list[Held]:
+    """With the names of columns that stand beside a variable; one for each row of it where the samples stand in columns."""
+    texts = list(names.flat) if isinstance(names, np.ndarray) and names.dtype == object else names  # a char matrix is a list
+    if not isinstance(texts, list) or not all(isinstance(n, str) for n in texts):
         return ways
-    labels = tuple(names.flat)
-    return [w._replace(names=labels, samples="rows") if w.names is None and w.array.shape[1:] == (len(labels),) else w for w in ways]
+    labels = tuple(texts)
+    return [_with_names(w, labels, samples or w.samples) if w.names is None else w for w in ways]
+
+
+def _with_names(way: Held, names: tuple[str, ...], samples: str | None) -> Held:
+    array = way.array
+    if samples == "columns" or (samples is None and array.shape[1] != len(names)):
+        array = array.T
+    return Held(array, names, "rows") if array.shape[1] == len(names) else way
 
 
 def element(variables: Any, path: str) -> Any:
@@ -202,7 +218,7 @@ def _numbers_in(path: str, value: Any, size: int | None) -> Iterator[str]:
     while stack and seen < PARTS:
         where, part, depth = stack.pop()
         seen += 1
-        array = isinstance(part, np.ndarray) and part.dtype.kind in "fiub"
+        array = isinstance(part, np.ndarray) and part.dtype.kind in "fiubc"
         if isinstance(part, Undecoded) or (array and part.size > 1 and (size is None or size in part.shape)):
             yield where
             return

@@ -74,6 +74,10 @@ class FrameReader:
                     rest = rest[self._step :]
         if rest is not None and len(rest):
             yield self._counted(rest)
+        if self._read != self.count:  # polars stops without a word where columns of an Arrow file have the same name
+            raise DataError(
+                f"{self._where}: only {self._read} of its {self.count} rows can be read; is it damaged, or has it a column name twice?"
+            )
 
     def _counted(self, frame: Any) -> Any:
         self._read += len(frame)
@@ -122,7 +126,7 @@ def frame_reader(where: str, what: str, table: Any, wanted: Wanted, samples: str
         raise DataError(f"{where}: column {listed(nested)} holds {frame.schema[nested[0]]}, not numbers")
     rows = [["" if value is None else str(value) for value in row] for row in frame.rows()]
     names = frame.columns
-    return GridReader(Grid(where, rows, lambda i, j: f"row {i + 1}, column {names[j]}").turned(), wanted)
+    return GridReader(Grid(where, rows, lambda i, j: f"row {i + 1}, column {names[j]}", is_text=False).turned(), wanted)
 
 
 def text_path(where: str) -> str:

@@ -277,8 +277,16 @@ class TextTable:
         self.comments.remove(fitting[0][0])
         return fitting[0][1]
 
+    def left_out_names(self) -> list[str] | None:
+        """The names in a line before the table that --comment left out; None if the table has its own, or if several lines may be meant."""
+        if not self.head or self._comments_out is None or self._are_names(self.head[0].cells):
+            return None
+        cells = [self._comment_cells(line.decode(errors="replace")) for line in self._comments_out.before]
+        fitting = [names for names in cells if len(names) == len(self.head[0].cells) and self._are_names(names)]
+        return fitting[0] if len(fitting) == 1 else None
+
     def _comment_cells(self, text: str) -> list[str]:
-        bare = text.strip().lstrip("#%").strip()
+        bare = text.strip().removeprefix((self.spelling.comment or "").strip()).lstrip("#%").strip()
         if self.delimiter == BLANKS:
             bare = "\t".join(bare.split())
         try:
@@ -346,6 +354,8 @@ class WithoutComments:
         self._mark = mark.strip().encode()
         self._pattern = re.compile(rb"(?m)^[ \t]*" + NEVER_COMMENTS + re.escape(self._mark) + rb"[^\n]*(?:\n|\Z)")
         self._left_out: list[int] = []  # for each line left out, how the line behind it is counted
+        self.before: list[bytes] = []  # those before the table, which may hold its names
+        self._in_front = True
 
     def reading(self, read: Read) -> Read:
         """What reads these lines from what `read` gives."""
@@ -369,13 +379,18 @@ class WithoutComments:
             parts, start = [], 0
             for found in self._pattern.finditer(lines):
                 parts.append(lines[start : found.start()])
+                self._in_front = self._in_front and not parts[-1].strip()
+                if self._in_front and len(self.before) < SHOWN:
+                    self.before.append(found[0])
                 self._line += parts[-1].count(b"\n")
                 self._left_out.append(self._line)
                 start = found.end()
             parts.append(lines[start:])
             self._line += parts[-1].count(b"\n")
+            self._in_front = self._in_front and not parts[-1].strip()
             return b"".join(parts)
         self._line += lines.count(b"\n")
+        self._in_front = self._in_front and not lines.strip()
         return lines
 
     def line(self, counted: int) -> int:

@@ -364,6 +364,10 @@ def test_h5_names_links_and_other_files() -> None:
             load(f"x.h5:{name}")
     with pytest.raises(DataError, match=r"x.h5: holds 4 tables \(g/x, raw, virtual, y\); choose one with x.h5:NAME"):
         load("x.h5", 6)
+    with h5py.File("x.h5", "w") as file:
+        file["x"], file["z"] = np.ones((3, 6, 1)), SMALL
+    with pytest.raises(DataError, match=r"x.h5: holds 2 tables \(x, z\)"):
+        load("x.h5", 6)
 
 
 @pytest.mark.parametrize("shape", [(1, 3), (2, 2, 4), (1, 1000)])
@@ -445,12 +449,15 @@ def test_ndjson_oddities(text: str) -> None:
     [
         ('{"a":3}', r"x.ndjson, line 2: has no 'b'; write null for a missing value"),
         ('{"a":3,"b":"x"}', r"x.ndjson, line 2, 'b': 'x' is not a number"),
+        ('{"a":3,"b":"1,5"}', r"x.ndjson, line 2, 'b': '1,5' has a decimal comma; store it as a number$"),
         ('{"a":3,"b":true}', r"x.ndjson, line 2, 'b': true is not a number; write null for a missing value"),
         ('{"a":3,"b":[1]}', r'x.ndjson, line 2, \'b\': \["1"\] is not a number'),
         ('{"a":3,"b":1e400}', r"x.ndjson, line 2, 'b': '1e400' is too large for a double"),
         ("[1,2]", r"x.ndjson, line 2: is not a JSON object, with column names as its keys"),
         ('{"a":3,', r"x.ndjson, line 2: is not a JSON object: "),
         ("[" * 100_000, r"x.ndjson, line 2: is not a JSON object: "),
+        ('{"a":3,"a":9,"b":2}', r"x.ndjson, line 2: is not a JSON object: the key 'a' occurs twice"),
+        ('{"a":3,"\\u0061":9,"b":2}', r"x.ndjson, line 2: is not a JSON object: the key 'a' occurs twice"),
     ],
 )
 def test_ndjson_refusals(line: str, message: str) -> None:
@@ -628,6 +635,13 @@ def test_a_missing_npz_is_told_as_every_missing_file() -> None:
 
 
 # frames that polars scans, and tables that are turned
+
+
+def test_arrow_with_a_column_name_twice_gives_no_fewer_rows_than_it_has() -> None:
+    pl.DataFrame({"aa": [1.0], "ab": [2.0], "b": [3.0]}).write_ipc("x.arrow")
+    Path("x.arrow").write_bytes(Path("x.arrow").read_bytes().replace(b"ab", b"aa"))
+    with pytest.raises(DataError, match=r"x.arrow: only 0 of its 1 rows can be read"):
+        load("x.arrow", 2)
 
 
 def test_arrow_there_and_what_is_none() -> None:

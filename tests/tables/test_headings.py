@@ -101,6 +101,8 @@ TABLES: dict[str, tuple[str, str]] = {
     "one count behind an empty cell": (",0\n0,3180.5\n1,70.8\n", ASKED),
     "R's count behind an empty cell": ('"","1","2"\n"1",5,6\n', ASKED),
     "years over an index": (",2019,2021\n0,5,6\n1,7,8\n", ASKED),
+    "empty cells alone": (",,\n5,6,7\n", "x.csv, line 1: all cells are empty; remove this line, or say --no-header"),
+    "empty cells over names": (";;\na;b;c\n5;6;7\n", "x.csv, line 1: all cells are empty"),
     "years in quotes": ('"2019","2021","2022"\n5,6,7\n', ASKED),
 }
 
@@ -154,6 +156,8 @@ def test_every_first_line_is_either_names_or_a_row(case: str) -> None:
 
 NOTED = {
     "years": ("2019,2020,2021\n5,6,7\n", True),
+    "years with a gap": ("2018,2020,2021\n5,6,7\n", True),
+    "years over years": ("2018,2020,2021\n2019,2020,2022\n", False),
     "wavelengths": ("400.5,401.0,401.5\n0.1,0.2,0.3\n", True),
     "whole numbers over fractions": ("400,450,700\n0.1,0.2,0.3\n", True),
     "0 over fractions": ("0\n0.1\n0.2\n", True),

@@ -96,6 +96,40 @@ def test_what_has_names_is_matched_by_them(form: str) -> None:
         rows("x.mat:run", columns=("torque", "speed", "throttle"))
 
 
+def test_labels_that_some_signals_lack_or_share_are_no_reason_to_ignore_them() -> None:
+    parts = structs([signals(X[:, :1], "x2"), signals(X[:, 1:2]), signals(X[:, 2:], "x1")])
+    savemat("x.mat", {"run": {"time": T[:, None], "signals": parts}})
+    np.testing.assert_array_equal(rows("x.mat", columns=XS[:2], size=2), X[:, [2, 0]])
+    np.testing.assert_array_equal(rows("x.mat", by="order"), X)
+    with pytest.raises(NngradError, match="1 column of 3 missing: x3"):
+        rows("x.mat", columns=XS)
+    with pytest.raises(NngradError, match="3 columns of 3 missing"):
+        rows("x.mat", columns=NAMES)
+    parts = structs([signals(X[:, :1], "x2"), signals(X[:, 1:2], "x2"), signals(X[:, 2:], "x1")])
+    savemat("x.mat", {"run": {"time": T[:, None], "signals": parts}})
+    with pytest.raises(NngradError, match="column x2 occurs more than once"):
+        rows("x.mat", columns=XS)
+
+
+def test_names_beside_an_array_are_those_of_its_columns() -> None:
+    names = cell(["throttle", "speed", "temperature"])
+    for variables, source in (
+        ({"data": X, "colheaders": names, "textdata": names}, "x.mat"),
+        ({"data": X.T, "VarNames": names.T}, "x.mat"),
+        ({"data": X, "columns": ["throttle", "speed", "temperature"]}, "x.mat"),
+        ({"data": X.T[:, None, :3], "names": names}, "x.mat"),
+        ({"run": {"data": X, "colheaders": names}}, "x.mat:run.data"),
+    ):
+        savemat("x.mat", variables)
+        found = rows(source, columns=NAMES)
+        np.testing.assert_array_equal(found, X[: len(found), [1, 0, 2]])
+    savemat("x.mat", {"data": X[:3], "columns": names})
+    np.testing.assert_array_equal(rows("x.mat", columns=NAMES, samples="columns"), X[:3].T[:, [1, 0, 2]])
+    for other in ({"labels": cell(["cat", "dog", "cow"])}, {"names": cell(["a", "b", "c", "d"])}):  # of classes, of people
+        savemat("x.mat", {"data": X, **other})
+        np.testing.assert_array_equal(rows("x.mat", columns=NAMES), X)
+
+
 def test_tables_timetables_and_timeseries_as_the_container_decodes_them() -> None:
     columns = cell([X[:, :1], cell(["a"] * 5, (5, 1)), X[:, 1:2], X[:, 2:]])
     labels = cell(["speed", "gear", "throttle", "temperature"])
@@ -143,6 +177,7 @@ def test_time_on_top_is_named_and_left_out_by_choice() -> None:
         ({"X": cell([X.T, X[:2].T, np.ones((2, 2))]), "T": T[None]}, 1, r"T would fit, but X\{1\} may hold the inputs too"),
         ({"data": {"X": X.T, "T": T[None]}, "y": np.ones((3, 5))}, 3, "data.X may hold the inputs"),
         ({"x": X, "x_test": X}, 3, r"2 variables fit \(x, x_test\)"),
+        ({"x": X + 1j, "z": X}, 3, "z would fit, but x may hold the inputs too"),
         ({"P": X[:, :2].T, "targets": T[None]}, 1, "no variable fits 1 inputs"),
     ],
     ids=str,

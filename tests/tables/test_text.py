@@ -271,6 +271,33 @@ def test_filters_may_be_read_in_any_pieces(size: int) -> None:
     assert [comments.line(n) for n in (1, 2, 3)] == [1, 3, 5]
 
 
+def test_a_column_without_a_name_that_counts_the_rows_is_no_input() -> None:
+    columns = ["x1", "x2", "x3"]
+    with pytest.raises(DataError, match="x1 would be column 1, an index of the rows; leave that out; --by order takes them as they stand"):
+        read(write(",a,b\n0,1,2\n1,4,5\n"), columns=columns)
+    np.testing.assert_array_equal(read(write(",a,b\n0,1,2\n1,4,5\n"), columns=columns, by="order"), [[0, 1, 2], [1, 4, 5]])
+    np.testing.assert_array_equal(read(write(",a,b\n7,1,2\n3,4,5\n"), columns=columns), [[7, 1, 2], [3, 4, 5]])
+
+
+@pytest.mark.parametrize(
+    ("text", "mark", "found"),
+    [
+        ("# throttle,speed,temperature\n1,2,4\n# end\n", "#", True),
+        ("\n# a log\n\n#throttle,speed,temperature\n1,2,4\n", "#", True),
+        ("// throttle speed temperature\n1 2 4\n", "//", True),
+        ("# a,b,c\n# throttle,speed,temperature\n1,2,4\n", "#", False),
+        ("# throttle,speed\n1,2,4\n", "#", False),
+        ("1,2,4\n# throttle,speed,temperature\n", "#", False),
+        ("# temperature,speed,throttle\nthrottle,speed,temperature\n1,2,4\n", "#", True),
+    ],
+)
+def test_names_in_a_line_that_comment_leaves_out_are_those_of_the_columns(text: str, mark: str, found: bool) -> None:
+    expected = [[2, 1, 4]] if found else [[1, 2, 4]]
+    np.testing.assert_array_equal(read(write(text), columns=NAMES, comment=mark), expected)
+    if not text.startswith("# temperature"):
+        np.testing.assert_array_equal(read(write(text), columns=NAMES, comment=mark, header=False), [[1, 2, 4]])
+
+
 def test_a_row_that_begins_like_a_comment_stays() -> None:
     np.testing.assert_array_equal(read(write("#N/A,1,2\n# c\n3,4,5\n"), comment="#"), [[np.nan, 1, 2], [3, 4, 5]])
 
