@@ -73,11 +73,28 @@ Fields = dict[str, Any]
 
 
 def find(tree: Tree) -> list[tuple[str, Fields]]:
-    return [(path or "/", e) for path, e in find_in(tree, lambda e: isinstance(e, dict) and _text(_get(e, "format")) == FORMAT)]
+    return [(path or "/", e) for path, e in find_in(tree, _is_meant)]
+
+
+def _is_meant(e: Any) -> bool:
+    """Whether a struct or group is to be a network of this format, however its `format` is spelled: read() refuses what it is not.
+
+    As plain weights it would lose what stands between them.
+    """
+    if not isinstance(e, dict):
+        return False
+    text = _text(_get(e, "format"))
+    if isinstance(text, str) and FORMAT.split()[0] in text.casefold():
+        return True
+    layers = _get(e, "layers")
+    each = layers.values() if isinstance(layers, dict) else layers.ravel() if isinstance(layers, np.ndarray) else layers or ()
+    return bool(len(each)) and all(isinstance(layer, dict) and "kind" in layer for layer in each)
 
 
 def read(element: Fields, hints: Hints = NO_HINTS) -> Network:
     """The network of one element; ModelError, with the field's path, where it is not what the format says."""
+    if (text := _text(_get(element, "format"))) != FORMAT:
+        raise ModelError(f".format: {'is missing' if text is None else repr(text)}; write it as {FORMAT!r}")
     version = _whole(_get(element, "version"), ".version")
     if version != VERSION:
         raise ModelError(f".version: version {version} of the format; this nngrad reads {VERSION}: take a newer one")

@@ -544,3 +544,29 @@ def test_settings_of_a_step_are_not_taken_for_settings_beside_the_network(tmp_pa
 def test_what_does_not_fit_is_not_put_down_to_the_order_of_arrays():
     with pytest.raises(ModelError, match=r"3 gains don't take 2 inputs$"):
         net_of({"kind": "scale", "gain": [1.0, 2.0, 3.0]}, **TWO)
+
+
+@pytest.mark.parametrize("spelling", ["NNGRAD network", "nngrad network ", "nngrad", "nngrad-network", "network", "", None, 7.0])
+@pytest.mark.parametrize("suffix", [".mat", ".h5"])
+def test_another_spelling_of_the_format_is_refused_and_never_taken_for_plain_weights(tmp_path, spelling, suffix):
+    """As plain weights, the layer that scales the inputs would be lost."""
+    path = tmp_path / f"m{suffix}"
+    scale, affine = {"gain": [2.0, 3.0], "center": [1.0, 1.0], "shift": [0.0, 0.0]}, {"W": np.ones((1, 2)), "b": np.zeros(1)}
+    layers = [{"kind": "scale", **scale}, {"kind": "affine", **affine}]
+    head = {"version": 1.0} | ({} if spelling is None else {"format": spelling})
+    if suffix == ".mat":
+        cells = np.empty((1, 2), object)
+        cells[0, :] = layers
+        savemat(path, {"net": {**head, "layers": cells}})
+    else:
+        with h5py.File(path, "w") as file:
+            file.attrs.update(head)
+            for k, layer in enumerate(layers, 1):
+                group = file.create_group(f"layers/{k}")
+                for name, value in layer.items():
+                    group[name] = value
+    for activation in (None, ["linear"], ["tanh"]):
+        with pytest.raises((ModelError, nngrad.UsageError)) as refused:
+            nngrad.load(path, activation=activation)
+        if activation is None:
+            assert ".format: " in str(refused.value)

@@ -723,4 +723,4 @@ def test_many_layers_are_found_in_linear_time():
         weight_dump.find(Tree("MAT v5", fields))
         return time.process_time() - start
 
-    assert seconds(32_000) < 12 * seconds(4_000)
+    assert seconds(32_000) < 24 * seconds(4_000)  # eight times the layers: linear is 8, quadratic 64
