@@ -245,7 +245,7 @@ def _name(argument: Any) -> str:
 def _numbers(text: str) -> Array | None:
     """1;2.5;-3e4; None for what is no list of numbers."""
     try:
-        return np.array([float(part) for part in text.split(";")])
+        return None if "_" in text else np.array([float(part) for part in text.split(";")])  # Python would read 1_0 as 10
     except ValueError:
         return None
 

@@ -44,7 +44,9 @@ def read_mat(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayR
     if not ways:
         raise DataError(f"{where}: is no table of numbers in a form that is understood; save a matrix, a table or a struct of columns")
     way, how = _standing(where, ways, wanted, samples)
-    notes = (f"{where}: {how.rows} samples, which stand in {'columns' if how.turned else 'rows'}",)
+    notes: tuple[str, ...] = (f"{where}: {how.rows} samples, which stand in {'columns' if how.turned else 'rows'}",)
+    if way.names is None and wanted.choose is None and _may_be_time(way.array, how):
+        notes += (f"{where}: its first input grows in equal steps, as time does; if it is no input, choose the others with --columns",)
     return ArrayReader(where, way.array, how, wanted, notes=notes, names=way.names)
 
 
@@ -156,6 +158,16 @@ def _time_line(array: np.ndarray) -> str | None:
     with np.errstate(invalid="ignore"):
         grows = [line.size > 1 and bool((np.diff(line.astype(float)) > 0).all()) for line in (array[:1].ravel(), array[:, :1].ravel())]
     return None if grows[0] == grows[1] else "columns" if grows[0] else "rows"
+
+
+def _may_be_time(array: np.ndarray, how: Layout) -> bool:
+    """Whether the first of several inputs grows in equal steps, as in a To-File matrix that is as wide as the network."""
+    if array.ndim != 2 or how.rows < 3 or how.width < 2:
+        return False
+    first = (array[0] if how.turned else array[:, 0]).astype(float)
+    steps = np.diff(first)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return bool(steps[0] > 0 and np.allclose(steps, steps[0], rtol=1e-6, atol=0.0))
 
 
 # the only variable that fits

@@ -218,3 +218,15 @@ def test_elements_are_reached_whatever_their_names_are() -> None:
     for path in ("a.q", "q", "s(3)", "s(1).w", "a.", ""):
         with pytest.raises(KeyError):
             element(variables, path)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_first_input_that_may_be_time_is_said(tmp_path, turned):
+    """A To-File matrix, time on top, that is as wide as the network."""
+    rows = np.column_stack([np.arange(5) * 0.1, [3.0, 1.0, 4.0, 1.0, 5.0], [2.0, 7.0, 1.0, 8.0, 2.0]])
+    for first, said in ((rows[:, 0], True), (rows[::-1, 0], False), ([0.0, 0.1, 0.3, 0.4, 0.5], False)):
+        table = np.column_stack([first, rows[:, 1:]])
+        savemat(tmp_path / "m.mat", {"ans": table.T if turned else table})
+        with tables.reader(tmp_path / "m.mat", size=3, columns=["x1", "x2", "x3"]) as reader:
+            assert any("grows in equal steps, as time does" in note for note in reader.notes) == said
+            np.testing.assert_array_equal(np.concatenate([reader.parse(c).x for c in reader.chunks()]), table)
