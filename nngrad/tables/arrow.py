@@ -5,7 +5,7 @@ from __future__ import annotations
 from nngrad.errors import DataError
 from nngrad.tables.common import Reader, Wanted, polars
 from nngrad.tables.files import Place, open_input
-from nngrad.tables.parquet import frame_reader, refused, text_path
+from nngrad.tables.parquet import scanned
 
 OTHERS = (  # how files begin that bear the suffix all the same
     (b"FEA1", "is Feather of version 1; write version 2, which is Arrow's file format"),
@@ -20,9 +20,4 @@ def read_arrow(place: Place, wanted: Wanted, samples: str | None = None) -> Read
         start = file.read(8)
     if start[:6] != b"ARROW1":
         raise DataError(f"{where}: {next((words for magic, words in OTHERS if start.startswith(magic)), 'is not an Arrow file')}")
-    path = text_path(where)
-    pl = polars()
-
-    with refused(where, "Arrow"):
-        table = pl.scan_ipc(path, glob=False, hive_partitioning=False)
-    return frame_reader(where, "Arrow", table, wanted, samples)
+    return scanned(where, "Arrow", polars().scan_ipc, wanted, samples)

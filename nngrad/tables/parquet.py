@@ -11,7 +11,7 @@ import os
 import queue
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,16 +102,14 @@ def read_parquet(place: Place, wanted: Wanted, samples: str | None = None) -> Re
     with open_input(where) as file:
         if file.read(4) != b"PAR1":
             raise DataError(f"{where}: is not a Parquet file")
+    return scanned(where, "Parquet", polars().scan_parquet, wanted, samples)
+
+
+def scanned(where: str, what: str, scan: Callable[..., Any], wanted: Wanted, samples: str | None) -> Reader:
+    """Rows of a file that polars scans; its columns are the samples if `samples` says so, and then their names mean nothing."""
     path = text_path(where)
-    pl = polars()
-
-    with refused(where, "Parquet"):
-        table = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-    return frame_reader(where, "Parquet", table, wanted, samples)
-
-
-def frame_reader(where: str, what: str, table: Any, wanted: Wanted, samples: str | None) -> Reader:
-    """Rows of a table that polars scans; its columns are the samples if `samples` says so, and then their names mean nothing."""
+    with refused(where, what):
+        table = scan(path, glob=False, hive_partitioning=False)
     checked_samples(samples)
     if samples != "columns":
         return FrameReader(where, what, table, wanted)

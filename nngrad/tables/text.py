@@ -316,18 +316,28 @@ class TextTable:
         return quoted == [True, False]
 
 
-class Decoded:
+class Between:
+    """What stands between a file and who reads it, and hands on something else than it reads."""
+
+    _read: Read
+
+    def reading(self, read: Read) -> Read:
+        """What reads through this from what `read` gives."""
+        self._read = read
+        return self.read
+
+    def read(self, size: int) -> bytes:
+        """Some bytes, none only at the end."""
+        raise NotImplementedError
+
+
+class Decoded(Between):
     """Bytes of text in any encoding, read as UTF-8."""
 
     def __init__(self, encoding: str, label: str) -> None:
         self._label, self._encoding = label, encoding
         self._decoder = codecs.getincrementaldecoder(encoding)()
         self._line = 1
-
-    def reading(self, read: Read) -> Read:
-        """What reads this text from what `read` gives."""
-        self._read = read
-        return self.read
 
     def read(self, size: int) -> bytes:
         """Some bytes, none only at the end."""
@@ -344,7 +354,7 @@ class Decoded:
                 return text.encode()
 
 
-class WithoutComments:
+class WithoutComments(Between):
     """Lines that don't begin with a mark; `line` tells where in the file they stand."""
 
     def __init__(self, mark: str, first: int) -> None:
@@ -356,11 +366,6 @@ class WithoutComments:
         self._left_out: list[int] = []  # for each line left out, how the line behind it is counted
         self.before: list[bytes] = []  # those before the table, which may hold its names
         self._in_front = True
-
-    def reading(self, read: Read) -> Read:
-        """What reads these lines from what `read` gives."""
-        self._read = read
-        return self.read
 
     def read(self, size: int) -> bytes:
         """Some bytes, none only at the end."""
