@@ -11,14 +11,14 @@ TYPE_CHECKING = False  # the module `typing` would take longer than all of this:
 if TYPE_CHECKING:
     from typing import Any
 
+    from nngrad.core.network import Network
     from nngrad.load import load
-    from nngrad.network import Network
     from nngrad.save import save
 
 __all__ = ["DataError", "ModelError", "Network", "NngradError", "NngradWarning", "UsageError", "load", "save"]
 __version__ = "0.1.0"
 
-HOMES = {"Network": "nngrad.network", "load": "nngrad.load", "save": "nngrad.save"}
+HOMES = {"Network": "nngrad.core.network", "load": "nngrad.load", "save": "nngrad.save"}
 
 
 class _Package(ModuleType):

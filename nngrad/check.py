@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from nngrad import derive, scales
+from nngrad import scales
+from nngrad.core import passes
+from nngrad.core.layers import Compet, Distance
+from nngrad.core.network import Network
 from nngrad.errors import UsageError
 from nngrad.evaluator import evaluate, unknown_layers
 from nngrad.flags import kinked, kinks_of, near_kinks
-from nngrad.layers import Compet, Distance
-from nngrad.network import Network
 
 Array = np.ndarray
 STEP = 1e-30  # of the complex step: its error is the square of it
@@ -83,7 +84,7 @@ def comparable(net: Network, x: Array) -> Array:
     Where weights are infinite or a sum overflows there is no derivative, and every route to it has its own idea of inf - inf.
     """
     with np.errstate(all="ignore"):
-        values = derive.values(net, x)
+        values = passes.values(net, x)
     given = ~np.isnan(x).any(axis=1)
     return np.asarray(np.all([~np.isinf(v).any(axis=0) & ~(np.isnan(v).any(axis=0) & given) for v in values], axis=0))
 
@@ -268,7 +269,7 @@ def _like(mask: Array, other: Array) -> Array:
 
 def branches(net: Network, x: Array) -> list[Array]:
     """Between which kinks each unit lies, for the rows x; one array (N, units) for every layer with kinks."""
-    values = derive.values(net, x)
+    values = passes.values(net, x)
     found = []
     for k, layer in kinked(net):
         u = values[net.layers[k - 1].sources[0]]
@@ -304,6 +305,6 @@ def by_complex_step(net: Network, x: Array) -> tuple[Array, Array]:
 
 def at_kinks(net: Network, x: Array) -> Array:
     """Rows at which some unit is at a kink, within rounding: there the slope is a convention, not a limit."""
-    values = derive.values(net, x)
+    values = passes.values(net, x)
     near = [near_kinks(layer, values[net.layers[k - 1].sources[0]], 1e-14).any(axis=0) for k, layer in kinked(net)]
     return np.any([np.zeros(len(x), bool), *near], axis=0)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from nngrad import formula
-from nngrad.layers import (
+from nngrad.core import formula
+from nngrad.core.layers import (
     JOINS,
     Affine,
     Compet,
@@ -31,7 +31,7 @@ from nngrad.layers import (
     SquaredDistance,
     Sum,
 )
-from nngrad.network import Network
+from nngrad.core.network import Network
 
 Array = np.ndarray
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from nngrad import derive, formula, scales
-from nngrad.layers import (
+from nngrad import scales
+from nngrad.core import formula, passes
+from nngrad.core.layers import (
     Affine,
     Compet,
     Concatenate,
@@ -29,8 +30,8 @@ from nngrad.layers import (
     Select,
     Sum,
 )
-from nngrad.network import Network
-from nngrad.scalar import Scalar
+from nngrad.core.network import Network
+from nngrad.core.scalar import Scalar
 
 Array = np.ndarray
 Texts = list[str | None]
@@ -47,7 +48,7 @@ class Flags:
 
     def __call__(self, x: Array) -> tuple[Texts, ...]:
         """The columns for the rows x (N, n)."""
-        values = derive.values(self.net, x)
+        values = passes.values(self.net, x)
         return tuple(column(x, values) for column in self.columns)
 
 

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nngrad.core.network import Network
 from nngrad.errors import DataError, ModelError, listed
 from nngrad.load import Candidate
 from nngrad.load import read as read_candidate
 from nngrad.load.tree import Tree, children, find
-from nngrad.network import Network
 from nngrad.tables.held import Held, held
 from nngrad.tables.matlab import element
 from nngrad.tables.spelling import spelled

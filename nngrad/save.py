@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.activations import Activation
+from nngrad.core.activations import Activation
+from nngrad.core.network import Network, Port, encodable
 from nngrad.errors import ModelError, UsageError
 from nngrad.load.nngrad_dump import FORMAT, VERSION
-from nngrad.network import Network, Port, encodable
 from nngrad.tables.files import write
 
 NAME = "net"  # of the struct or group in the file

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nngrad.core.network import Network
 from nngrad.errors import DataError, UsageError, listed
-from nngrad.network import Network
 
 Array = np.ndarray
 

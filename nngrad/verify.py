@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nngrad import derive
+from nngrad.core import passes
+from nngrad.core.layers import Concatenate, FillMissing, Place, Scale, Select
+from nngrad.core.network import Network
 from nngrad.errors import DataError
-from nngrad.layers import Concatenate, FillMissing, Place, Scale, Select
-from nngrad.network import Network
 
 Array = np.ndarray
 DIGITS = 9.0  # agreement from which on numbers count as reproduced; hypotheses too
@@ -313,7 +313,7 @@ def _single(net: Network, x: Array) -> Array:
     """The outputs with every intermediate rounded to single precision."""
     values = [_rounded(x.T)]
     for node in net.layers:
-        joins = type(node.layer) in derive.JOINS
+        joins = type(node.layer) in passes.JOINS
         arg = tuple(values[s] for s in node.sources) if joins else values[node.sources[0]]
         values.append(_rounded(node.layer.forward(arg)))
     return values[-1].T

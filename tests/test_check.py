@@ -5,12 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nngrad import derive
-from nngrad.activations import ACTIVATIONS, BY_NAME, Activation
 from nngrad.check import METHODS, at_kinks, by_complex_step, by_differences, check, evaluate, sample, unknown_layers
-from nngrad.errors import UsageError
-from nngrad.evaluator import COMPLEX
-from nngrad.layers import (
+from nngrad.core.activations import ACTIVATIONS, BY_NAME, Activation
+from nngrad.core.layers import (
     KINDS,
     Affine,
     Compet,
@@ -23,8 +20,10 @@ from nngrad.layers import (
     Softmax,
     SquaredDistance,
 )
-from nngrad.network import Network, Node, Port
-from tests.test_network import ALL, deep, dense
+from nngrad.core.network import Network, Node, Port
+from nngrad.errors import UsageError
+from nngrad.evaluator import COMPLEX
+from tests.core.test_network import ALL, deep, dense
 
 R = np.random.default_rng(31)
 BOTH = pytest.mark.parametrize("method", METHODS)
@@ -262,7 +261,7 @@ def test_no_rule_of_a_derivative_is_used(monkeypatch):
             monkeypatch.setattr(kind, rule, forbidden)
     for rule in ("slope", "second"):
         monkeypatch.setattr(Activation, rule, forbidden)
-    monkeypatch.setattr(derive, "jvp", forbidden)
+    monkeypatch.setattr(passes, "jvp", forbidden)
     np.testing.assert_allclose(by_complex_step(net, x)[0], expected, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(by_differences(net, x)[0], expected, rtol=1e-8, atol=1e-10)
 

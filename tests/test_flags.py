@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from nngrad.activations import BY_NAME
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import Affine, Compet, Distance, Elementwise, FillMissing, Place, Scale, Select, Softmax
+from nngrad.core.network import Network, Port
 from nngrad.flags import flags_of, reached
-from nngrad.layers import Affine, Compet, Distance, Elementwise, FillMissing, Place, Scale, Select, Softmax
-from nngrad.network import Network, Port
-from tests.test_network import NETWORKS, branched
+from tests.core.test_network import NETWORKS, branched
 
 R = np.random.default_rng(8)
 

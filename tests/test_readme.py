@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from nngrad.activations import ACTIVATIONS
 from nngrad.cli.group import COMMANDS
 from nngrad.cli.messages import EXIT_CODES, INTERRUPTED, SOME_FAILED
+from nngrad.core.activations import ACTIVATIONS
 from nngrad.errors import DataError, ModelError, UsageError
 from nngrad.load import DIALECTS
 from nngrad.load.matlab_network import NET_INPUT, TRANSFER, WEIGHT

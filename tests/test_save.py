@@ -10,11 +10,11 @@ import pytest
 from scipy.io import loadmat
 
 import nngrad
-from nngrad.activations import ACTIVATIONS, BY_NAME, Activation
+from nngrad.core.activations import ACTIVATIONS, BY_NAME, Activation
+from nngrad.core.layers import KINDS, Affine, Elementwise, FillMissing, Place, Scale, Select, Softmax, Sum
+from nngrad.core.network import Builder, Network, Origin, Port
 from nngrad.errors import DataError, ModelError, NngradError, UsageError
-from nngrad.layers import KINDS, Affine, Elementwise, FillMissing, Place, Scale, Select, Softmax, Sum
 from nngrad.load import candidates, containers, nngrad_dump
-from nngrad.network import Builder, Network, Origin, Port
 from nngrad.save import _layer, _value, encoded, save
 from tests.makers import SAMPLES
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from nngrad import scales
+from nngrad.core.network import Network, Port
 from nngrad.errors import DataError, UsageError
-from nngrad.network import Network, Port
-from tests.test_network import deep
+from tests.core.test_network import deep
 
 NET = deep(3, 2)
 X = np.random.default_rng(5).normal(size=(6, 3))

@@ -8,11 +8,11 @@ from scipy.io import loadmat
 
 from nngrad import load
 from nngrad import verify as verifying
-from nngrad.activations import BY_NAME
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import Affine, Elementwise, Place, Scale, Select
+from nngrad.core.network import Network
 from nngrad.errors import DataError
-from nngrad.layers import Affine, Elementwise, Place, Scale, Select
 from nngrad.load import candidates, containers
-from nngrad.network import Network
 from nngrad.recordings import element_at, find_pairs
 from nngrad.verify import DIGITS, agreement, processing, rescaled, verify
 from tests.makers import SAMPLES, saved, script

@@ -14,7 +14,7 @@ from nngrad.errors import DataError, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
-    from nngrad.network import Network
+    from nngrad.core.network import Network
 
     Array = np.ndarray
 

@@ -13,10 +13,10 @@ import numpy as np
 from nngrad import tables
 from nngrad.cli.options import Asked
 from nngrad.cli.results import Array, Beside, Names, Result, Wanted, chosen_inputs
+from nngrad.core.layers import LINEAR, Compet, Elementwise, FillMissing
+from nngrad.core.network import Network
+from nngrad.core.scalar import Scalar
 from nngrad.errors import DataError, UsageError, clipped, listed
-from nngrad.layers import LINEAR, Compet, Elementwise, FillMissing
-from nngrad.network import Network
-from nngrad.scalar import Scalar
 from nngrad.scales import Scale
 
 

@@ -30,7 +30,7 @@ def hessian(model: str, told: Told, asked: Asked, of: Any, wrt: Any, scalar: str
     """
     from nngrad.cli import derivatives
     from nngrad.cli.output import note, opened, write_results
-    from nngrad.scalar import Scalar
+    from nngrad.core.scalar import Scalar
 
     if upper and laplacian:
         raise UsageError("--upper and --laplacian: give one of the two")

@@ -13,17 +13,18 @@ from typing import Any
 import click
 import numpy as np
 
-from nngrad import blocks, tables
+from nngrad import tables
 from nngrad.cli.messages import SOME_FAILED, WRONG_USAGE, complain, say
 from nngrad.cli.options import ARRAYS, LINES, Asked
 from nngrad.cli.places import format_of, pairs, side_file
 from nngrad.cli.progress import Progress
 from nngrad.cli.ranges import Watch, Watched
 from nngrad.cli.results import Array, Kept, LongResult, Result, Wanted
+from nngrad.core import blocks
+from nngrad.core.network import Network
 from nngrad.errors import DataError, UsageError, WholeNumbersError
 from nngrad.flags import Flags, flags_of
 from nngrad.load import load
-from nngrad.network import Network
 from nngrad.tables.files import together
 
 Pieces = Iterator[tuple[Any, int]]  # formatted results in order, with the number of rows in each

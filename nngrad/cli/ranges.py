@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nngrad import scales, tables
-from nngrad.network import Network
+from nngrad.core.network import Network
 
 Array = np.ndarray
 FIRST = 8  # rows that settle it for nearly every column

@@ -13,10 +13,10 @@ from nngrad import recordings, tables
 from nngrad import verify as verifying
 from nngrad.cli import whole
 from nngrad.cli.options import Reading
+from nngrad.core.network import Network
 from nngrad.errors import DataError, ModelError, UsageError
 from nngrad.load import candidates, containers, load, offered
 from nngrad.load import read as read_candidate
-from nngrad.network import Network
 from nngrad.recordings import Pair
 from nngrad.verify import Verdict
 

@@ -7,10 +7,10 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from nngrad.core.layers import Compet, Elementwise
+from nngrad.core.network import Network, Node, Port
 from nngrad.errors import ModelError
-from nngrad.layers import Compet, Elementwise
 from nngrad.load import candidates, containers, hinted, offered, opened, read
-from nngrad.network import Network, Node, Port
 
 WIDTH = 100
 MOST_COLUMNS = 12  # of a port in the text form

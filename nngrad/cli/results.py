@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from nngrad.core.network import Network
+from nngrad.core.scalar import Scalar
 from nngrad.errors import UsageError
-from nngrad.network import Network
-from nngrad.scalar import Scalar
 from nngrad.scales import Scale
 
 Array = np.ndarray

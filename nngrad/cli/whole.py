@@ -8,7 +8,7 @@ import numpy as np
 
 from nngrad import tables
 from nngrad.cli.options import Reading
-from nngrad.network import Network
+from nngrad.core.network import Network
 from nngrad.tables.matching import COMMAND
 
 OF_OUTPUTS = COMMAND._replace(part="--expect-columns NAMES --by order takes those", choose="choose with --expect-columns")

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from nngrad.core.network import Network
 from nngrad.emit import c, gateways, matlab, python, selftest, wrappers
 from nngrad.emit.build import build
 from nngrad.emit.names import names
 from nngrad.emit.program import Program
 from nngrad.errors import ModelError, UsageError, listed
-from nngrad.network import Network
 
 __all__ = ["TARGETS", "Extras", "build", "emit"]
 

@@ -1,5 +1,5 @@
 """From a Network to a Program: what depends on what, the cheaper direction, and the passes. The one rule: it is the plan of
-`nngrad.derive`, for one sample, with every number of the model written once.
+`nngrad.core.passes`, for one sample, with every number of the model written once.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.derive import Step
+from nngrad.core.layers import JOINS, Affine, Concatenate, Elementwise, FillMissing, Place, Scale, Select
+from nngrad.core.network import Network, Port, numbered
+from nngrad.core.passes import Step
 from nngrad.emit.lower import Flow, Unit, Writer, describe, lowering
 from nngrad.emit.program import Constants, Gram, Map, Program, Section, Sweep, Vector, cost, operands
 from nngrad.errors import ModelError
-from nngrad.layers import JOINS, Affine, Concatenate, Elementwise, FillMissing, Place, Scale, Select
-from nngrad.network import Network, Port, numbered
 
 Array = np.ndarray
 

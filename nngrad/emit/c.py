@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from nngrad.core.formula import FUNCTIONS
+from nngrad.core.network import Network
 from nngrad.emit import program as p
 from nngrad.emit.text import WIDTH, Style, facts, filled, formula, indented, is_run, reserved, shortest, shortest_single, wrapped
 from nngrad.errors import ModelError
-from nngrad.formula import FUNCTIONS
-from nngrad.network import Network
 
 KEYWORDS = reserved(
     "auto break case char const continue default do double else enum extern float for goto if inline int long register restrict return "

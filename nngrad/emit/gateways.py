@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from nngrad.core.network import Network
 from nngrad.emit.program import Program
 from nngrad.emit.text import filled, listed
-from nngrad.network import Network
 
 MEX = """/* NAME_mex: [y, J, H] = NAME_mex(x) in MATLAB or Octave, with samples in columns; build it with
      mex NAME_mex.c SOURCE              (MATLAB)

@@ -1,7 +1,7 @@
 """Layer kinds as statements: the forward rule, both passes and the curvature of each, once for all target languages.
 
-The one rule: formulas of activations are those of `nngrad.activations`; everything else is the rule of the layer kind in
-`nngrad.layers`, in the same letters. A pass starts from unit vectors, and what it carries stays a `Unit` (a place and a factor)
+The one rule: formulas of activations are those of `nngrad.core.activations`; everything else is the rule of the layer kind in
+`nngrad.core.layers`, in the same letters. A pass starts from unit vectors, and what it carries stays a `Unit` (a place and a factor)
 through scales, choices of rows and single activations, so that a first product is just a row or a column of the weights.
 """
 
@@ -14,8 +14,26 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nngrad.activations import Activation
-from nngrad.derive import Step
+from nngrad.core.activations import Activation
+from nngrad.core.formula import names_in
+from nngrad.core.layers import (
+    Affine,
+    Compet,
+    Concatenate,
+    Distance,
+    Elementwise,
+    FillMissing,
+    Normalize,
+    NormProd,
+    Place,
+    Product,
+    Scale,
+    Select,
+    Softmax,
+    SquaredDistance,
+    Sum,
+)
+from nngrad.core.passes import Step
 from nngrad.emit.program import (
     Center,
     Constant,
@@ -40,24 +58,6 @@ from nngrad.emit.program import (
     Winner,
 )
 from nngrad.errors import ModelError
-from nngrad.formula import names_in
-from nngrad.layers import (
-    Affine,
-    Compet,
-    Concatenate,
-    Distance,
-    Elementwise,
-    FillMissing,
-    Normalize,
-    NormProd,
-    Place,
-    Product,
-    Scale,
-    Select,
-    Softmax,
-    SquaredDistance,
-    Sum,
-)
 
 
 class Unit(NamedTuple):

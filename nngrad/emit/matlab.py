@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from nngrad.core.formula import FUNCTIONS
+from nngrad.core.network import Network
 from nngrad.emit import program as p
 from nngrad.emit.text import WIDTH, Style, facts, formula, indented, is_run, reserved, shortest, wrapped
-from nngrad.formula import FUNCTIONS
-from nngrad.network import Network
 
 RESERVED = reserved(
     "break case catch classdef continue else elseif end for function global if otherwise parfor persistent return spmd switch try while "

@@ -2,7 +2,7 @@
 
 A statement computes a vector of one sample from vectors of that sample; in a pass (tangents forward, cotangents backward) from
 vectors of one direction of that sample. How samples and directions are looped over, or kept side by side in a matrix, is the
-target's own business. Formulas are text in the vocabulary of `nngrad.formula`.
+target's own business. Formulas are text in the vocabulary of `nngrad.core.formula`.
 """
 
 from __future__ import annotations

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from nngrad.core.formula import FUNCTIONS, names_in
+from nngrad.core.layers import Compet, Distance, Elementwise
+from nngrad.core.network import Network
 from nngrad.emit import program as p
 from nngrad.emit.text import WIDTH, Style, facts, filled, formula, indented, is_run, reserved, shortest, wrapped
-from nngrad.formula import FUNCTIONS, names_in
-from nngrad.layers import Compet, Distance, Elementwise
-from nngrad.network import Network
 
 RESERVED = reserved("numpy", *keyword.kwlist) | sys.stdlib_module_names  # a file of a module's name would be imported instead of it
 ABS = '''

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from nngrad.core.network import Network
 from nngrad.emit import c, matlab, python
 from nngrad.emit.program import Constant
 from nngrad.emit.text import filled
-from nngrad.network import Network
 
 if TYPE_CHECKING:
     from nngrad.emit import Extras

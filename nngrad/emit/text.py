@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nngrad.formula import ast, parse
-from nngrad.network import Network, Port
+from nngrad.core.formula import ast, parse
+from nngrad.core.network import Network, Port
 
 WIDTH = 118
 MOST_ROWS = 1000  # inputs or outputs that a header lists
@@ -37,7 +37,7 @@ class Style:
 
 
 def formula(text: str, names: dict[str, str | float], style: Style) -> str:
-    """A formula of `nngrad.formula` in another language; names become the given texts or numbers."""
+    """A formula of `nngrad.core.formula` in another language; names become the given texts or numbers."""
     return _print(parse(text), names, style)[0]
 
 

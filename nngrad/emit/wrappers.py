@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from nngrad.core.network import Network
 from nngrad.emit.matlab import number
 from nngrad.emit.text import filled, listed, plain, wrapped
-from nngrad.network import Network
 
 OBJECTIVE = """function [fval, grad, hess] = NAME_objective(x, weights)
 %UPPER_OBJECTIVE  A weighted sum of the outputs of NAME, with its gradient and Hessian.

@@ -12,13 +12,13 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from nngrad.core.network import Network
 from nngrad.errors import ModelError, UsageError, listed
 from nngrad.load import beside, containers, contents, scaling, twins
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.paths import matching
 from nngrad.load.scaling import Scaling
 from nngrad.load.tree import Tree
-from nngrad.network import Network
 
 
 class Dialect(NamedTuple):

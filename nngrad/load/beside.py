@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from nngrad.core.network import Network
 from nngrad.errors import listed
 from nngrad.load.hints import Hints
 from nngrad.load.scaling import Columns
 from nngrad.load.tree import Tree
 from nngrad.load.twins import LEFTOVER
-from nngrad.network import Network
 
 if TYPE_CHECKING:
     from nngrad.load import Candidate

@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.activations import BY_NAME
-from nngrad.errors import Described, ModelError, listed
-from nngrad.layers import (
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import (
     Affine,
     Compet,
     Distance,
@@ -33,12 +32,13 @@ from nngrad.layers import (
     SquaredDistance,
     Sum,
 )
+from nngrad.core.network import Builder, Network, Origin, Port
+from nngrad.errors import Described, ModelError, listed
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.matlab_processing import STEPS, is_identity, number, vector
 from nngrad.load.port_names import columns_of
 from nngrad.load.tree import MatlabObject, Tree, shown
 from nngrad.load.tree import find as find_in
-from nngrad.network import Builder, Network, Origin, Port
 
 NAME = "MATLAB network object"
 VERSIONS = ("", "6", "7", "8", "9")

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nngrad.core.layers import Affine, FillMissing, Place, Scale, Select
 from nngrad.errors import ModelError
-from nngrad.layers import Affine, FillMissing, Place, Scale, Select
 from nngrad.load.tree import shown
 
 MOST_ROWS = 10_000_000

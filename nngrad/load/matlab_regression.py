@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.activations import BY_NAME
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import Affine, Elementwise, Scale, Softmax
+from nngrad.core.network import Network, Origin, Port, numbered
 from nngrad.errors import ModelError
-from nngrad.layers import Affine, Elementwise, Scale, Softmax
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.matlab_layers.part import UNTRAINED, by, categories, names, numbers
 from nngrad.load.tree import FunctionHandle, MatlabObject, Tree, shown
 from nngrad.load.tree import find as find_in
-from nngrad.network import Network, Origin, Port, numbered
 
 NAME = "MATLAB fitrnet or fitcnet model"
 CLASSES = tuple(f"{size}{kind}NeuralNetwork" for size in ("", "Compact") for kind in ("Regression", "Classification"))

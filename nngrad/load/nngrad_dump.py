@@ -19,9 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.activations import BY_NAME, Activation
-from nngrad.errors import ModelError, listed
-from nngrad.layers import (
+from nngrad.core.activations import BY_NAME, Activation
+from nngrad.core.layers import (
     JOINS,
     KINDS,
     Affine,
@@ -38,11 +37,7 @@ from nngrad.layers import (
     SquaredDistance,
     Sum,
 )
-from nngrad.load.hints import NO_HINTS, Hints
-from nngrad.load.matlab_processing import STEPS
-from nngrad.load.tree import Group, Tree, Undecoded
-from nngrad.load.tree import find as find_in
-from nngrad.network import (
+from nngrad.core.network import (
     INTEGERS,
     MOST_LAYERS,
     MOST_SOURCES,
@@ -54,6 +49,11 @@ from nngrad.network import (
     numbered,
     within,
 )
+from nngrad.errors import ModelError, listed
+from nngrad.load.hints import NO_HINTS, Hints
+from nngrad.load.matlab_processing import STEPS
+from nngrad.load.tree import Group, Tree, Undecoded
+from nngrad.load.tree import find as find_in
 
 NAME = "network written by nngrad or by hand"
 COMPLETE = True  # nothing lies beside the network

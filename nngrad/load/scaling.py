@@ -21,13 +21,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nngrad.core.layers import Scale
+from nngrad.core.network import Network, Node, Port
 from nngrad.errors import ModelError, UsageError, listed
-from nngrad.layers import Scale
 from nngrad.load import containers, limits
 from nngrad.load.matlab_processing import STEPS, vector
 from nngrad.load.paths import at
 from nngrad.load.tree import Tree, Undecoded
-from nngrad.network import Network, Node, Port
 
 Array = np.ndarray
 Scaling = str | Sequence[Any]  # "zscore:muX,sdX", or ("zscore", mu, sd)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nngrad.core.network import Network
 from nngrad.errors import NngradError
 from nngrad.load.tree import MatlabObject
-from nngrad.network import Network
 
 if TYPE_CHECKING:
     from nngrad.load import Candidate

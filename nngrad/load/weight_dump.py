@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from nngrad.core.layers import Affine
+from nngrad.core.network import Network, Origin
 from nngrad.errors import ModelError, listed
-from nngrad.layers import Affine
 from nngrad.load.contents import is_data, is_own
 from nngrad.load.dump_forms import NONE, Dump, Layer, indexed, plain, rolled, without_biases
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.nngrad_dump import activation_layers
 from nngrad.load.tree import MAX_DEPTH, SKIPPED, Group, MatlabObject, Tree, children
-from nngrad.network import Network, Origin
 
 NAME = "dump of plain weights (W1,b1,... or cells W,b or fc1.Weights,...)"
 HINTS = ("activation", "weights")

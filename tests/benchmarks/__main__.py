@@ -22,7 +22,7 @@ import bench_program
 from measure import ROOT, Row, table
 from threadpoolctl import threadpool_info
 
-from nngrad import blocks
+from nngrad.core import blocks
 
 Subset = Callable[[Path], Iterator[Row]]
 

@@ -20,7 +20,7 @@ from measure import Row, at_most, missing
 
 import nngrad.emit
 from nngrad import load
-from nngrad.layers import Affine, Scale
+from nngrad.core.layers import Affine, Scale
 
 CASES = {"S": (at_most(1.0), 100_000), "M": (at_most(0.3), 3_000)}
 FLAGS = ("-O2", "-O3", "-O3 -march=native")

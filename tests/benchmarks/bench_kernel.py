@@ -16,7 +16,7 @@ import numpy as np
 import peers
 from measure import Race, Row, absolute, at_most, faster, missing
 
-from nngrad import blocks
+from nngrad.core import blocks
 
 THAN_JAX = {"S": 3.5, "M": 2.0, "L": 1.25}
 HESSIANS = {"S": 100_000, "M": 5_000}

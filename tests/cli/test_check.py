@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import nngrad as library
-from nngrad.activations import BY_NAME
-from nngrad.layers import Affine, Elementwise
-from nngrad.network import Network
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import Affine, Elementwise
+from nngrad.core.network import Network
 
 NAMES = ("cascade", "constant_rows", "fitnet", "hard_limit", "narx", "nested", "old_version", "patternnet", "rbf", "two_inputs")
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import nngrad as library
-from nngrad.activations import BY_NAME
 from nngrad.cli.messages import LONGEST, one_line, printable, shortened
-from nngrad.layers import Affine, Elementwise
-from nngrad.network import Network, Port
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import Affine, Elementwise
+from nngrad.core.network import Network, Port
 
 CONSOLES = [
     {"PYTHONIOENCODING": "cp1252"},

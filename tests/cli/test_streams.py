@@ -168,9 +168,9 @@ def test_a_warning_of_python_is_never_shown(tmp_path, nngrad):
     import numpy as np
 
     import nngrad as library
-    from nngrad.activations import BY_NAME
-    from nngrad.layers import Affine, Elementwise
-    from nngrad.network import Network, Port
+    from nngrad.core.activations import BY_NAME
+    from nngrad.core.layers import Affine, Elementwise
+    from nngrad.core.network import Network, Port
 
     net = Network.chain(
         (Affine(np.full((2, 2), 1e308), np.full(2, 1e308)), Elementwise(BY_NAME["tansig"]), Affine(np.eye(2), np.full(2, 1e308)))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from nngrad.activations import BY_NAME
-from nngrad.layers import Affine, Elementwise
-from nngrad.network import Network, Port
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import Affine, Elementwise
+from nngrad.core.network import Network, Port
 from nngrad.save import save
 
 

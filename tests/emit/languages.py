@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from nngrad.core.network import Network
 from nngrad.emit import Extras, emit
-from nngrad.network import Network
 
 ALL_WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror"]
 WARNINGS = ["-std=c99", *ALL_WARNINGS]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from nngrad import load
+from nngrad.core.layers import Affine, Compet
+from nngrad.core.network import Network
 from nngrad.emit import Extras, c, emit
 from nngrad.emit.selftest import points
-from nngrad.layers import Affine, Compet
-from nngrad.network import Network
 from tests.emit.languages import ALL_WARNINGS, write
 from tests.emit.test_languages import NETWORKS, all_activations
 from tests.makers import SAMPLES

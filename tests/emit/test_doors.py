@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from nngrad import load
-from nngrad.activations import ACTIVATIONS
+from nngrad.core.activations import ACTIVATIONS
+from nngrad.core.layers import Affine, Elementwise
+from nngrad.core.network import Network
 from nngrad.emit import Extras, emit
 from nngrad.emit.python import analytic
 from nngrad.emit.selftest import points
-from nngrad.layers import Affine, Elementwise
-from nngrad.network import Network
 from tests.emit.languages import load as loaded
 from tests.emit.languages import octave, octave_only, write
 from tests.emit.test_languages import NETWORKS

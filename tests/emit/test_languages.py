@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 
 from nngrad import load
-from nngrad.activations import ACTIVATIONS, BY_NAME
-from nngrad.emit import Extras
-from nngrad.emit.selftest import points
-from nngrad.layers import (
+from nngrad.core.activations import ACTIVATIONS, BY_NAME
+from nngrad.core.layers import (
     KINDS,
     Affine,
     Compet,
@@ -30,7 +28,9 @@ from nngrad.layers import (
     SquaredDistance,
     Sum,
 )
-from nngrad.network import Builder, Network, Port, numbered
+from nngrad.core.network import Builder, Network, Port, numbered
+from nngrad.emit import Extras
+from nngrad.emit.selftest import points
 from tests.emit import languages
 from tests.emit.languages import COMPILERS, EVERY, LANGUAGES, OCTAVE, WARNINGS, c, compiler_only, octave, octave_only, worst, write
 from tests.makers import SAMPLES

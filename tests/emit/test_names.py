@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from nngrad import UsageError
+from nngrad.core.layers import Affine
+from nngrad.core.network import Network, Origin, Port
 from nngrad.emit import Extras, c, emit
 from nngrad.emit.names import HEADERS, names
-from nngrad.layers import Affine
-from nngrad.network import Network, Origin, Port
 from tests.emit.languages import ALL_WARNINGS, octave, octave_only
 
 NET = Network.chain([Affine(np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros(2))], origin=Origin(path="no/where/model.mat"))

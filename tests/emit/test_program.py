@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from nngrad import load
-from nngrad.activations import ACTIVATIONS, BY_NAME
+from nngrad.core.activations import ACTIVATIONS, BY_NAME
+from nngrad.core.layers import KINDS, Affine, Elementwise
+from nngrad.core.network import Network, Origin, Port
 from nngrad.emit import PRINTERS, TARGETS, Extras, build, emit
 from nngrad.emit.lower import LOWERINGS
 from nngrad.emit.program import STATEMENTS
 from nngrad.emit.text import formula, identifier, plain
 from nngrad.errors import ModelError, UsageError
-from nngrad.layers import KINDS, Affine, Elementwise
-from nngrad.network import Network, Origin, Port
 from tests.makers import SAMPLES
 
 LAYER = Elementwise(BY_NAME["tansig"])

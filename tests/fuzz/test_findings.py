@@ -13,10 +13,10 @@ import pytest
 from scipy.io import savemat
 
 import nngrad
+from nngrad.core.layers import Affine
+from nngrad.core.network import Network, Origin, Port
 from nngrad.errors import ModelError
-from nngrad.layers import Affine
 from nngrad.load import tree
-from nngrad.network import Network, Origin, Port
 from tests.fuzz.seeds import SAMPLES, mat73
 
 

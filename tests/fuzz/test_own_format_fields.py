@@ -5,11 +5,11 @@ import re
 import numpy as np
 import pytest
 
-from nngrad.activations import BY_NAME
-from nngrad.layers import Affine, Distance, Elementwise, FillMissing, Normalize, Place, Scale, Select
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import Affine, Distance, Elementwise, FillMissing, Normalize, Place, Scale, Select
+from nngrad.core.network import Network, Port
 from nngrad.load import nngrad_dump
 from nngrad.load.tree import Group
-from nngrad.network import Network, Port
 from nngrad.save import encoded
 from tests.fuzz.fields import Strange, judge, places
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from scipy.io import savemat
 
 import nngrad
-from nngrad.activations import ACTIVATIONS, BY_NAME
+from nngrad.core.activations import ACTIVATIONS, BY_NAME
+from nngrad.core.layers import Compet, Distance, Elementwise, FillMissing, NormProd, Place, Softmax
+from nngrad.core.network import Network
 from nngrad.errors import ModelError
-from nngrad.layers import Compet, Distance, Elementwise, FillMissing, NormProd, Place, Softmax
 from nngrad.load import nngrad_dump
 from nngrad.load.tree import Group, Tree
-from nngrad.network import Network
 from nngrad.save import encoded
 from tests.makers import SAMPLES
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import nngrad
+from nngrad.core.network import Network
 from nngrad.errors import ModelError, NngradError
-from nngrad.network import Network
 from nngrad.save import save
 from tests.real.models import MODELS, entries, errors, reference
 

@@ -16,9 +16,9 @@ import pytest
 
 import nngrad
 from nngrad import tables
-from nngrad.activations import BY_NAME
 from nngrad.cli import run
-from nngrad.layers import Affine, Elementwise
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import Affine, Elementwise
 from nngrad.tables import READERS, WRITERS
 
 from .conftest import MODEL, some_rows

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import nngrad
-from nngrad.activations import BY_NAME
-from nngrad.layers import Affine, Elementwise
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import Affine, Elementwise
 from nngrad.tables import READERS, WRITERS
 
 from .conftest import MODEL, ROOT, some_rows

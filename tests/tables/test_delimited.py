@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nngrad import blocks, tables
+from nngrad import tables
+from nngrad.core import blocks
 from nngrad.errors import DataError, UsageError
 from nngrad.tables import delimited
 from nngrad.tables.files import Lines, line_chunks

@@ -20,7 +20,8 @@ import polars as pl
 import pytest
 from scipy.io import loadmat, savemat
 
-from nngrad import blocks, tables
+from nngrad import tables
+from nngrad.core import blocks
 from nngrad.errors import DataError, UsageError
 from nngrad.tables import common, hdf5, matlab, npy
 

@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nngrad.activations import BY_NAME
 from nngrad.check import check
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import Affine, Elementwise
+from nngrad.core.network import Network, Port
+from nngrad.core.scalar import Scalar
 from nngrad.errors import DataError, NngradWarning
-from nngrad.layers import Affine, Elementwise
-from nngrad.network import Network, Port
-from nngrad.scalar import Scalar
 from nngrad.verify import verify
 
 NAMES = ("speed", "throttle", "temperature")

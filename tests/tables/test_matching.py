@@ -15,8 +15,8 @@ import pytest
 from scipy.io import savemat
 
 from nngrad import tables
+from nngrad.core.network import Network, Port
 from nngrad.errors import NngradError, NngradWarning
-from nngrad.network import Network, Port
 from tests.matlab_bytes import Bytes, store
 from tests.matlab_bytes import tables as object_tables
 

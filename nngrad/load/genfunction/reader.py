@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from nngrad.core.network import Network
 from nngrad.errors import ModelError
 from nngrad.load import matlab_network
 from nngrad.load.genfunction import text as m
@@ -19,7 +20,6 @@ from nngrad.load.genfunction.fields import Fields
 from nngrad.load.genfunction.follow import BUILT_IN, SUPPORTED, Follower
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.tree import MatlabObject, Tree
-from nngrad.network import Network
 
 NAME = "function written by MATLAB's genFunction"
 COMPLETE = True  # nothing lies beside the network

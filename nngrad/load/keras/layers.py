@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from nngrad.core.layers import Affine, Concatenate, Normalize, Product, Select, Softmax, Sum
+from nngrad.core.network import INTEGERS
 from nngrad.errors import Described, ModelError, listed
-from nngrad.layers import Affine, Concatenate, Normalize, Product, Select, Softmax, Sum
 from nngrad.load.keras.config import ADVICE, OWN_MODULES, Constant, Layer, is_whole, shown
 from nngrad.load.keras.lowering import (
     MOST_UNITS,
@@ -30,7 +31,6 @@ from nngrad.load.keras.lowering import (
     weight,
     whole,
 )
-from nngrad.network import INTEGERS
 
 MOST_BLOCKS = 1000  # steps of a time axis
 MOST_SPREAD = 4_000_000  # weights of a dense layer written out for every step

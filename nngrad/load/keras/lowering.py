@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nngrad.activations import BY_NAME
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import Concatenate, Elementwise, Scale, Select
+from nngrad.core.network import Builder
 from nngrad.errors import ModelError
-from nngrad.layers import Concatenate, Elementwise, Scale, Select
 from nngrad.load.keras.config import Layer, is_whole, shown
-from nngrad.network import Builder
 
 MOST_UNITS = 1_000_000
 MOST_NODES = 20_000

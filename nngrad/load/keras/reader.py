@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from nngrad.core.layers import Select, Sum
+from nngrad.core.network import Network, Origin, Port, numbered
 from nngrad.errors import Described, ModelError, listed
-from nngrad.layers import Select, Sum
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.keras import config as keras_config
 from nngrad.load.keras import weights as keras_weights
@@ -37,7 +38,6 @@ from nngrad.load.keras.layers import (
 from nngrad.load.keras.lowering import MOST_UNITS, Lowering, Value
 from nngrad.load.port_names import columns_of
 from nngrad.load.tree import Group, Tree
-from nngrad.network import Network, Origin, Port, numbered
 
 NAME = "Keras model"
 COMPLETE = True  # nothing lies beside the network

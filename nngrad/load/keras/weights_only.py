@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nngrad.core.layers import Affine
+from nngrad.core.network import Network, Origin
 from nngrad.errors import ModelError, listed
-from nngrad.layers import Affine
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.keras import weights as keras_weights
 from nngrad.load.nngrad_dump import activation_layers
 from nngrad.load.tree import Group, Tree
-from nngrad.network import Network, Origin
 
 NAME = "weights that Keras saved alone"
 HINTS = ("activation",)

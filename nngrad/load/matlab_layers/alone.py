@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from nngrad.core.network import Network
 from nngrad.errors import ModelError
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.matlab_layers import reader
 from nngrad.load.matlab_layers.part import UNTRAINED
 from nngrad.load.tree import MatlabObject, Tree
 from nngrad.load.tree import find as find_in
-from nngrad.network import Network
 
 NAME = "MATLAB Deep Learning Toolbox layers with weights"
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.activations import BY_NAME
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import Affine, Elementwise, Product, Scale, Softmax, Sum
 from nngrad.errors import ModelError
-from nngrad.layers import Affine, Elementwise, Product, Scale, Softmax, Sum
 from nngrad.load.matlab_layers.part import Part, Value, by, numbers
 from nngrad.load.tree import FunctionHandle
 

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nngrad.core.network import Builder
 from nngrad.errors import ModelError
 from nngrad.load.tree import MatlabObject
-from nngrad.network import Builder
 
 MOST_UNITS = 1_000_000
 MOST_COUNT = 100_000  # of inputs of a layer, of groups

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from nngrad.core.layers import Select, Sum
+from nngrad.core.network import Builder, Network, Origin, Port, numbered
 from nngrad.errors import Described, ModelError, listed
-from nngrad.layers import Select, Sum
 from nngrad.load import matlab_regression
 from nngrad.load.hints import NO_HINTS, Hints
 from nngrad.load.matlab_layers.part import MOST_UNITS, UNTRAINED, Part, Shape, Value, by, categories, names, numbers
@@ -23,7 +24,6 @@ from nngrad.load.matlab_layers.table import INPUTS, NAMESPACES, OUTPUTS, TABLE, 
 from nngrad.load.port_names import columns_of
 from nngrad.load.tree import MatlabObject, Tree, Undecoded
 from nngrad.load.tree import find as find_in
-from nngrad.network import Builder, Network, Origin, Port, numbered
 
 NAME = "MATLAB Deep Learning Toolbox network"
 CLASSES = ("SeriesNetwork", "DAGNetwork", "dlnetwork")

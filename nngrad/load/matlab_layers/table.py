@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.activations import BY_NAME
-from nngrad.layers import Affine, Concatenate, Elementwise, Normalize, Product, Scale, Softmax, Sum
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import Affine, Concatenate, Elementwise, Normalize, Product, Scale, Softmax, Sum
 from nngrad.load.matlab_layers.function import function_layer
 from nngrad.load.matlab_layers.part import MOST_UNITS, UNTRAINED, Part, Shape, Value, by, numbers
 

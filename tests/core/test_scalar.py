@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from nngrad.core.network import Network, Port
+from nngrad.core.scalar import FUNCTIONS, Scalar
 from nngrad.errors import DataError, UsageError
-from nngrad.network import Network, Port
-from nngrad.scalar import FUNCTIONS, Scalar
-from tests.test_network import deep, differences
+from tests.core.test_network import deep, differences
 
 EXPRESSIONS = (
     "y1",

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from nngrad.activations import ACTIVATIONS, BY_NAME, Activation
+from nngrad.core.activations import ACTIVATIONS, BY_NAME, Activation
 
 ROWS = pytest.mark.parametrize("a", ACTIVATIONS, ids=lambda a: a.name)
 POINTS = np.array([-7.3, -3.1, -1.7, -0.9, -0.61, -0.3, 0.2, 0.55, 0.83, 1.4, 2.9, 6.7])

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.scratch import LARGE, empty
+from nngrad.core.scratch import LARGE, empty
 
 Env = dict[str, Any]
 Evaluator = Callable[[Env], tuple[Any, bool]]  # -> (value, whether the value is scratch memory that may be overwritten)

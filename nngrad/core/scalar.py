@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nngrad.activations import BY_NAME, Activation
+from nngrad.core.activations import BY_NAME, Activation
+from nngrad.core.network import Network
 from nngrad.errors import UsageError, listed
-from nngrad.network import Network
 
 Array = np.ndarray
 MOST_NODES = 1000  # of an expression

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from nngrad import derive, scratch
+from nngrad.core import passes, scratch
+from nngrad.core.layers import Affine, Concatenate, Distance, Elementwise, SquaredDistance
 from nngrad.errors import DataError, ModelError, UsageError, WholeNumbersError
-from nngrad.layers import Affine, Concatenate, Distance, Elementwise, SquaredDistance
 
 BLOCK_NUMBERS = 1_000_000  # of all intermediates of a block: near a core, yet enough of them that threads seldom wait for each other
 TAP = re.compile(r"(.*?)(\(t(?:[+-]\d+)?\))?")  # the name of a column: what it measures, and when
@@ -170,7 +170,7 @@ class Network:
     @cached_property
     def flat(self) -> bool:
         """Whether the Jacobian is zero everywhere it exists (hard limits, competition, constant outputs)."""
-        return not derive.depends(self)
+        return not passes.depends(self)
 
     @cached_property
     def block_rows(self) -> int:
@@ -226,7 +226,7 @@ class Network:
         plan, directions = self.plan(), self._directions(v, len(rows), self.input_size, "v")
 
         def work(rows: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-            out[...] = derive.jvp(plan, self.evaluation(rows), v.T[:, None])[:, 0].T
+            out[...] = passes.jvp(plan, self.evaluation(rows), v.T[:, None])[:, 0].T
 
         out = np.empty((len(rows), self.output_size))
         self._over_blocks(work, rows, directions, out)
@@ -238,7 +238,7 @@ class Network:
         plan, weights = self.plan(), self._directions(w, len(rows), self.output_size, "w")
 
         def work(rows: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
-            out[...] = derive.vjp(plan, self.evaluation(rows), w.T[:, None])[:, 0].T
+            out[...] = passes.vjp(plan, self.evaluation(rows), w.T[:, None])[:, 0].T
 
         out = np.empty((len(rows), self.input_size))
         self._over_blocks(work, rows, weights, out)
@@ -267,13 +267,13 @@ class Network:
         plan = self.plan()
 
         def work(rows: np.ndarray, w: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-            out[...] = derive.hvp(plan, self.evaluation(rows), w.T[:, None], v.T[:, None])
+            out[...] = passes.hvp(plan, self.evaluation(rows), w.T[:, None], v.T[:, None])
 
         out = np.empty((len(rows), self.input_size))
         self._over_blocks(work, rows, weights, directions, out, size=self._rows_of(self.input_size * max(self.sizes)))
         return out[0] if single else out
 
-    def plan(self, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None) -> derive.Plan:
+    def plan(self, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None) -> passes.Plan:
         """How derivatives of the chosen outputs with respect to the chosen inputs are computed; made once and kept."""
         if of is wrt is None:
             return self._whole_plan
@@ -284,22 +284,22 @@ class Network:
         return self._planned(*chosen)
 
     @cached_property
-    def _whole_plan(self) -> derive.Plan:
+    def _whole_plan(self) -> passes.Plan:
         return self._planned(tuple(range(self.output_size)), tuple(range(self.input_size)))
 
-    def _planned(self, of: tuple[int, ...], wrt: tuple[int, ...]) -> derive.Plan:
+    def _planned(self, of: tuple[int, ...], wrt: tuple[int, ...]) -> passes.Plan:
         with _planning:
             if (of, wrt) not in self._plans:
-                self._plans[of, wrt] = derive.Plan.of_network(self, of, wrt)
+                self._plans[of, wrt] = passes.Plan.of_network(self, of, wrt)
             return self._plans[of, wrt]
 
     @cached_property
-    def evaluation(self) -> derive.Evaluation:
+    def evaluation(self) -> passes.Evaluation:
         """How the values of a block of rows are computed; made once and kept."""
-        return derive.Evaluation.of_network(self)
+        return passes.Evaluation.of_network(self)
 
     @cached_property
-    def _plans(self) -> dict[tuple[tuple[int, ...], tuple[int, ...]], derive.Plan]:
+    def _plans(self) -> dict[tuple[tuple[int, ...], tuple[int, ...]], passes.Plan]:
         return {}
 
     # the door
@@ -380,7 +380,7 @@ class Network:
 
         if rows <= size:
             return on(0)
-        from nngrad import blocks
+        from nngrad.core import blocks
 
         return blocks.every(range(0, rows, size), on)
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import nngrad
-from nngrad import derive
-from nngrad.activations import BY_NAME
+from nngrad.core import passes
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import Affine, Compet, Elementwise, Place, Product, Scale, Select, Softmax, Sum
+from nngrad.core.network import Builder, Network, Node, Port, numbered
 from nngrad.errors import UsageError
-from nngrad.layers import Affine, Compet, Elementwise, Place, Product, Scale, Select, Softmax, Sum
-from nngrad.network import Builder, Network, Node, Port, numbered
 
 R = np.random.default_rng(12)
 
@@ -320,8 +320,8 @@ def test_threads_that_need_a_plan_at_once_make_it_once(monkeypatch):
         time.sleep(0.05)
         return plan_of(*args)
 
-    plan_of = derive.Plan.of_network
-    monkeypatch.setattr(derive.Plan, "of_network", slowly)
+    plan_of = passes.Plan.of_network
+    monkeypatch.setattr(passes.Plan, "of_network", slowly)
     net = deep()
     threads = [threading.Thread(target=net.jacobian, args=(rows(net),)) for _ in range(3)]
     for thread in threads:

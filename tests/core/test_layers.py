@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from nngrad.activations import BY_NAME
-from nngrad.layers import (
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import (
     JOINS,
     KINDS,
     LINEAR,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nngrad.layers.shared import expect, product, weighted_gram
+from nngrad.core.layers.shared import expect, product, weighted_gram
 
 Array = np.ndarray
 

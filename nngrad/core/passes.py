@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from nngrad import scratch
-from nngrad.layers import JOINS, LINEAR, Affine, Compet, Distance, Elementwise, NormProd, Scale, SquaredDistance
-from nngrad.layers.shared import matrix_product
+from nngrad.core import scratch
+from nngrad.core.layers import JOINS, LINEAR, Affine, Compet, Distance, Elementwise, NormProd, Scale, SquaredDistance
+from nngrad.core.layers.shared import matrix_product
 
 Array = np.ndarray
 MOST_MERGED = 131_072  # numbers of K that still stay in cache

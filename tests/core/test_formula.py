@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from nngrad import formula
+from nngrad.core import formula
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from nngrad.layers.shared import expect, weighted_gram
+from nngrad.core.layers.shared import expect, weighted_gram
 
 Array = np.ndarray
 Arrays = tuple[Array, ...]

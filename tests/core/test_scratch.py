@@ -5,10 +5,10 @@ import threading
 import numpy as np
 
 import nngrad
-from nngrad import scratch
-from nngrad.activations import BY_NAME
-from nngrad.layers import Affine, Elementwise
-from nngrad.network import Network
+from nngrad.core import scratch
+from nngrad.core.activations import BY_NAME
+from nngrad.core.layers import Affine, Elementwise
+from nngrad.core.network import Network
 from tests.makers import SAMPLES
 
 BIG = (scratch.LARGE, 2)

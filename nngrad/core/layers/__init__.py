@@ -17,12 +17,12 @@ A kind that joins several values (JOINS) takes a tuple of inputs and of tangents
 `size(*inputs)` gives the output size and raises ValueError where the inputs do not fit. No rule changes its arguments.
 """
 
-from nngrad.layers.coupled import Compet, NormProd, Softmax
-from nngrad.layers.distance import Distance, SquaredDistance
-from nngrad.layers.elementwise import Elementwise
-from nngrad.layers.joins import Concatenate, Product, Sum
-from nngrad.layers.linear import Affine, FillMissing, Place, Scale, Select
-from nngrad.layers.normalise import Normalize
+from nngrad.core.layers.coupled import Compet, NormProd, Softmax
+from nngrad.core.layers.distance import Distance, SquaredDistance
+from nngrad.core.layers.elementwise import Elementwise
+from nngrad.core.layers.joins import Concatenate, Product, Sum
+from nngrad.core.layers.linear import Affine, FillMissing, Place, Scale, Select
+from nngrad.core.layers.normalise import Normalize
 
 __all__ = [
     "JOINS",

@@ -2,7 +2,7 @@
 anywhere in the project, comes from here.
 
 A row holds f, f' and f'' as text in x (the net input), y = f(x), d = f'(x) and q (a shared part), in the vocabulary of
-`nngrad.formula`: valid NumPy and C99. NaN in gives NaN out in all three. Kinks follow the convention named on the row:
+`nngrad.core.formula`: valid NumPy and C99. NaN in gives NaN out in all three. Kinks follow the convention named on the row:
 MATLAB's own derivative functions (Neural Network Toolbox, legacy dposlin, dsatlin, dsatlins, dtribas pages) take closed
 intervals, so poslin'(0) = 1, while Keras and the Deep Learning Toolbox take relu'(0) = 0.
 Slopes keep their relative accuracy where a unit saturates: 1 - y*y has no digit left at |x| = 19, 4q/(1+q)^2 has all.
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nngrad import formula
+from nngrad.core import formula
 
 FAST = 0.02  # below this slope the cheap formula has lost two digits: take the exact one
 

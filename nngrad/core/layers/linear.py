@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from nngrad.layers.shared import expect, matrix_product, product, scaled
-from nngrad.scratch import empty
+from nngrad.core.layers.shared import expect, matrix_product, product, scaled
+from nngrad.core.scratch import empty
 
 Array = np.ndarray
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.activations import Activation
-from nngrad.layers.shared import expect, scaled, weighted_gram
+from nngrad.core.activations import Activation
+from nngrad.core.layers.shared import expect, scaled, weighted_gram
 
 Array = np.ndarray
 

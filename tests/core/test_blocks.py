@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from nngrad import blocks
+from nngrad.core import blocks
 
 THREADS = (1, 2, 3, 8)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from nngrad.layers import Normalize
-from nngrad.network import Network
+from nngrad.core.layers import Normalize
+from nngrad.core.network import Network
 
 
 def row(x, groups, epsilon):

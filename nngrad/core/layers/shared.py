@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nngrad.scratch import empty
+from nngrad.core.scratch import empty
 
 Array = np.ndarray
 MOST_PAIRS = 1_000_000  # numbers of a table of products of tangents that are kept at once

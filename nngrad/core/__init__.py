@@ -1,0 +1,1 @@
+"""The mathematics: layer kinds, networks of them, and their derivatives."""
