@@ -32,7 +32,7 @@ test: $(VENV)/.ready
 	$(VENV)/bin/python -m pytest -n auto
 
 test-lowest: $(LOWEST)/.ready
-	$(LOWEST)/bin/python -m pytest -n auto --ignore=tests/fuzz --ignore=tests/emit --ignore=tests/real --ignore=tests/test_readme.py
+	$(LOWEST)/bin/python -m pytest -n auto --ignore=tests/fuzz --ignore=tests/emitters --ignore=tests/real --ignore=tests/test_readme.py
 
 check: $(VENV)/.ready
 	$(VENV)/bin/ruff check .

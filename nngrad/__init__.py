@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
-
-from nngrad.errors import DataError, ModelError, NngradError, NngradWarning, UsageError
+from nngrad.errors import DataError, ModelError, NngradError, NngradWarning, UsageError, WholeNumbersError
 
 TYPE_CHECKING = False  # the module `typing` would take longer than all of this: the program is to be ready for Ctrl-C at once
 if TYPE_CHECKING:
     from typing import Any
 
     from nngrad.core.network import Network
-    from nngrad.load import load
-    from nngrad.save import save
+    from nngrad.core.scalar import Scalar
+    from nngrad.emitters import emit
+    from nngrad.loaders import load
+    from nngrad.own_format.encode import save
+    from nngrad.proofs.check import check
+    from nngrad.proofs.verify import verify
+    from nngrad.reports.flags import flags
 
-__all__ = ["DataError", "ModelError", "Network", "NngradError", "NngradWarning", "UsageError", "load", "save"]
+__all__ = [
+    "DataError",
+    "ModelError",
+    "Network",
+    "NngradError",
+    "NngradWarning",
+    "Scalar",
+    "UsageError",
+    "WholeNumbersError",
+    "check",
+    "emit",
+    "flags",
+    "load",
+    "save",
+    "verify",
+]
 __version__ = "0.1.0"
 
-HOMES = {"Network": "nngrad.core.network", "load": "nngrad.load", "save": "nngrad.save"}
+HOMES = {  # imported when they are first used: `nngrad --help` needs no numerical library
+    "Network": "nngrad.core.network",
+    "Scalar": "nngrad.core.scalar",
+    "check": "nngrad.proofs.check",
+    "emit": "nngrad.emitters",
+    "flags": "nngrad.reports.flags",
+    "load": "nngrad.loaders",
+    "save": "nngrad.own_format.encode",
+    "verify": "nngrad.proofs.verify",
+}
 
 
-class _Package(ModuleType):
-    """Imports numerical libraries only when they are wanted: `nngrad --help` answers at once."""
+def __getattr__(name: str) -> Any:
+    if name not in HOMES:
+        raise AttributeError(f"module 'nngrad' has no attribute {name!r}")
+    from importlib import import_module
 
-    def __getattr__(self, name: str) -> Any:
-        if name not in HOMES:
-            raise AttributeError(f"module 'nngrad' has no attribute {name!r}")
-        from importlib import import_module
-
-        value = getattr(import_module(HOMES[name]), name)
-        super().__setattr__(name, value)
-        return value
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in HOMES or not isinstance(value, ModuleType):  # importing the module of the same name doesn't hide load or save
-            super().__setattr__(name, value)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *__all__})
+    value = globals()[name] = getattr(import_module(HOMES[name]), name)
+    return value
 
 
-sys.modules[__name__].__class__ = _Package
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -97,7 +97,7 @@ class Dumps:
     def own(self) -> None:
         """The fitnet of the other script, in nngrad's own format."""
         from nngrad import load
-        from nngrad.save import save
+        from nngrad.own_format.encode import save
 
         net = load(HERE / "fitnet.mat")
         for suffix in (".mat", ".h5"):

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from make_matlab_networks import mapminmax, network, port, ranges, removeconstantrows
 
 import nngrad
-from nngrad.load.containers import mat5
+from nngrad.loaders.containers import mat5
 
 
 class Style(NamedTuple):

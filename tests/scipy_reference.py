@@ -7,7 +7,7 @@ import scipy.sparse
 from scipy.io.matlab import MatlabFunction, MatlabOpaque
 from scipy.io.matlab import MatlabObject as ScipyObject
 
-from nngrad.load.tree import MatlabObject
+from nngrad.loaders.tree import MatlabObject
 
 
 def assert_same(ours, theirs, path="") -> int:

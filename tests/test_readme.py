@@ -14,9 +14,9 @@ from nngrad.cli.group import COMMANDS
 from nngrad.cli.messages import EXIT_CODES, INTERRUPTED, SOME_FAILED
 from nngrad.core.activations import ACTIVATIONS
 from nngrad.errors import DataError, ModelError, UsageError
-from nngrad.load import DIALECTS
-from nngrad.load.matlab_network import NET_INPUT, TRANSFER, WEIGHT
-from nngrad.load.matlab_processing import STEPS
+from nngrad.loaders import DIALECTS
+from nngrad.loaders.matlab.network import NET_INPUT, TRANSFER, WEIGHT
+from nngrad.loaders.matlab.processing import STEPS
 from nngrad.tables import READERS, WRITERS
 
 ROOT = Path(__file__).parents[1]

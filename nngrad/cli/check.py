@@ -53,8 +53,8 @@ def check(
     training range (or spread), and where it is. Entries that differ because a kink lies within the step are counted, not blamed.
     Exit code 0: all agree; 1: something differs.
     """
-    from nngrad.check import check as checked
     from nngrad.cli.output import opened
+    from nngrad.proofs.check import check as checked
 
     net = opened(model, told, quiet)
     if source is None and reading:
@@ -73,10 +73,10 @@ def check(
 
 def _points(net: Network, source: str | None, reading: Reading, count: int, seed: int, quiet: bool) -> Array:
     """The rows of the table that was named, or a sample of `count` points."""
-    from nngrad.check import sample
     from nngrad.cli import whole
     from nngrad.cli.output import note
     from nngrad.cli.ranges import Watch
+    from nngrad.proofs.check import sample
 
     if source is None:
         return sample(net, count, seed)
@@ -92,8 +92,8 @@ def _points(net: Network, source: str | None, reading: Reading, count: int, seed
 
 def _comparable(net: Network, every: Array, where: str, quiet: bool) -> Array:
     """The points at which there is something to compare; the others are said."""
-    from nngrad.check import comparable
     from nngrad.cli.output import note
+    from nngrad.proofs.check import comparable
 
     x: Array = every[comparable(net, every)]
     if len(x) < len(every):

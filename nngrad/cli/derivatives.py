@@ -17,7 +17,7 @@ from nngrad.core.layers import LINEAR, Compet, Elementwise, FillMissing
 from nngrad.core.network import Network
 from nngrad.core.scalar import Scalar
 from nngrad.errors import DataError, UsageError, clipped, listed
-from nngrad.scales import Scale
+from nngrad.reports.units import Scale
 
 
 def one_output(net: Network, of: str | None, scalar: str | None) -> tuple[str, int | Scalar]:
@@ -181,10 +181,10 @@ class Feed:
 
 def deviations(net: Network, asked: Asked) -> Array:
     """Standard deviations of all rows of all inputs, in a first pass."""
-    from nngrad import scales
     from nngrad.cli.output import open_rows
     from nngrad.cli.places import pairs
     from nngrad.cli.progress import Progress
+    from nngrad.reports import units
 
     sources = [source for source, _ in pairs(asked)]
     if any(tables.place(source).is_stream for source in sources):
@@ -198,25 +198,25 @@ def deviations(net: Network, asked: Asked) -> Array:
                     yield x
                     progress.advance(len(x), rows.progress)
 
-    return scales.deviations(blocks(), net.input_names)
+    return units.deviations(blocks(), net.input_names)
 
 
 def scale_of(net: Network, asked: Asked, scale: str, sigma: Names | None) -> Scale | None:
     """The scale that was asked for; None for raw."""
-    from nngrad import scales
+    from nngrad.reports import units
 
     if sigma is not None and scale != "sigma":
         raise UsageError("--sigma: means something with --scale sigma only; leave it out")
     if scale == "raw":
         return None
     if scale == "range":
-        return scales.training_range(net)
+        return units.training_range(net)
     if scale == "elasticity":
-        return scales.elasticity()
+        return units.elasticity()
     if sigma is None:
-        return scales.sigma(net, deviations(net, asked).tolist())
+        return units.sigma(net, deviations(net, asked).tolist())
     try:
-        return scales.sigma(net, [float(part) for part in sigma])
+        return units.sigma(net, [float(part) for part in sigma])
     except ValueError:
         raise UsageError(f"--sigma {clipped(','.join(sigma))}: is no list of numbers; write it as 1.5,0.2,3") from None
 

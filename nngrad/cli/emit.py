@@ -41,8 +41,8 @@ def emit(model: str, told: dict[str, Any], quiet: bool, target: str, output: str
     from nngrad import tables
     from nngrad.cli.output import note, opened
     from nngrad.cli.places import names_a_folder
-    from nngrad.emit import Extras
-    from nngrad.emit import emit as write
+    from nngrad.emitters import Extras
+    from nngrad.emitters import emit as write
 
     net = opened(model, told, quiet)
     of = None if asked["of"] is None else net.indices_of_outputs(asked["of"])
@@ -62,7 +62,7 @@ def emit(model: str, told: dict[str, Any], quiet: bool, target: str, output: str
 
 def _show(files: dict[str, str], output: str) -> None:
     """The main file (for C with its header in it) on standard output, a pipe or a device; the others have no place there."""
-    from nngrad.emit.c import together
+    from nngrad.emitters.c import together
     from nngrad.tables.files import write as put
 
     main, *others = files
@@ -91,8 +91,8 @@ def _write(files: dict[str, str], folder: Path, model: str) -> list[str]:
 
 def _called(target: str, main: str, name: str | None) -> str:
     """What a function of C is called, where its file is called something else."""
-    from nngrad.emit.c import RESERVED
-    from nngrad.emit.names import names
+    from nngrad.emitters.c import RESERVED
+    from nngrad.emitters.names import names
 
     function = names(target, name, main, "", RESERVED).function if target == "c" else ""
     return f"; the function is {function}" if function and not main.startswith(f"{function}.") else ""

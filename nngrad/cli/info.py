@@ -20,13 +20,13 @@ def info(model: str, told: Told, quiet: bool, as_json: bool) -> None:
     processing steps, and the steps that nngrad computes. Of a file with several networks it shows the list. Of a network that it can't
     compute it shows the layers that are known, and fails.
     """
-    from nngrad.cli import report
+    from nngrad.reports import info
 
-    described = report.describe(model, **told)
+    described = info.describe(model, **told)
     if as_json:
         show_json(described)
     else:
-        show(report.text(described))
+        show(info.text(described))
     networks = described["networks"]
     if len(networks) == 1 and "error" in networks[0]:
         raise ModelError(networks[0]["error"])

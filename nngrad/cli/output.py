@@ -23,8 +23,8 @@ from nngrad.cli.results import Array, Kept, LongResult, Result, Wanted
 from nngrad.core import blocks
 from nngrad.core.network import Network
 from nngrad.errors import DataError, UsageError, WholeNumbersError
-from nngrad.flags import Flags, flags_of
-from nngrad.load import load
+from nngrad.loaders import load
+from nngrad.reports.flags import Flags, flags_of
 from nngrad.tables.files import together
 
 Pieces = Iterator[tuple[Any, int]]  # formatted results in order, with the number of rows in each

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from nngrad import scales, tables
+from nngrad import tables
 from nngrad.core.network import Network
+from nngrad.reports import units
 
 Array = np.ndarray
 FIRST = 8  # rows that settle it for nearly every column
@@ -24,7 +25,7 @@ class Watch:
 
     def __init__(self, net: Network) -> None:
         self._net = net
-        self._lower, self._upper = scales.bounds(net)
+        self._lower, self._upper = units.bounds(net)
         self._columns = np.flatnonzero(np.isfinite(self._lower) & np.isfinite(self._upper))  # not one row inside so far
         self._least, self._most = np.full(net.input_size, np.inf), np.full(net.input_size, -np.inf)
         self._lock = threading.Lock()

@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from nngrad import recordings, tables
-from nngrad import verify as verifying
+from nngrad import tables
 from nngrad.cli import whole
 from nngrad.cli.options import Reading
 from nngrad.core.network import Network
 from nngrad.errors import DataError, ModelError, UsageError
-from nngrad.load import candidates, containers, load, offered
-from nngrad.load import read as read_candidate
-from nngrad.recordings import Pair
-from nngrad.verify import Verdict
+from nngrad.loaders import candidates, containers, load, offered
+from nngrad.loaders import read as read_candidate
+from nngrad.proofs import recordings
+from nngrad.proofs import verify as verifying
+from nngrad.proofs.recordings import Pair
+from nngrad.proofs.verify import Verdict
 
 Array = np.ndarray
 Facts = dict[str, Any]

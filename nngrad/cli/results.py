@@ -12,7 +12,7 @@ import numpy as np
 from nngrad.core.network import Network
 from nngrad.core.scalar import Scalar
 from nngrad.errors import UsageError
-from nngrad.scales import Scale
+from nngrad.reports.units import Scale
 
 Array = np.ndarray
 Text = list[str | None]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
-from nngrad.load.tree import MatlabObject
+from nngrad.loaders.tree import MatlabObject
 
 Array = np.ndarray
 

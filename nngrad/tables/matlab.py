@@ -32,7 +32,7 @@ DEPTH, PARTS = 6, 4000  # how far numbers are looked for in what isn't understoo
 
 def read_mat(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayReader:
     """Rows of a variable: `file.mat:name`, a field `file.mat:s.x`, the columns that were chosen, or the only one that fits."""
-    from nngrad.load import containers
+    from nngrad.loaders import containers
 
     open_input(place.path).close()
     try:
@@ -89,7 +89,7 @@ def _with_names(way: Held, names: tuple[str, ...], samples: str | None) -> Held:
 
 def element(variables: Any, path: str) -> Any:
     """The element at a MATLAB path such as s.values{1}.x, whatever its names are made of; KeyError where there is none."""
-    from nngrad.load.tree import children
+    from nngrad.loaders.tree import children
 
     here = [(variables, "")]
     while here:
@@ -204,7 +204,7 @@ def _a_struct(value: Any) -> bool:
 
 def _networks(tree: Any) -> set[str]:
     """The variables that hold networks, or weights by their names: a cell of samples may look like a cell of weights."""
-    from nngrad.load import LAST_RESORTS, candidates
+    from nngrad.loaders import LAST_RESORTS, candidates
 
     plain = {d.module for d in LAST_RESORTS}
     found = [(c.dialect in plain, re.split(r"[.{(]", path)[0]) for c in candidates(tree) for path in c.path.split(",")]
@@ -222,7 +222,7 @@ def _fits(way: Held, wanted: Wanted) -> bool:
 
 def _numbers_in(path: str, value: Any, size: int | None) -> Iterator[str]:
     """Where something that isn't understood holds numbers that may be rows: one path, or none."""
-    from nngrad.load.tree import Undecoded, children
+    from nngrad.loaders.tree import Undecoded, children
 
     if isinstance(value, dict) and value.keys() >= RECORD:
         return

@@ -18,7 +18,7 @@ import networks
 import numpy as np
 from measure import Row, at_most, missing
 
-import nngrad.emit
+import nngrad.emitters
 from nngrad import load
 from nngrad.core.layers import Affine, Scale
 
@@ -97,7 +97,7 @@ def measured(name: str, python: str) -> list[Row]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         net = load(networks.write(name, folder))
-        for file, text in nngrad.emit.emit(net, "c", "ours").items():
+        for file, text in nngrad.emit(net, "c", "ours").items():
             (folder / file).write_text(text)
         lower, upper = networks.ranges(name)
         np.random.default_rng(3).uniform(lower, upper, (256, len(lower))).tofile(folder / "x.bin")

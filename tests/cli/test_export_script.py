@@ -10,8 +10,8 @@ from scipy.io import savemat
 
 import nngrad as library
 from nngrad.errors import ModelError
-from nngrad.load import candidates, containers
-from nngrad.load.tree import MatlabObject
+from nngrad.loaders import candidates, containers
+from nngrad.loaders.tree import MatlabObject
 from tests.makers import SAMPLES
 
 OCTAVE = shutil.which("octave-cli")

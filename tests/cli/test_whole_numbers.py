@@ -6,7 +6,7 @@ import pytest
 from nngrad.core.activations import BY_NAME
 from nngrad.core.layers import Affine, Elementwise
 from nngrad.core.network import Network, Port
-from nngrad.save import save
+from nngrad.own_format.encode import save
 
 
 @pytest.fixture

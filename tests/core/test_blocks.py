@@ -1,4 +1,4 @@
-"""Order, bounded window, failures and shutdown of nngrad.blocks."""
+"""Order, bounded window, failures and shutdown of nngrad.core.blocks."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ import nngrad
 from nngrad.core.layers import Affine
 from nngrad.core.network import Network, Origin, Port
 from nngrad.errors import ModelError
-from nngrad.load import tree
+from nngrad.loaders import tree
 from tests.fuzz.seeds import SAMPLES, mat73
 
 

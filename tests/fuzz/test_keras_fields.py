@@ -3,9 +3,9 @@
 import numpy as np
 
 from nngrad.errors import NngradError
-from nngrad.load.keras import reader
-from nngrad.load.keras.layers import IGNORED, IGNORED_ENDINGS
-from nngrad.load.tree import Group
+from nngrad.loaders.keras import reader
+from nngrad.loaders.keras.layers import IGNORED, IGNORED_ENDINGS
+from nngrad.loaders.tree import Group
 from tests.fuzz.fields import Strange, at, changes, places, replaced
 
 R = np.random.default_rng(11)

@@ -9,11 +9,11 @@ from scipy.io.matlab import MatlabObject
 
 import nngrad
 from nngrad.errors import NngradError
-from nngrad.load import matlab_network
-from nngrad.load.matlab_network import IGNORED
-from nngrad.load.tree import MatlabObject as TreeObject
+from nngrad.loaders.matlab import network
+from nngrad.loaders.matlab.network import IGNORED
+from nngrad.loaders.tree import MatlabObject as TreeObject
 from tests.fuzz.fields import MISSING, at, changes, places, replaced
-from tests.load.reference import Reference
+from tests.loaders.reference import Reference
 from tests.makers import script
 
 made = script("make_matlab_networks")
@@ -165,7 +165,7 @@ def means_the_same(path, old, new, what):
 
 
 def of_fields(fields):
-    return matlab_network.read(TreeObject("network", as_tree(fields)))
+    return network.read(TreeObject("network", as_tree(fields)))
 
 
 @pytest.mark.parametrize("make", [static, open_loop], ids=lambda f: f.__name__)

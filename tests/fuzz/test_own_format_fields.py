@@ -8,9 +8,9 @@ import pytest
 from nngrad.core.activations import BY_NAME
 from nngrad.core.layers import Affine, Distance, Elementwise, FillMissing, Normalize, Place, Scale, Select
 from nngrad.core.network import Network, Port
-from nngrad.load import nngrad_dump
-from nngrad.load.tree import Group
-from nngrad.save import encoded
+from nngrad.loaders.tree import Group
+from nngrad.own_format import decode
+from nngrad.own_format.encode import encoded
 from tests.fuzz.fields import Strange, judge, places
 
 R = np.random.default_rng(5)
@@ -350,7 +350,7 @@ KINDS = {
 
 def read_as(hdf5):
     def read(fields):
-        net = nngrad_dump.read(tree_of(fields, hdf5))
+        net = decode.read(tree_of(fields, hdf5))
         y = net.of_real_inputs()(X)
         described = [[c for p in side for c in columns_of(p)] for side in (net.inputs, net.outputs)]
         return y, *described

@@ -32,7 +32,7 @@ def reset_peak() -> None:
 def outcome(path: str) -> str:
     """ok, refused, or what went wrong and where."""
     from nngrad.errors import ModelError, UsageError
-    from nngrad.load import candidates, containers, load, read
+    from nngrad.loaders import candidates, containers, load, read
 
     try:
         try:
@@ -69,7 +69,7 @@ def main() -> None:
     import h5py  # noqa: F401
     import scipy.io  # noqa: F401
 
-    import nngrad.load  # noqa: F401
+    import nngrad.loaders  # noqa: F401
 
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -3,8 +3,8 @@
 import pytest
 
 import nngrad
-from nngrad.check import check, sample
 from nngrad.errors import ModelError
+from nngrad.proofs.check import check, sample
 from tests.real.models import entries
 
 MOST_INPUTS = 4000

@@ -9,8 +9,8 @@ import pytest
 from scipy.io import loadmat
 from scipy.io.matlab import MatlabOpaque, MatReadWarning
 
-from nngrad.load import containers
-from nngrad.load.tree import FunctionHandle, MatlabObject, Undecoded, find
+from nngrad.loaders import containers
+from nngrad.loaders.tree import FunctionHandle, MatlabObject, Undecoded, find
 from tests.real.models import MODELS, table
 from tests.scipy_reference import assert_same
 

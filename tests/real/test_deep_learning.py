@@ -5,7 +5,7 @@ import pytest
 
 import nngrad
 from nngrad.errors import ModelError
-from nngrad.load import candidates, containers
+from nngrad.loaders import candidates, containers
 from tests.real.models import entries, errors, reference
 
 ENTRIES = entries("dl-", "rl-agent", "idNeuralStateSpace", "fitrnet", "statml")

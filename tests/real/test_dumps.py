@@ -6,7 +6,7 @@ import pytest
 import nngrad
 from nngrad.core.network import Network
 from nngrad.errors import ModelError, NngradError
-from nngrad.save import save
+from nngrad.own_format.encode import save
 from tests.real.models import MODELS, entries, errors, reference
 
 DUMPS = [e for e in entries("dump", "Octave text") if e.status == "EXPECTED"]

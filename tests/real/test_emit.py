@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from nngrad import Network, NngradError, load
-from nngrad.emit.selftest import points
-from nngrad.load import candidates, containers
-from tests.emit.languages import EVERY, LANGUAGES, worst
+from nngrad.emitters.selftest import points
+from nngrad.loaders import candidates, containers
+from tests.emitters.languages import EVERY, LANGUAGES, worst
 from tests.makers import SAMPLES
 from tests.real.models import entries
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import nngrad
-from nngrad.load import containers
-from nngrad.load.tree import children
+from nngrad.loaders import containers
+from nngrad.loaders.tree import children
 from tests.real.models import MODELS, entries, errors, recorded, reference
 
 SHALLOW = entries("shallow")

@@ -3,9 +3,9 @@
 import pytest
 
 from nngrad import load
-from nngrad.load import candidates, containers
-from nngrad.recordings import find_pairs
-from nngrad.verify import DIGITS
+from nngrad.loaders import candidates, containers
+from nngrad.proofs.recordings import find_pairs
+from nngrad.proofs.verify import DIGITS
 from tests.real.models import MODELS, recorded
 
 

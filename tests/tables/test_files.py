@@ -227,7 +227,8 @@ def test_abandoning_twice_and_after_the_commit_is_harmless() -> None:
 
 COPY = """
 import sys
-from nngrad import blocks, tables
+from nngrad import tables
+from nngrad.core import blocks
 def copy(source, target):
     with tables.reader(source) as rows, tables.writer(target) as out:
         out.begin([f"x{i}" for i in range(WIDTH)], rows=rows.count)

@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nngrad.check import check
 from nngrad.core.activations import BY_NAME
 from nngrad.core.layers import Affine, Elementwise
 from nngrad.core.network import Network, Port
 from nngrad.core.scalar import Scalar
 from nngrad.errors import DataError, NngradWarning
-from nngrad.verify import verify
+from nngrad.proofs.check import check
+from nngrad.proofs.verify import verify
 
 NAMES = ("speed", "throttle", "temperature")
 W, B = np.array([[0.5, -1.0, 0.25], [1.5, 0.75, -0.5]]), np.array([0.1, -0.2])

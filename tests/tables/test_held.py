@@ -12,7 +12,7 @@ from scipy.io import savemat
 
 from nngrad import tables
 from nngrad.errors import NngradError
-from nngrad.load.tree import MatlabObject, Undecoded
+from nngrad.loaders.tree import MatlabObject, Undecoded
 from nngrad.tables.held import held
 from nngrad.tables.matlab import element
 
@@ -198,8 +198,8 @@ def test_a_variable_beside_its_targets_and_what_training_left_is_found() -> None
 
 
 def test_what_could_not_be_decoded_may_hold_the_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nngrad.load import containers
-    from nngrad.load.tree import Tree
+    from nngrad.loaders import containers
+    from nngrad.loaders.tree import Tree
 
     savemat("x.mat", {"x": X})
     tree = Tree("MAT v7", {"x": X, "run": Undecoded("timetable", "odd")})

@@ -1,0 +1,152 @@
+"""What a layer of MATLAB's Deep Learning Toolbox says, and the values between layers. The one rule: read strictly, complain with the path.
+
+A value is a number in the network being built together with MATLAB's shape: (C,) for features, (H, W, C) for images, whose
+columns are in MATLAB's order (column-major: the first dimension runs fastest).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nngrad.core.network import Builder
+from nngrad.errors import ModelError
+from nngrad.loaders.tree import MatlabObject
+
+MOST_UNITS = 1_000_000
+MOST_COUNT = 100_000  # of inputs of a layer, of groups
+Shape = tuple[int, ...]
+UNTRAINED = "it was never trained; train it and save the trained network (the result of trainnet, trainNetwork or a custom training loop)"
+
+
+class Value(NamedTuple):
+    """Something that layers read: its number in the network being built, and its shape."""
+
+    number: int
+    shape: Shape
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One layer: its class, its fields, where it stands in the file, and the network being built."""
+
+    classname: str
+    name: str
+    path: str
+    fields: dict[str, Any]
+    builder: Builder
+    series: bool = False  # SeriesNetwork and DAGNetwork keep images 1x1 where dlnetwork goes over to features
+    sequence: bool = False  # rows are time steps
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def kind(self) -> str:
+        return self.classname.rsplit(".", 1)[-1]
+
+    def fail(self, text: str) -> ModelError:
+        """An error that names the layer."""
+        return ModelError(f"{self.path}: {self.kind} {self.name!r}: {text}")
+
+    def number(self, name: str, default: float | None = None) -> float:
+        value = numbers(self.fields.get(name))
+        if value is not None and value.size == 1:
+            return float(value.flat[0])
+        if default is None or name in self.fields:
+            raise self.fail(f"{name} is not one number")
+        return default
+
+    def whole(self, name: str) -> int:
+        """A number that counts something: 1, 2, ..."""
+        value = self.number(name)
+        if not (1 <= value <= MOST_COUNT and value % 1 == 0):
+            raise self.fail(f"{name} is {value:g}, not a whole number from 1 to {MOST_COUNT}")
+        return int(value)
+
+    def text(self, name: str, default: str) -> str:
+        value = self.fields.get(name, default)
+        if not isinstance(value, str):
+            raise self.fail(f"{name} is not a text")
+        return value
+
+    def learned(self, name: str) -> np.ndarray:
+        """A learned parameter with the shape that it is stored in; refused where it is empty."""
+        value = numbers(self.fields.get(name))
+        if value is None:
+            raise self.fail(f"no {name} that are understood: {_found(self.fields.get(name))}")
+        if not value.size:
+            raise self.fail(f"{name} are empty: {UNTRAINED}")
+        return value
+
+    def per_unit(self, stored: np.ndarray, shape: Shape, what: str) -> np.ndarray:
+        """A number for each unit of a value, from one number, one for each channel or one for each unit."""
+        size, channels = math.prod(shape), shape[-1]
+        flat = stored.ravel(order="F")
+        if flat.size == size:
+            return flat
+        if flat.size == 1:
+            return np.full(size, flat[0])
+        if flat.size == channels:
+            return np.repeat(flat, size // channels)  # the channel is the last dimension
+        raise self.fail(f"{what} has {by(stored.shape)} values where {by(shape)} units need one, {channels} or {size} of them")
+
+    def through(self, value: Value, layers: Sequence[Any], shape: Shape | None = None) -> Value:
+        """The value after some layers that take one value."""
+        return Value(self.builder.through(layers, value.number), value.shape if shape is None else shape)
+
+
+def numbers(value: Any) -> np.ndarray | None:
+    """The float64 array in a stored parameter: as it is, or inside a struct, a dlarray, a gpuArray; None where there is none."""
+    for _ in range(6):
+        if isinstance(value, np.ndarray) and value.dtype == np.float64:
+            return value
+        if isinstance(value, MatlabObject):
+            value = value.fields
+        if isinstance(value, dict):
+            value = next((value[name] for name in ("Value", "Data", "any") if name in value), None)
+        elif isinstance(value, np.ndarray) and value.dtype == object and value.size:
+            value = value.ravel(order="F")[-1]  # gpuArray: a version, then the array
+        else:
+            return None
+    return None
+
+
+def names(value: Any) -> list[str] | None:
+    """A list of texts: a cell of them, a string array, a char matrix, or one text."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        value = value.ravel(order="F").tolist()
+    if isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return value
+    return None
+
+
+def categories(value: Any) -> list[str] | None:
+    """The classes of a classifier: a categorical, texts, or numbers; None where they are unknown ('auto')."""
+    if isinstance(value, MatlabObject) and value.classname == "categorical":
+        known, codes = names(value.fields.get("categoryNames")), value.fields.get("codes")
+        if known is None or not isinstance(codes, np.ndarray) or codes.dtype != np.float64:
+            return known
+        index = codes.ravel(order="F").astype(int) - 1
+        return [known[k] for k in index] if index.size and index.min() >= 0 and index.max() < len(known) else known
+    if isinstance(value, np.ndarray) and value.dtype == np.float64:
+        return [f"{v:g}" for v in value.ravel(order="F")]
+    return names(value) if not isinstance(value, str) else None  # "auto"
+
+
+def by(shape: Sequence[int]) -> str:
+    return "x".join(str(n) for n in shape)
+
+
+def _found(value: Any) -> str:
+    if isinstance(value, MatlabObject):
+        return f"an object of the class {value.classname}"
+    return "nothing" if value is None else f"a {type(value).__name__}"

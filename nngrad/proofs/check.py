@@ -1,0 +1,310 @@
+"""Differentiates a network by a route of its own and compares: the one rule is that no derivative rule of the layers is used here.
+
+The route is the complex step where nngrad.proofs.definitions knows every layer: f(x + ih) is evaluated from the layers'
+definitions, and its imaginary part over h is the derivative, to the last digits because nothing is subtracted. Otherwise
+differences of the outputs with shrinking steps are extrapolated (Ridders), which come with an estimate of their own error. Second
+derivatives are such differences of the first ones. Where a kink lies within a step, the differences say nothing: entries that
+differ there are counted as at a kink, not as wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nngrad.core import passes
+from nngrad.core.layers import Compet, Distance
+from nngrad.core.network import Network
+from nngrad.errors import UsageError
+from nngrad.proofs.definitions import evaluate, unknown_layers
+from nngrad.reports.flags import kinked, kinks_of, near_kinks
+from nngrad.reports.units import bounds
+
+Array = np.ndarray
+STEP = 1e-30  # of the complex step: its error is the square of it
+SMALLEST = 1e-280  # a derivative below it times STEP has no digits
+FIRST_STEP = 1e-2  # of differences, relative to the scale of an input
+TABLE = 8  # rows of the extrapolation
+TOLERANCE = {"complex step": 1e-9, "differences": 1e-5}
+METHODS = tuple(TOLERANCE)
+EVALUATOR = "a second evaluator"
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The worst difference of one output: absolute, and relative to the largest derivative of its row (all in units of x's scale)."""
+
+    output: str
+    absolute: float
+    relative: float
+    row: int
+    inputs: tuple[str, ...]
+    ours: float
+    theirs: float
+    compared: int
+    at_kinks: int
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found; `what` is "y", "J", "J v", "w' J" or "H"."""
+
+    what: str
+    method: str
+    tolerance: float
+    outputs: tuple[Worst, ...] = field(default=())
+    all_zero: bool = False  # nothing but zeros was compared with zeros
+
+    @property
+    def passed(self) -> bool:
+        return all(w.relative <= self.tolerance for w in self.outputs)
+
+
+def sample(net: Network, count: int, seed: int = 1) -> Array:
+    """Points to check at: evenly distributed in the training ranges, where there is one, else normally distributed."""
+    r = np.random.default_rng(seed)
+    lower, upper = bounds(net)
+    ranged = np.isfinite(lower) & np.isfinite(upper)
+    part = r.uniform(size=(count, net.input_size))
+    with np.errstate(invalid="ignore"):
+        within = (1.0 - part) * lower + part * upper
+    x = np.where(ranged, within, r.normal(size=(count, net.input_size)))
+    whole, (lowest, highest) = list(net.whole_inputs), net.whole_limits
+    some = np.rint(np.where(ranged[whole], x[:, whole], 5.0 * x[:, whole]))
+    x[:, whole] = np.clip(np.where(lowest < 0.0, some, np.abs(some)), lowest, highest)
+    return x
+
+
+def comparable(net: Network, x: Array) -> Array:
+    """Which rows of x (N, n) can be compared: nothing in the network is infinite there, or no number though x is one.
+
+    Where weights are infinite or a sum overflows there is no derivative, and every route to it has its own idea of inf - inf.
+    """
+    with np.errstate(all="ignore"):
+        values = passes.values(net, x)
+    given = ~np.isnan(x).any(axis=1)
+    return np.asarray(np.all([~np.isinf(v).any(axis=0) & ~(np.isnan(v).any(axis=0) & given) for v in values], axis=0))
+
+
+@np.errstate(all="ignore")  # infinities are compared, not warned about
+def check(net: Network, x: Any, method: str | None = None, hessian: bool = False) -> tuple[Checked, ...]:
+    """Compares y, J, one J v, one w' J and (with `hessian`) H at the rows x (N, n) with numbers found independently."""
+    x, _ = net.rows_of(x)
+    if method not in (None, *METHODS):
+        raise UsageError(f"method {method!r}: {' and '.join(METHODS)} are possible")
+    net = net.of_real_inputs()
+    unknown = unknown_layers(net)
+    if method == "complex step" and unknown:
+        raise UsageError(f"the complex step does not know {', '.join(unknown)}; take differences")
+    method = method or ("differences" if unknown else "complex step")
+    theirs, kinks = by_complex_step(net, x) if method == "complex step" else by_differences(net, x)
+    units = units_of(net, x)
+    tolerance = TOLERANCE[method]
+    names: list[tuple[str, ...]] = [(name,) for name in net.input_names]
+    found = [] if unknown else [_values(net, x)]
+    ours = net.jacobian(x) * units
+    all_zero = not ours.any() and not theirs.any()
+    found.append(Checked("J", method, tolerance, _compare(net, ours, theirs * units, kinks, names, tolerance), all_zero))
+    r = np.random.default_rng(2)
+    v, w = r.normal(size=net.input_size) * units, r.normal(size=net.output_size)
+    largest = np.abs(theirs * units).sum(axis=2)
+    some = np.broadcast_to(kinks.any(2, keepdims=True), (*kinks.shape[:2], 1))
+    outputs = _compare(net, net.jvp(x, v)[:, :, None], (theirs @ v)[:, :, None], some, [("along v",)], tolerance, floor=largest)
+    found.append(Checked("J v", method, tolerance, outputs))
+    back, expected, some_back = (
+        net.vjp(x, w)[:, None] * units,
+        np.einsum("m,nmi->ni", w, theirs)[:, None] * units,
+        np.asarray(kinks.any(1, keepdims=True)),
+    )
+    outputs = _compare(net, back, expected, some_back, names, tolerance, ("w' y",), (largest @ np.abs(w))[:, None])
+    found.append(Checked("w' J", method, tolerance, outputs))
+    if hessian:
+        found.append(_second(net, x, units))
+    return tuple(found)
+
+
+def units_of(net: Network, x: Array) -> Array:
+    """The scale of each input: its training range, else its spread in x, else 1. Derivatives are compared in these units, so that
+    an input of small numbers counts as much as one of large ones."""
+    lower, upper = bounds(net)
+    spread = np.nanmax(x, axis=0, initial=-np.inf) - np.nanmin(x, axis=0, initial=np.inf) if len(x) else np.zeros(net.input_size)
+    with np.errstate(invalid="ignore"):
+        units = np.where(np.isfinite(upper - lower) & (upper > lower), upper - lower, spread)
+    return np.where(np.isfinite(units) & (units > 0.0), units, 1.0)
+
+
+def _compare(
+    net: Network,
+    ours: Array,
+    theirs: Array,
+    kinks: Array,
+    names: list[tuple[str, ...]],
+    tolerance: float,
+    outputs: Any = None,
+    floor: Array | None = None,
+) -> tuple[Worst, ...]:
+    """The worst entry of every output; arrays are (N, outputs, entries), `floor` (N, outputs) what an entry is a sum of.
+
+    Entries at kinks are excused where they differ by more than the tolerance.
+    """
+    found = []
+    for i, output in enumerate(net.output_names if outputs is None else outputs):
+        a, b = ours[:, i], theirs[:, i]
+        if not a.size:
+            found.append(Worst(output, 0.0, 0.0, 0, ("none",), 0.0, 0.0, 0, 0))
+            continue
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        off = np.where(same, 0.0, np.abs(a - b))
+        size = np.maximum(np.abs(np.where(np.isfinite(a), a, 0.0)), np.abs(np.where(np.isfinite(b), b, 0.0))).max(axis=1, keepdims=True)
+        size = size if floor is None else np.maximum(size, floor[:, i, None])
+        relative = np.where(same, 0.0, np.where(np.isfinite(off), off / np.maximum(size, SMALLEST), np.inf))
+        excused = kinks[:, i] & (relative > tolerance)
+        relative, off = np.where(excused, 0.0, relative), np.where(excused, 0.0, off)
+        s, j = np.unravel_index(int(relative.argmax()), relative.shape)
+        finite = np.where(np.isfinite(off), off, np.inf)
+        found.append(
+            Worst(
+                output,
+                float(finite.max()),
+                float(relative[s, j]),
+                int(s) + 1,
+                names[int(j)],
+                float(a[s, j]),
+                float(b[s, j]),
+                int((~excused).sum()),
+                int(excused.sum()),
+            )
+        )
+    return tuple(found)
+
+
+def _values(net: Network, x: Array) -> Checked:
+    """The outputs themselves against those of the second evaluator, relative to the largest output of any row."""
+    y, theirs = net(x)[:, :, None], evaluate(net, x.T.astype(complex)).real.T[:, :, None]
+    largest = np.abs(np.where(np.isfinite(theirs), theirs, 0.0))[:, :, 0].max(axis=0, initial=0.0)
+    floor = np.broadcast_to(largest, y.shape[:2])
+    jumps = np.broadcast_to(at_kinks(net, x)[:, None, None], y.shape)  # a hard limit at its limit
+    return Checked("y", EVALUATOR, 1e-9, _compare(net, y, theirs, jumps, [("the output itself",)], 1e-9, floor=floor))
+
+
+# second derivatives
+
+
+def _second(net: Network, x: Array, units: Array) -> Checked:
+    """H against differences of independently found gradients."""
+    exact = not unknown_layers(net)
+    n, m = net.input_size, net.output_size
+    theirs, skip = np.empty((len(x), m, n, n)), np.zeros((len(x), m, n, n), bool)
+    for k in range(n):
+        step = np.zeros(n)
+        step[k] = units[k]
+        slopes = (lambda z: by_complex_step(net, z)[0]) if exact else (lambda z: by_differences(net, z)[0])
+        theirs[..., k], kink, _ = _ridders(net, slopes, x, step)
+        theirs[..., k] /= units[k]
+        skip[..., k] = kink[:, None, None]
+    scale = units[:, None] * units
+    names: list[tuple[str, ...]] = [(a, b) for a in net.input_names for b in net.input_names]
+    ours, other = (H * scale for H in (net.hessian(x), theirs))
+    # rounding of the gradients limits what differences can see: a row with hardly any curvature is measured against its slope
+    floor = np.abs(net.jacobian(x) * units).max(axis=2, initial=0.0) * 1e-3
+    ours, other, kinks = (a.reshape(len(x), m, n * n) for a in (ours, other, skip))
+    tolerance = 1e-5 if exact else 1e-3
+    return Checked("H", "differences", tolerance, _compare(net, ours, other, kinks, names, tolerance, floor=floor))
+
+
+# differences
+
+
+def by_differences(net: Network, x: Array) -> tuple[Array, Array]:
+    """(J (N, m, n), which entries have a kink within the smallest step) by extrapolated central differences of the outputs."""
+    units = units_of(net, x)
+    J, kinks = np.empty((len(x), net.output_size, net.input_size)), np.zeros((len(x), net.output_size, net.input_size), bool)
+    for k in range(net.input_size):
+        step = np.zeros(net.input_size)
+        step[k] = units[k]
+        along, near, _ = _ridders(net, net, x, step)
+        J[:, :, k], kinks[:, :, k] = along / units[k], near[:, None]
+    return J, kinks
+
+
+def _ridders(net: Network, f: Callable[[Array], Array], x: Array, step: Array) -> tuple[Array, Array, Array]:
+    """(df/dstep, which rows have a kink within every usable step, the estimated error), row by row: Ridders' extrapolation.
+
+    Steps shrink by halves. For a row, only steps between whose ends no unit changes its branch are used.
+    """
+    best: Any = None
+    h, here = FIRST_STEP, branches(net, x)
+    usable = np.zeros(len(x), int)  # how many steps without a kink between their ends a row has had
+    error = np.full(len(x), np.inf)
+    before: list[Array] = []
+    for _ in range(TABLE):
+        up, down = f(x + h * step), f(x - h * step)
+        clean = _same_branch(here, branches(net, x + h * step)) & _same_branch(here, branches(net, x - h * step))
+        row = [(up - down) / (2.0 * h)]
+        for k in range(len(before)):
+            row.append(row[k] + (row[k] - before[k]) / (4.0 ** (k + 1) - 1.0))
+        if best is None:
+            best = np.where(_like(clean, row[0]), row[0], 0.0)
+        usable = np.where(clean, usable + 1, 0)
+        for k in range(len(row)):
+            reach = usable > k
+            if k == 0:
+                estimate = np.where(usable == 1, 1e300, np.inf)  # something rather than nothing, until there is an extrapolation
+            else:
+                apart = np.maximum(np.abs(row[k] - row[k - 1]), np.abs(row[k] - before[k - 1]))
+                estimate = apart.max(axis=tuple(range(1, apart.ndim)), initial=0.0)
+            better = reach & (estimate < error)
+            error = np.where(better, estimate, error)
+            best = np.where(_like(better, row[k]), row[k], best)
+        before, h = row, 0.5 * h
+    return best, ~np.isfinite(error) | (error >= 1e300), error
+
+
+def _like(mask: Array, other: Array) -> Array:
+    return mask.reshape(-1, *(1,) * (other.ndim - 1))
+
+
+def branches(net: Network, x: Array) -> list[Array]:
+    """Between which kinks each unit lies, for the rows x; one array (N, units) for every layer with kinks."""
+    values = passes.values(net, x)
+    found = []
+    for k, layer in kinked(net):
+        u = values[net.layers[k - 1].sources[0]]
+        if isinstance(layer, Distance):
+            found.append(np.sign(u.T[:, None, :] - layer.W).reshape(len(x), layer.W.size) if layer.manhattan else near_kinks(layer, u).T)
+        else:
+            found.append(np.sum([np.sign(u - kink) for kink in kinks_of(layer)], axis=0).T)
+    found += [values[k].T for k, node in enumerate(net.layers, 1) if isinstance(node.layer, Compet)]
+    found += [np.isnan(x)]
+    return found
+
+
+def _same_branch(a: list[Array], b: list[Array]) -> Array:
+    same = np.ones(len(a[0]), bool)
+    for one, other in zip(a, b, strict=True):
+        same &= ((one == other) | (np.isnan(one) & np.isnan(other))).all(axis=1)
+    return same
+
+
+# the complex step
+
+
+def by_complex_step(net: Network, x: Array) -> tuple[Array, Array]:
+    """(J (N, m, n), which entries are at a kink): the imaginary part of f(x + i h e_j), over h."""
+    J = np.empty((len(x), net.output_size, net.input_size))
+    units = units_of(net, x)
+    for j in range(net.input_size):
+        z = x.astype(complex).T.copy()
+        z[j] += 1j * STEP * units[j]
+        J[:, :, j] = (evaluate(net, z).imag / (STEP * units[j])).T
+    return J, np.broadcast_to(at_kinks(net, x)[:, None, None], J.shape)
+
+
+def at_kinks(net: Network, x: Array) -> Array:
+    """Rows at which some unit is at a kink, within rounding: there the slope is a convention, not a limit."""
+    values = passes.values(net, x)
+    near = [near_kinks(layer, values[net.layers[k - 1].sources[0]], 1e-14).any(axis=0) for k, layer in kinked(net)]
+    return np.any([np.zeros(len(x), bool), *near], axis=0)
