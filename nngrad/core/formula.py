@@ -50,7 +50,8 @@ def function(name: str) -> Callable[..., Any]:
     if name == "erfc":  # the only function that NumPy lacks
         from scipy.special import erfc
 
-        return erfc
+        special: Callable[..., Any] = erfc
+        return special
     return FUNCTIONS[name]
 
 
