@@ -4,6 +4,7 @@ become code. Names pass a whitelist, and numbers are printed from floats.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import re
 import unicodedata
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nngrad.core.formula import ast, parse
+from nngrad.core.formula import parse
 from nngrad.core.network import Network, Port
 
 WIDTH = 118
