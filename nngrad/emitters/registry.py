@@ -74,6 +74,7 @@ TARGETS = (
         options=(FLOAT, MEX, SIMULINK),
     ),
     Target("python", "Python", (".py",), "NAME.py: f(x), jacobian(x), hessian(x), samples in rows; NumPy only", "Python imports a module"),
+    Target("jax", "JAX", (".py",), "NAME.py: f(x), jacobian(x), hessian(x) for JAX to trace, samples in rows", "Python imports a module"),
 )
 BY_NAME = {target.name: target for target in TARGETS}
 

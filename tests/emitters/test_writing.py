@@ -76,6 +76,7 @@ TAKEN = {
     "c": "exp double isnan printf count s wrong differs right_x x v write class index main",
     "matlab": "end W1 x0 H0 disp realmin isa class",
     "python": "numpy math random types sys class lambda",
+    "jax": "jax numpy scipy math class",
 }
 
 
