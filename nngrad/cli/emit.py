@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from nngrad.cli.options import PATH, Listed, model_options
-from nngrad.emitters.registry import TARGETS, Option, Target, options
+from nngrad.emitters.registry import BY_NAME, TARGETS, Option, Target, options
 from nngrad.errors import UsageError
 
 LANGUAGES = ", ".join(target.language for target in TARGETS[:-1]) + f" or {TARGETS[-1].language}"
@@ -20,12 +20,13 @@ WIDEST = max(len(target.name) for target in TARGETS)
 HELP = f"""\b
 Example: nngrad emit sample_models/fitnet.mat --to {TARGETS[0].name}
 
-Write MODEL as one source file that needs nothing but its language: it gives the outputs y, the exact Jacobian J and the Hessians H,
-in the units of the training data, with everything that the model does to its inputs and outputs.
+Write MODEL as one source file that needs nothing but its language: it gives the outputs y, the exact Jacobian J and the
+Hessians H, in the units of the training data, with everything that the model does to its inputs and outputs.
 
 \b
 {chr(10).join(f"{target.name:{WIDEST}}  {target.gives}" for target in TARGETS)}
 """
+POINTS = click.IntRange(1, 10_000)
 TYPES: dict[str, Callable[[Option], dict[str, Any]]] = {  # of click, by the kind of an option
     "flag": lambda option: {"is_flag": True},
     "choices": lambda option: {"type": click.Choice(option.choices), "multiple": True},
@@ -46,12 +47,16 @@ def _click(option: Option, owners: tuple[Target, ...]) -> Callable[[Any], Any]:
 
 
 @click.command(short_help=f"Write a network as {LANGUAGES} source code.", help=HELP)
-@click.option("--to", "target", type=click.Choice([t.name for t in TARGETS]), required=True, help="The language to write.")
+@click.option("--to", "target", type=click.Choice(list(BY_NAME)), required=True, help="The language to write.")
 @click.option(
-    "-o", "--output", type=PATH, metavar="FILE", help="File to write, or a folder/; other files go beside it. Else standard output."
+    "-o",
+    "--output",
+    type=PATH,
+    metavar="FILE",
+    help="File to write, or a folder/; other files go beside it. Else standard output.",
 )
-@click.option("--name", metavar="NAME", help="Name of the function, or of the module; else that of FILE, else of MODEL.")
-@click.option("--with-tests", type=click.IntRange(1, 10_000), metavar="N", default=None, help="Write a test of N points too.")
+@click.option("--name", metavar="NAME", help="Name of the function or module; else that of FILE, else of MODEL.")
+@click.option("--with-tests", "tests", type=POINTS, metavar="N", help="Write a test of N points too.")
 @target_options
 @model_options
 def emit(
@@ -61,7 +66,7 @@ def emit(
     target: str,
     output: str | None,
     name: str | None,
-    with_tests: int | None,
+    tests: int | None,
     **asked: Any,
 ) -> None:
     from nngrad import tables
@@ -69,15 +74,15 @@ def emit(
     from nngrad.cli.places import names_a_folder
     from nngrad.emitters.writing import written
 
-    net, tests = opened(model, told, quiet), with_tests or 0
+    net = opened(model, told, quiet)
     if output is None or tables.place(output).is_stream:
-        made = written(net, target, name, None, tests, asked)
+        made = written(net, target, name, None, tests or 0, asked)
         _show(made.files, made.alone, output or "-")
         return
     if not output:
         raise UsageError("-o: the name is empty; name a file, or - for standard output")
     folder = names_a_folder(output)
-    made = written(net, target, name, None if folder else Path(output).name, tests, asked)
+    made = written(net, target, name, None if folder else Path(output).name, tests or 0, asked)
     paths = _write(made.files, Path(output) if folder else Path(output).parent, model)
     note(f"wrote {', '.join(paths)}{_called(made.function, next(iter(made.files)))}", quiet)
 
@@ -87,9 +92,8 @@ def _show(files: dict[str, bytes], alone: bytes | None, output: str) -> None:
     from nngrad.tables.files import write as put
 
     if alone is None:
-        raise UsageError(
-            f"{', '.join(files)}: several files have no place on standard output; name one with -o FILE or a folder with -o FOLDER/"
-        )
+        why = "several files have no place on standard output"
+        raise UsageError(f"{', '.join(files)}: {why}; name one with -o FILE or a folder with -o FOLDER/")
     put(output, alone)
 
 

@@ -1,6 +1,7 @@
-"""Expressions of Python's grammar as checked trees: text is parsed, never run, and holds nothing that its grammar doesn't name.
+"""Expressions of Python's grammar as checked trees: text is parsed, never run as code.
 
-Formulas and scalars are parsed here, each with a `Grammar` of its own; what is refused is said in the caller's words.
+Formulas and scalars are parsed here, each with a `Grammar` of its own, outside of which everything is refused; the
+caller says so in its own words.
 """
 
 from __future__ import annotations
@@ -10,15 +11,15 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-MOST_NODES = 1000  # of an expression: every level of its depth takes two at least, so that no walk meets Python's own limit
+MOST_NODES = 1000  # of an expression; a level of its depth takes two at least, so that walking it is no deep recursion
 
 
 @dataclass(frozen=True)
 class Grammar:
-    """What an expression may hold beside names: operators and comparisons, numbers, and functions by their number of arguments."""
+    """What an expression may hold beside names."""
 
-    operators: frozenset[type]  # classes of `ast`, such as ast.Add and ast.USub
-    functions: Mapping[str, int]
+    operators: frozenset[type]  # and comparisons: classes of `ast`, such as ast.Add and ast.Lt
+    functions: Mapping[str, int]  # their numbers of arguments
     number: Callable[[object], bool]  # whether it takes a constant
     kinds: tuple[type, ...] = field(init=False)
 
@@ -28,7 +29,7 @@ class Grammar:
         object.__setattr__(self, "kinds", kinds)
 
     def tree(self, text: str) -> ast.expr:
-        """The syntax tree of a text; NoExpressionError, TooLongError, or NotAdmittedError for the first part outside of the grammar."""
+        """The syntax tree of a text; NoExpressionError, TooLongError, or NotAdmittedError for a part outside."""
         tree = _parsed(text)
         nodes = list(ast.walk(tree))
         if len(nodes) > MOST_NODES:
@@ -88,5 +89,6 @@ def _parsed(text: str) -> ast.expr:
 
 def names_in(tree: ast.expr) -> tuple[str, ...]:
     """The names that an expression reads, each once, without those of functions."""
-    functions = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    return tuple(dict.fromkeys(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in functions))
+    nodes = list(ast.walk(tree))
+    functions = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    return tuple(dict.fromkeys(n.id for n in nodes if isinstance(n, ast.Name) and id(n) not in functions))

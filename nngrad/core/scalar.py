@@ -1,8 +1,8 @@
 """A scalar of the outputs, written as text ("y1**2 + 3*y2"), with its gradient and Hessian with respect to the inputs.
 
 The text is parsed, never run as code. It may use + - * / **, numbers, the names of outputs (or y1, y2, ... by number)
-and the functions of FUNCTIONS. Value, gradient and Hessian with respect to the outputs are carried through the expression together
-(forward mode); the network's own passes do the rest:
+and the functions of FUNCTIONS. Value, gradient and Hessian with respect to the outputs are carried through the
+expression together (forward mode); the network's own passes do the rest:
 
     gradient = (df/dy) J            Hessian = sum_i df/dy_i H_i + J' (d2f/dy dy) J
 """
@@ -114,8 +114,8 @@ def _parsed(text: str) -> ast.expr:
     except NotAdmittedError as part:
         if isinstance(part.node, ast.BitXor):
             raise UsageError(f"scalar {text!r}: write ** for powers, not ^") from None
-        known = ", ".join(FUNCTIONS)
-        raise UsageError(f"scalar {text!r}: {part} is not understood; it takes + - * / **, numbers, outputs and {known}") from None
+        known = f"+ - * / **, numbers, outputs and {', '.join(FUNCTIONS)}"
+        raise UsageError(f"scalar {text!r}: {part} is not understood; it takes {known}") from None
 
 
 def _output(net: Network, name: str, text: str) -> int:

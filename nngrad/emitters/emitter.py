@@ -17,7 +17,10 @@ Files = dict[str, bytes]  # by their names, the main file first
 
 @dataclass(frozen=True)
 class Job:
-    """A network to be written: `name` is that of the function, `file` that of the main file, `options` all that the target has."""
+    """A network to be written: `name` is that of the function, `file` that of the main file.
+
+    `options` are all that the target has.
+    """
 
     net: Network
     program: Program
@@ -28,7 +31,7 @@ class Job:
 
 
 class Emitter(ABC):
-    """One language: it `prints` these classes of statements of `nngrad.emitters.program`, and `style` is how it writes formulas."""
+    """One language: `prints` are the classes of statements that it has text for, `style` is how it writes formulas."""
 
     prints: Set[type]
     style: Style

@@ -1,8 +1,8 @@
 """JAX: one module whose functions can be traced, compiled and differentiated; rows are samples.
 
-Statements are printed for one sample, whose vectors are (size,); vectors of the directions of a pass are (directions, size). JAX's
-own `vmap` makes functions of rows of them. JAX differentiates none of it: f has the program's Jacobian as its rule, which has the
-program's Hessian, so that kinks and tails are those of nngrad.
+Statements are printed for one sample, whose vectors are (size,); vectors of the directions of a pass are (directions,
+size). JAX's own `vmap` makes functions of rows of them. JAX differentiates none of it: f has the program's Jacobian as
+its rule, which has the program's Hessian, so that kinks and tails are those of nngrad.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nngrad.emitters.python import module, selftest
 from nngrad.emitters.selftest import Points
 from nngrad.emitters.text import Style, facts, filled, formula, indented, is_run, reserved
 
-RESERVED = module.RESERVED | reserved("jax jaxlib scipy ml_dtypes opt_einsum")  # a file of such a name would be imported instead
+RESERVED = module.RESERVED | reserved("jax jaxlib scipy ml_dtypes opt_einsum")  # it would be imported instead of these
 NAMES = {name: f"jnp.{name}" for name in FUNCTIONS} | {"fabs": "jnp.abs", "erfc": "jax.scipy.special.erfc"}
 STYLE = Style(module.number, NAMES, "jnp.where({c}, {a}, {b})")
 
@@ -66,6 +66,11 @@ def _factor(op: p.OneHot | p.Row) -> str:
     return f" * {op.factor.name}[{_index(op.place)}, None]" if op.factor else ""
 
 
+def _gram(op: p.Gram) -> list[str]:
+    curvature = f"_gram({op.weights.name}, {op.S.name}, {op.T.name}, {op.cross})"
+    return [f"H = H.at[np.ix_(LIVE, ACTIVE, ACTIVE)].add({curvature})"]
+
+
 PRINTERS: dict[type, Callable[[Any], list[str]]] = {
     p.Map: _map,
     p.Linear: _linear,
@@ -80,8 +85,13 @@ PRINTERS: dict[type, Callable[[Any], list[str]]] = {
     p.Differences: _differences,
     p.OneHot: lambda op: [f"{op.out.name} = np.eye({op.out.size})[{_index(op.place)}]{_factor(op)}"],
     p.Row: lambda op: [f"{op.out.name} = {op.table.name}{'.T' if op.column else ''}[{_index(op.place)}]{_factor(op)}"],
-    p.Gram: lambda op: [f"H = H.at[np.ix_(LIVE, ACTIVE, ACTIVE)].add(_gram({op.weights.name}, {op.S.name}, {op.T.name}, {op.cross}))"],
+    p.Gram: _gram,
 }
+EVALUATE = '''
+
+def _evaluate(x, order):
+    """y, J where order is 1, H where it is 2, of one sample."""
+'''
 SPREAD = '''
 
 def _spread(x, size):
@@ -166,7 +176,7 @@ def _numbers(x):
     """x in double precision; what is masked is NaN, and nothing is dropped or taken for a number that is none."""
     labels = getattr(x, "columns", getattr(x, "index", ())) if hasattr(x, "to_numpy") else ()
     if any(isinstance(label, str) for label in labels):
-        raise TypeError("x names its columns, and names are not looked at here: put them in the order above and hand in x.to_numpy()")
+        raise TypeError("x names its columns, and names are not looked at here: hand in x.to_numpy() in order")
     numbers = x if isinstance(x, (jax.Array, np.ma.MaskedArray)) else _plain(x)
     if not (jnp.issubdtype(numbers.dtype, jnp.floating) or numbers.dtype.kind in "iub"):
         raise TypeError(f"x holds {numbers.dtype}, not real numbers")
@@ -207,7 +217,12 @@ def value_and_jacobian(x):
 
 
 def _printed(sections: Iterable[p.Section]) -> list[str]:
-    return [line for s in sections for line in (f"# {s.comment}", *(text for op in s.statements for text in PRINTERS[type(op)](op)))]
+    lines: list[str] = []
+    for section in sections:
+        lines.append(f"# {section.comment}")
+        for op in section.statements:
+            lines += PRINTERS[type(op)](op)
+    return lines
 
 
 def _module(net: Network, program: Program, name: str) -> str:
@@ -219,20 +234,23 @@ def _module(net: Network, program: Program, name: str) -> str:
     lines += ['jax.config.update("jax_enable_x64", True)']
     for group in program.constants:
         lines += ["", f"# {group.comment}", *(line for c in group.constants for line in module.array(c.name, c.values))]
-    evaluate = ["", "", "def _evaluate(x, order):", '    """y, J where order is 1, H where it is 2, of one sample."""', *indented(body)]
-    return "\n".join(lines) + "\n" + "".join(helpers) + "\n".join(evaluate) + "\n" + filled(DOORS, {"INPUTS": str(program.x.size)})
+    doors = filled(DOORS, {"INPUTS": str(program.x.size)})
+    return "\n".join(lines) + "\n" + "".join(helpers) + EVALUATE + "\n".join(indented(body)) + "\n" + doors
 
 
 def _doc(net: Network, program: Program, name: str) -> list[str]:
     n, m = program.x.size, program.y.size
     convention = [
-        f"f(x) -> y, jacobian(x) -> J, hessian(x) -> H. Rows are samples: x (N, {n}), y (N, {m}), J (N, {m}, {n}), H (N, {m}, {n}, {n}),",
-        f"J[s, i, j] = dy_i/dx_j of row s, H[s, i, a, b] = d2y_i/dx_a dx_b; for one sample x ({n},) without the leading axis.",
-        "f may stand under jax.jit, vmap, grad, jvp, vjp, jacfwd and jacrev: its derivative is J, and that of J is H; a third is refused.",
-        "What is masked is NaN. Everything is float64: importing this module switches JAX to it (jax_enable_x64).",
+        "f(x) -> y, jacobian(x) -> J, hessian(x) -> H. Rows are samples:",
+        f"x (N, {n}), y (N, {m}), J (N, {m}, {n}), H (N, {m}, {n}, {n}), J[s, i, j] = dy_i/dx_j of row s,",
+        f"H[s, i, a, b] = d2y_i/dx_a dx_b; for one sample x ({n},) without the leading axis.",
+        "f may stand under jax.jit, vmap, grad, jvp, vjp, jacfwd and jacrev: its derivative is J, and that of J is H;",
+        "a third derivative is refused. What is masked is NaN.",
+        "Everything is float64: importing this module switches JAX to it (jax_enable_x64).",
         "Nothing is needed but JAX.",
     ]
-    return [f'"""{name}: outputs, exact Jacobian and Hessian of a trained network.', "", *facts(net, name, convention), '"""', ""]
+    first = f'"""{name}: outputs, exact Jacobian and Hessian of a trained network.'
+    return [first, "", *facts(net, name, convention), '"""', ""]
 
 
 def _jacobian(program: Program) -> list[str]:

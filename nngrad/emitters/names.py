@@ -21,17 +21,22 @@ class Names(NamedTuple):
 
 
 def names(target: Target, name: str | None, file: str | None, model: str, taken: Container[str]) -> Names:
-    """From what the user chose: the function's name, the main file's name, or neither (then `model`, a path, gives both)."""
+    """From what the user chose: the function's name, the main file's, or neither (then `model`, a path, gives both).
+
+    `taken` are words that can't be the function's name. UsageError, with a name that will do, for what can't be used.
+    """
     if name is not None:
         _check(f"--name {name}", name, taken)
     if file is None:
-        function = name or _free(identifier(model.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0] or "net"), taken)
+        stem = model.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
+        function = name or _free(identifier(stem or "net"), taken)
         return Names(function, function + target.suffixes[0])
     stem, suffix = _split(target, file)
     if not target.found:
         return Names(name or _free(identifier(stem), taken), stem + suffix)
     if name not in (None, stem):
-        raise UsageError(f"{file}: the file must have the name of the function, {name}{suffix}; leave out --name, or name a folder/")
+        needed = f"{name}{suffix}; leave out --name, or name a folder/"
+        raise UsageError(f"{file}: the file must have the name of the function, {needed}")
     if not re.fullmatch(NAME, stem) or stem in taken:
         why = "is a word with another meaning there" if stem in taken else "is none"
         hint = f"-o {_free(identifier(stem), taken)}{suffix}"
@@ -43,7 +48,8 @@ def _check(what: str, name: str, taken: Container[str]) -> None:
     if not re.fullmatch(NAME, name):
         raise UsageError(f"{what}: a name is a letter, then letters, digits and underscores, at most 50 in all")
     if name in taken:
-        raise UsageError(f"{what}: this word has another meaning in the file that is written; choose another name, such as {name}_net")
+        why = "this word has another meaning in the file that is written"
+        raise UsageError(f"{what}: {why}; choose another name, such as {name}_net")
 
 
 def _free(name: str, taken: Container[str]) -> str:
@@ -56,6 +62,6 @@ def _split(target: Target, file: str) -> tuple[str, str]:
     if not dot:
         return file, target.suffixes[0]
     if dot + suffix not in target.suffixes:
-        known = " or ".join(target.suffixes)
-        raise UsageError(f"{file}: a file of {target.language} ends in {known}; take -o {identifier(stem)}{target.suffixes[0]}")
+        known, better = " or ".join(target.suffixes), identifier(stem) + target.suffixes[0]
+        raise UsageError(f"{file}: a file of {target.language} ends in {known}; take -o {better}")
     return stem, dot + suffix

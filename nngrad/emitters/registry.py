@@ -1,7 +1,7 @@
-"""The languages that a network can be written in, with what each can be asked for: all that the command line and its help say of them.
+"""The languages that a network can be written in: all that the command line and its help say of them.
 
-A target is one entry here and one module or package of its name, whose `EMITTER` writes it. No numerical library is imported before
-an emitter is asked for.
+A target is one entry here and one module or package of its name, whose `EMITTER` writes it. No numerical library is
+imported before an emitter is asked for.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Option:
     """What a target can be asked for beside its main file, or in it: `name` in Python, `flag` on the command line.
 
-    A flag is False or True; "choices" are some of `choices`, () by default; "outputs" are outputs of the network, None by default.
+    A "flag" is False or True; "choices" are some of `choices`, () by default; "outputs" are outputs of the network,
+    None by default.
     """
 
     name: str
@@ -35,11 +36,11 @@ class Option:
 
 @dataclass(frozen=True)
 class Target:
-    """A language: its `name` behind --to, what messages call it, the suffixes of its main file (the usual one first), what it gives."""
+    """A language that a network can be written in."""
 
-    name: str
-    language: str
-    suffixes: tuple[str, ...]
+    name: str  # behind --to
+    language: str  # in messages
+    suffixes: tuple[str, ...]  # of its main file, the usual one first
     gives: str  # in a line of help
     found: str = ""  # how the language finds a function by the name of its file; empty where both may differ
     options: tuple[Option, ...] = ()
@@ -56,6 +57,8 @@ OF = Option("of", "--of", "outputs that --wrap means: names, or numbers from 1, 
 FLOAT = Option("single", "--float", "single precision.")
 MEX = Option("mex", "--mex", "write a MEX gateway too.")
 SIMULINK = Option("simulink", "--simulink", "write a function for Simulink's C Caller block too.")
+THREE = "NAME.py: f(x), jacobian(x), hessian(x)"
+IMPORTED = "Python imports a module"
 
 TARGETS = (
     Target(
@@ -73,8 +76,8 @@ TARGETS = (
         "NAME.c, NAME.h: NAME(x, y, J) and NAME_hessian(x, y, J, H); C90 or later, or C++",
         options=(FLOAT, MEX, SIMULINK),
     ),
-    Target("python", "Python", (".py",), "NAME.py: f(x), jacobian(x), hessian(x), samples in rows; NumPy only", "Python imports a module"),
-    Target("jax", "JAX", (".py",), "NAME.py: f(x), jacobian(x), hessian(x) for JAX to trace, samples in rows", "Python imports a module"),
+    Target("python", "Python", (".py",), f"{THREE}, samples in rows; NumPy only", IMPORTED),
+    Target("jax", "JAX", (".py",), f"{THREE} for JAX to trace, samples in rows", IMPORTED),
 )
 BY_NAME = {target.name: target for target in TARGETS}
 

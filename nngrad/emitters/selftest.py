@@ -1,4 +1,4 @@
-"""Numbers for self-tests in the target language: points inside the training range, with the values that nngrad gives there.
+"""Numbers for self-tests in the target language: points inside the training range, with the values of nngrad there.
 
 What compares them is the target's own; a difference ends the test with an exit code that isn't 0.
 """
@@ -27,8 +27,8 @@ class Points(NamedTuple):
 
 
 def points(net: Network, count: int) -> np.ndarray:
-    """Points (count, n) spread evenly over the training range (-1 to 1 where the file has none), the same ones every time."""
-    lower, upper = (np.concatenate([np.full(p.size, side) if bound(p) is None else bound(p) for p in net.inputs]) for side, bound in ENDS)
+    """Points (count, n) spread evenly over the training range (-1 to 1 where the file has none), always the same."""
+    lower, upper = (np.concatenate([_end(side, bound(p), p.size) for p in net.inputs]) for side, bound in ENDS)
     known = np.isfinite(lower) & np.isfinite(upper)
     lower, upper = np.where(known, lower, -1.0), np.where(known, upper, 1.0)
     k, j = np.arange(1.0, count + 1.0)[:, None], np.arange(1.0, net.input_size + 1.0)
@@ -36,7 +36,12 @@ def points(net: Network, count: int) -> np.ndarray:
     return (1.0 - part) * lower + part * upper
 
 
+def _end(side: float, bound: np.ndarray | None, size: int) -> np.ndarray:
+    return np.full(size, side) if bound is None else bound
+
+
 def expected(net: Network, count: int) -> Points:
+    """What nngrad gives at `count` points, fewer where a Jacobian or Hessian is large."""
     n, m = net.input_size, net.output_size
     second = m * n * n <= MOST
     x = points(net, max(1, min(count, MOST // (m * n * (n if second else 1)))))

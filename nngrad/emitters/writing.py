@@ -17,7 +17,7 @@ from nngrad.errors import ModelError, UsageError, listed
 
 @dataclass(frozen=True)
 class Written:
-    """What a network became: its function, its files, the main one first, and all of them as one text where that can be."""
+    """What a network became: its function, its files (main one first), and all of them as one text if that can be."""
 
     function: str
     files: Files
@@ -32,7 +32,8 @@ def written(net: Network, to: str, name: str | None, file: str | None, tests: in
     values = _values(net, target, asked)
     if net.whole_inputs:
         whole = listed([net.input_names[k] for k in net.whole_inputs])
-        raise ModelError(f"{whole}: take whole numbers only, which emitted code can't insist on; save the model with float32 inputs")
+        why = "take whole numbers only, which emitted code can't insist on"
+        raise ModelError(f"{whole}: {why}; save the model with float32 inputs")
     emitter, program = target.emitter, build(net)
     chosen = names(target, name, file, net.origin.path, emitter.reserved(program))
     job = Job(net, program, chosen.function, chosen.file, file, values)
@@ -78,7 +79,7 @@ def _outputs(net: Network, option: Option, value: Any) -> tuple[int, ...]:
     for item in items:
         if not isinstance(item, str) and not 0 <= item < net.output_size:
             raise UsageError(f"{option.flag}: no output {item}; there are {net.output_size}, from 0")
-    return tuple(i for item in items for i in (net.indices_of_outputs([item]) if isinstance(item, str) else (int(item),)))
+    return tuple(net.indices_of_outputs([item])[0] if isinstance(item, str) else int(item) for item in items)
 
 
 CHECKS: dict[str, Callable[[Network, Option, Any], Any]] = {

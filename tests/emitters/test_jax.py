@@ -1,4 +1,4 @@
-"""The module for JAX gives what nngrad gives, and stands under JAX's own transformations; skipped where JAX isn't installed."""
+"""The module for JAX gives what nngrad gives, also under JAX's own transformations; skipped where there is no JAX."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What the registry says of a target is what its help, its files and `nngrad info` say; and saying it imports nothing heavy."""
+"""Registry, help, emitted files and `nngrad info` say the same of every target; the registry imports nothing heavy."""
 
 import re
 import subprocess
@@ -39,7 +39,7 @@ def test_the_help_has_every_target_and_every_option(target):
 
 
 def test_the_command_has_no_option_that_no_target_has():
-    beside = {"target", "output", "name", "with_tests"}
+    beside = {"target", "output", "name", "tests"}
     mine = [p.name for p in command.params if isinstance(p, click.Option)]
     mine = mine[: mine.index("network")]
     assert set(mine) - beside == {option.name for option in options()}
@@ -62,8 +62,8 @@ def test_every_target_agrees_with_info_on_names_and_sizes(target, model):
         for k, name in enumerate(names, 1):
             assert re.search(rf"(?<!\d){k} {re.escape(plain(name, 60))}(?!\w)", text)
     sizes = map(len, columns)
-    words = [f"{count} {what}{'s' if count != 1 else ''}" for count, what in zip(sizes, ("input", "output"), strict=True)]
-    assert f"from a trained network: {', '.join(words)}, in the units of its data." in text
+    words = ", ".join(f"{k} {what}{'s' if k != 1 else ''}" for k, what in zip(sizes, ("input", "output"), strict=True))
+    assert f"from a trained network: {words}, in the units of its data." in text
 
 
 @targets
@@ -72,7 +72,8 @@ def test_every_option_changes_what_is_written(target):
     whole = everything(target)
     for option in target.options:
         beside = {} if option.kind != "outputs" else {k: v for k, v in whole.items() if k != option.name}
-        assert emit(net, target.name, "f", **beside) != emit(net, target.name, "f", **beside, **{option.name: whole[option.name]})
+        asked = beside | {option.name: whole[option.name]}
+        assert emit(net, target.name, "f", **beside) != emit(net, target.name, "f", **asked)
 
 
 LIGHT = """

@@ -28,8 +28,9 @@ class CEmitter(Emitter):
 
     def write(self, job: Job) -> Files:
         single, mex, simulink = (job.options[name] for name in ("single", "mex", "simulink"))
+        header = source.header_of(job.file)
         files = source.write(job.net, job.program, job.name, job.file, single)
-        return encoded(files | gateways.write(job.net, job.name, (job.file, source.header_of(job.file)), single, mex, simulink))
+        return encoded(files | gateways.write(job.net, job.name, (job.file, header), single, mex, simulink))
 
     def selftest(self, job: Job, points: Points) -> Files:
         return encoded(selftest.write(points, job.name, job.options["single"], source.header_of(job.file)))

@@ -1,4 +1,4 @@
-"""C around the C: a MEX gateway, and a function for Simulink's C Caller block. They change the layout, and nothing else."""
+"""C around the C: a MEX gateway, and a function for Simulink's C Caller block. They change nothing but the layout."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""C: one source and its header, for every compiler of C90, C99 or later, and C++: constant data only, and no memory asked for.
+"""C: one source and its header, for every compiler of C90, C99 or later, and C++.
 
-The weights stand as in the model, a row for each unit. A value is a sum along a row (`dot`); a cotangent goes back as rows times
-numbers (`add_rows`), so that both run along memory and are vectorised without any reordering that the compiler would have to be
-allowed. Directions of a pass are a loop around vectors, which keeps the stack small. Whatever stands outside of functions begins
-with the function's name, so that several networks have room in one program, and in one translation unit.
+There is constant data only, and no memory is asked for. The weights stand as in the model, a row for each unit. A value
+is a sum along a row (`dot`); a cotangent goes back as rows times numbers (`add_rows`), so that both run along memory
+and are vectorised without any reordering that the compiler would have to be allowed. Directions of a pass are a loop
+around vectors, which keeps the stack small. Whatever stands outside of functions begins with the function's name, so that
+several networks have room in one program, and in one translation unit.
 """
 
 from __future__ import annotations

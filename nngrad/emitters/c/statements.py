@@ -1,7 +1,7 @@
 """Statements and numbers in C: plain loops with fixed counts over arrays.
 
-A vector of a sample is an array of the struct `v`; one of a direction is an array of its own, or a row of one where every direction
-is kept.
+A vector of a sample is an array of the struct `v`; one of a direction is an array of its own, or a row of one where
+every direction is kept.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def style(single: bool) -> Style:
 
 @dataclass
 class Page:
-    """What printing a program needs to know: the type, which vectors are kept for every direction, and tables of places."""
+    """What printing a program needs to know: the type, vectors that are kept for every direction, tables of places."""
 
     real: str
     style: Style

@@ -1,9 +1,8 @@
 """MATLAB and Octave: one function file in the base language of R2013b and Octave 6.
 
-Sizes are such that MATLAB Coder can fix them: no cells, no handles, no implicit expansion.
-
-Samples are columns. What belongs to samples is computed for all of them at once; derivatives sample after sample, with the
-directions of a pass side by side as columns of a matrix.
+Sizes are such that MATLAB Coder can fix them: no cells, no handles, no implicit expansion. Samples are columns. What
+belongs to samples is computed for all of them at once; derivatives sample after sample, with the directions of a pass
+side by side as columns of a matrix.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from nngrad.emitters import program as p
 from nngrad.emitters.text import WIDTH, Style, facts, formula, indented, is_run, reserved, shortest, wrapped
 
 RESERVED = reserved(
-    "break case catch classdef continue else elseif end for function global if otherwise parfor persistent return spmd switch try while "
-    "endfunction endif endfor endwhile do until unwind_protect unwind_protect_cleanup end_unwind_protect end_try_catch endswitch endparfor "
-    "not and or x y J H Q s i k n m M nargin nargout zeros ones eye diag repmat class isa isreal issparse ndims double full "
-    "sum max abs exp expm1 log log1p sqrt tanh sin cos erfc sign size numel reshape isnan any isscalar where centered isequal error "
-    "upper lower weights fval grad hess c ceq DC DCeq chosen fixed low high second known scale live best "
-    "x0 y0 J0 H0 y1 J1 H1 disp realmin isfinite"
+    "break case catch classdef continue else elseif end for function global if otherwise parfor persistent return "
+    "spmd switch try while endfunction endif endfor endwhile do until unwind_protect unwind_protect_cleanup "
+    "end_unwind_protect end_try_catch endswitch endparfor not and or x y J H Q s i k n m M nargin nargout zeros ones "
+    "eye diag repmat class isa isreal issparse ndims double full sum max abs exp expm1 log log1p sqrt tanh sin cos "
+    "erfc sign size numel reshape isnan any isscalar where centered isequal error upper lower weights fval grad hess "
+    "c ceq DC DCeq chosen fixed low high second known scale live best x0 y0 J0 H0 y1 J1 H1 disp realmin isfinite"
 )
 
 

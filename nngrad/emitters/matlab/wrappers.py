@@ -1,4 +1,4 @@
-"""Functions around the function, in the shapes that optimisers ask for: an objective, a constraint. They only call it."""
+"""Functions that call the function, in the shapes that optimisers ask for: an objective, a constraint."""
 
 from __future__ import annotations
 

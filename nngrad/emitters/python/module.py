@@ -302,7 +302,7 @@ def _rows(x, order):
 
 
 def analytic(program: p.Program) -> bool:
-    """Whether y is an analytic function of x that NumPy can compute for complex x: none of its statements has a kink or a jump."""
+    """Whether y is an analytic function of x that NumPy can compute for complex x: no statement has a kink or jump."""
     ops = [op for section in program.forward for op in section.statements]
     squares = {op.out.name for op in ops if isinstance(op, p.Distances)}
     return not any(_kinked(op, squares) for op in ops)
@@ -311,8 +311,8 @@ def analytic(program: p.Program) -> bool:
 def _kinked(op: Any, squares: set[str]) -> bool:
     """`squares` are the squared distances, whose roots have a kink at the centres."""
     if isinstance(op, p.Map):
-        root = "sqrt" in names_in(op.formula) and any(isinstance(v, p.Vector) and v.name in squares for v in op.env.values())
-        return root or op.formula in KINKED
+        of_squares = any(isinstance(v, p.Vector) and v.name in squares for v in op.env.values())
+        return op.formula in KINKED or (of_squares and "sqrt" in names_in(op.formula))
     return isinstance(op, p.Winner) or (isinstance(op, p.Distances) and op.absolute)
 
 
