@@ -56,9 +56,8 @@ def test_sample_models(net, tmp_path):
 def test_every_activation_also_in_its_tails(tmp_path):
     """Not at -0.0: XLA leaves out the sum of it and 0.0, which is 0.0."""
     net, module = all_activations(), made(all_activations(), tmp_path)
-    x = np.array([0.0, 1e-300, 1e-9, 0.3, -0.3, 0.5, -0.7, 1.0, -1.0, 2.5, -6.0, 19.0, -19.0, 40.0, -300.0, 1e3, -1e3, np.nan, 5.0])[
-        :, None
-    ]
+    near, far = [0.0, 1e-300, 1e-9, 0.3, -0.3, 0.5, -0.7, 1.0, -1.0], [2.5, -6.0, 19.0, -19.0, 40.0, -300.0, 1e3, -1e3, np.nan, 5.0]
+    x = np.array([*near, *far])[:, None]
     np.testing.assert_allclose(module.f(x), net(x), rtol=2e-14, atol=1e-300)
     np.testing.assert_allclose(module.jacobian(x), net.jacobian(x), rtol=1e-12, atol=1e-300)
     np.testing.assert_allclose(module.hessian(x), net.hessian(x), rtol=1e-11, atol=1e-300)
@@ -108,7 +107,8 @@ def test_at_a_kink_the_slope_is_that_of_nngrad(name, tmp_path):
 def test_x_is_taken_as_the_library_takes_it(cascade):
     net, module, x = cascade
     masked = np.ma.masked_array(np.round(x), [[0, 0], [0, 1], [0, 0]])
-    for given in (x.tolist(), x.astype(np.float32), np.round(x).astype(np.int16), x > 0, masked, masked.astype(np.int32), x[0], x[:0]):
+    whole = np.round(x).astype(np.int16)
+    for given in (x.tolist(), x.astype(np.float32), whole, x > 0, masked, masked.astype(np.int32), x[0], x[:0]):
         for found, right in ((module.f, net), (module.jacobian, net.jacobian), (module.hessian, net.hessian)):
             assert found(given).dtype == np.float64
             np.testing.assert_allclose(found(given), right(given), rtol=1e-9, atol=1e-11 * np.nanmax(np.abs(right(x))))
