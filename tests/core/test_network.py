@@ -13,8 +13,9 @@ import pytest
 import nngrad
 from nngrad.core import passes
 from nngrad.core.activations import BY_NAME
+from nngrad.core.builder import Builder
 from nngrad.core.layers import Affine, Compet, Elementwise, Place, Product, Scale, Select, Softmax, Sum
-from nngrad.core.network import Builder, Network, Node, Port, numbered
+from nngrad.core.network import Network, Node, Port, numbered
 from nngrad.errors import UsageError
 
 R = np.random.default_rng(12)

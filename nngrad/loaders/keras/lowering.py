@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nngrad.core.activations import BY_NAME
+from nngrad.core.builder import Builder
 from nngrad.core.layers import Concatenate, Elementwise, Scale, Select
-from nngrad.core.network import Builder
 from nngrad.errors import ModelError
 from nngrad.loaders.keras.config import Layer, is_whole, shown
 

@@ -1,5 +1,5 @@
 """Networks of MATLAB's Deep Learning Toolbox (SeriesNetwork, DAGNetwork, dlnetwork), wherever they are in a file: in structs,
-reinforcement learning agents, neural state-space models. The one rule: each layer is one of TABLE, or refused by name.
+reinforcement learning agents, neural state-space models. Each layer is one of TABLE, or refused by name.
 
 The columns of x are the input layers one after the other, in the order of the Layers array; images are flattened as MATLAB's
 (:) does it. Networks of sequences without recurrent layers work row by row: a row is a time step.
@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.core.layers import Select, Sum
-from nngrad.core.network import Builder, Network, Origin, Port, numbered
+from nngrad.core.builder import Builder, FlatOrder, Shape, Value
+from nngrad.core.network import Network, Origin, Port, numbered
 from nngrad.errors import Described, ModelError, listed
 from nngrad.loaders.hints import NO_HINTS, Hints
 from nngrad.loaders.matlab import statistics
-from nngrad.loaders.matlab.deep.part import MOST_UNITS, UNTRAINED, Part, Shape, Value, by, categories, names, numbers
+from nngrad.loaders.matlab.deep.part import MOST_UNITS, UNTRAINED, Part, by, categories, names, numbers
 from nngrad.loaders.matlab.deep.table import INPUTS, NAMESPACES, OUTPUTS, TABLE, input_shape
 from nngrad.loaders.port_names import columns_of
 from nngrad.loaders.tree import MatlabObject, Tree, Undecoded
@@ -39,23 +39,23 @@ STATE_SPACE = "prvFcnInputScale", "prvFcnInputCenter", "prvOutputScale", "prvOut
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class StoredNetwork:
     """A network with what the object around it has to say."""
 
     element: MatlabObject
     doubts: tuple[str, ...] = ()
 
 
-def find(tree: Tree) -> list[tuple[str, Found]]:
+def find(tree: Tree) -> list[tuple[str, StoredNetwork]]:
     """Every trained network; one that is reached on several paths is listed once."""
     objects = find_in(tree, lambda e: isinstance(e, MatlabObject) and (_is_mathworks(e) or e.classname.rsplit(".", 1)[-1] in OWNERS))
     scaled = {p: _scaling(e) for p, e in find_in(tree, lambda e: isinstance(e, MatlabObject) and e.classname == "idNeuralStateSpace")}
     normalized = _normalized(tree, [path for path, _ in objects])
-    found: dict[int, tuple[str, Found]] = {}
+    found: dict[int, tuple[str, StoredNetwork]] = {}
     for path, element in objects:
         if _is_mathworks(element):
             said = [text for p in around(path) for text in (scaled.get(p), normalized.get(p)) if text]
-            found.setdefault(id(element), (path, Found(element, tuple(said))))
+            found.setdefault(id(element), (path, StoredNetwork(element, tuple(said))))
     return list(found.values())
 
 
@@ -64,10 +64,10 @@ def _is_mathworks(e: MatlabObject) -> bool:
     return e.classname in CLASSES and (not e.fields or bool(e.fields.keys() & HOLDERS))
 
 
-def read(candidate: Found, hints: Hints = NO_HINTS) -> Network:
+def read(candidate: StoredNetwork, hints: Hints = NO_HINTS) -> Network:
     """The network of an object; ModelError, with the layer's path, where anything in it is not understood."""
     with np.errstate(all="ignore"):  # what is stored may be infinite or no number
-        return _Reader(candidate.element, candidate.doubts).network()
+        return _DeepReader(candidate.element, candidate.doubts).network()
 
 
 def _scaling(model: MatlabObject) -> str:
@@ -109,7 +109,7 @@ def _nothing(info: Any) -> bool:
 
 
 @dataclass(eq=False)
-class _Reader:
+class _DeepReader:
     """One network object on its way to a Network."""
 
     element: MatlabObject
@@ -161,7 +161,7 @@ class _Reader:
 
     @cached_property
     def builder(self) -> Builder:
-        return Builder()
+        return Builder(FlatOrder.MATLAB)
 
     @cached_property
     def notes(self) -> list[str]:
@@ -269,12 +269,7 @@ class _Reader:
         if refused := [part for part in self.parts if not self._is_known(part)]:  # before anything else
             raise self._refusal(refused)
         values: dict[int, Value] = {}
-        total, start = sum(int(np.prod(s)) for s in self.inputs.values()), 0
-        first: dict[int, Value] = {}
-        for k, shape in self.inputs.items():
-            size = int(np.prod(shape))
-            number = 0 if size == total else self.builder.add(Select(np.arange(start, start + size), total), 0)
-            first[k], start = Value(number, shape), start + size
+        first = dict(zip(self.inputs, self.builder.inputs([*self.inputs.values()]), strict=True))
         for k in self.order:
             given = [values[s] for s in self.sources[k]] or [first[k]]
             values[k] = self._lowered(self.parts[k], given)
@@ -357,13 +352,11 @@ class _Reader:
 
     def _finished(self, values: dict[int, Value]) -> Network:
         chosen = [values[k] for k in self.outputs]
-        last = self.builder.beside([v.number for v in chosen], [v.size for v in chosen])
-        if last != len(self.builder.nodes) or not self.builder.nodes:
-            last = self.builder.add(Sum(), last)  # an output that is not the last value computed
+        y = self.builder.beside(chosen)
         if self.parts[0].sequence:
             self.notes.append("a network of sequences without memory: each row of x is one time step")
         self._warn_of_nan()
-        return Network(tuple(self.builder.nodes), tuple(self._input_ports()), tuple(self._output_ports(chosen)), self._origin(values))
+        return self.builder.network(y, self._input_ports(), self._output_ports(chosen), self._origin(values))
 
     def _warn_of_nan(self) -> None:
         arrays = [v for part in self.parts for name in part.fields if (v := numbers(part.fields[name])) is not None]

@@ -1,6 +1,8 @@
-"""The layers of MATLAB's Deep Learning Toolbox that are understood, one function for each class. The one rule: TABLE is all there is.
+"""The layer classes of MATLAB's Deep Learning Toolbox that are understood, each with the function that reads it: TABLE.
 
-Formulas: the reference pages of the layers (featureInputLayer, batchNormalizationLayer, groupNormalizationLayer, geluLayer ...).
+Such a function takes a layer and the values that it reads, and gives the value that it makes; ModelError with the layer's
+path where the layer isn't understood. Formulas: the reference pages of the layers (featureInputLayer,
+batchNormalizationLayer, groupNormalizationLayer, geluLayer ...).
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from nngrad.core.activations import BY_NAME
-from nngrad.core.layers import Affine, Concatenate, Elementwise, Normalize, Product, Scale, Softmax, Sum
+from nngrad.core.builder import Shape, Value
+from nngrad.core.layers import Affine, Elementwise, Normalize, Product, Scale, Softmax, Sum
 from nngrad.loaders.matlab.deep.function import function_layer
-from nngrad.loaders.matlab.deep.part import MOST_UNITS, UNTRAINED, Part, Shape, Value, by, numbers
+from nngrad.loaders.matlab.deep.part import MOST_UNITS, UNTRAINED, Part, by, numbers
 
 # inputs: the normalisation that belongs to them
 
@@ -167,7 +170,8 @@ def scaling(part: Part, values: Sequence[Value]) -> Value:
 
 
 def flatten(part: Part, values: Sequence[Value]) -> Value:
-    return Value(values[0].number, (values[0].size,))
+    """The units of an image as features; MATLAB's order is that of the row already."""
+    return part.builder.reshape(values[0], (values[0].size,))
 
 
 # normalisation by trained or by the row's own statistics
@@ -219,7 +223,7 @@ def joined(layer: type, part: Part, values: Sequence[Value]) -> Value:
     """Unit by unit; all values of the same shape (a 1x1 image with C channels is C features)."""
     if len({v.size for v in values}) > 1 or len({v.shape for v in values if math.prod(v.shape[:-1]) > 1}) > 1:
         raise part.fail(f"inputs of {', '.join(by(v.shape) for v in values)} units; supported are inputs of the same size")
-    return Value(part.builder.add(layer(), *(v.number for v in values)), values[0].shape)
+    return part.builder.add(layer(), *values, shape=values[0].shape)
 
 
 def concatenation(part: Part, values: Sequence[Value], dimension: int | None = None) -> Value:
@@ -232,8 +236,7 @@ def concatenation(part: Part, values: Sequence[Value], dimension: int | None = N
             f"dimension {axis + 1} of {', '.join(by(v.shape) for v in values)} units is not supported; "
             "supported are dimension 1 of features and dimension 3 of images"
         )
-    number = part.builder.add(Concatenate(tuple(v.size for v in values)), *(v.number for v in values))
-    return Value(number, (*first[:axis], sum(v.shape[axis] for v in values), *first[axis + 1 :]))
+    return part.builder.concatenate(values, axis)
 
 
 def depth_concatenation(part: Part, values: Sequence[Value]) -> Value:
