@@ -133,9 +133,13 @@ class Builder:
         """For each cell its column in the row, in the order of this network: what `gather` takes."""
         return places(shape, self.order)
 
+    def flat(self, cells: Array) -> Array:
+        """Numbers for the cells of a shape as the row (size,) that they make in the order of this network."""
+        return cells.ravel(order=self.order.value)
+
     def gather(self, value: Value, columns: Array) -> Value:
         """A value of the shape of `columns`: the cell c is the column columns[c] of the value. Each may be taken once."""
-        index = columns.ravel(order=self.order.value)
+        index = self.flat(columns)
         if np.array_equal(index, np.arange(value.size)):
             return self.reshape(value, columns.shape)
         return self.add(Select(index, value.size), value, shape=columns.shape)
@@ -146,7 +150,7 @@ class Builder:
         if times <= 1:
             return self.gather(value, columns)
         copies = self.beside([value] * times)
-        index = columns.ravel(order=self.order.value)
+        index = self.flat(columns)
         by_column = np.argsort(index, kind="stable")  # the k-th place of a column takes the k-th copy
         source = np.empty(index.size, int)
         source[by_column] = index[by_column] + np.tile(np.arange(times), value.size) * value.size

@@ -1,4 +1,4 @@
-"""A Keras model's configuration (JSON of Keras 2 and 3) as models, layers and calls. The one rule: nothing in it is code.
+"""A Keras model's configuration (JSON of Keras 2 and 3) as models, layers and calls. Nothing in it is run as code.
 
 A layer is called once or several times (shared layers); each call reads values that other calls of the same model wrote.
 Keras 2 writes a call as a list of [layer, call, output, options], Keras 3 as arguments with `keras_history`.
@@ -42,34 +42,36 @@ class Reference(NamedTuple):
     output: int
 
 
-class Constant(NamedTuple):
+class ConstantOperand(NamedTuple):
     """A number, or nested lists of numbers, that an operation takes as its first or second argument."""
 
     value: Any
     is_first: bool
 
 
-class Call(NamedTuple):
-    """One use of a layer: what it reads, and its options. `apart` says that the values are arguments of an operation, not one list;
-    `keys` are the names of the values where they are given by name."""
+class LayerCall(NamedTuple):
+    """One use of a layer: what it reads, and its options.
+
+    `apart` says that the values are arguments of an operation, not one list; `keys` are their names where they are given by name.
+    """
 
     sources: tuple[Reference, ...]
     options: dict[str, Any]
-    constant: Constant | None = None
+    constant: ConstantOperand | None = None
     apart: bool = False
     keys: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
-class Layer:
+class KerasLayer:
     """One layer: its settings, its calls, its weights once they are found, and its own layers if it is a model."""
 
     name: str
     kind: str
     config: dict[str, Any]
     path: str
-    calls: tuple[Call, ...] = ()
-    model: Model | None = None
+    calls: tuple[LayerCall, ...] = ()
+    model: KerasModel | None = None
     weights: dict[str, np.ndarray] = field(default_factory=dict)
     is_operation: bool = False  # of keras.ops, where the file tells
     is_foreign: bool = False  # a class that is not Keras' own
@@ -79,12 +81,14 @@ class Layer:
 
 
 @dataclass(eq=False)
-class Model:
-    """Layers in their order; `inputs` and `outputs` are None where one layer simply follows the other; `keys` are the names that the
-    inputs have where they are a record of their own making."""
+class KerasModel:
+    """Layers in their order; `inputs` and `outputs` are None where one layer simply follows the other.
+
+    `keys` are the names of the inputs where the model was made with a record of them.
+    """
 
     name: str
-    layers: dict[str, Layer]
+    layers: dict[str, KerasLayer]
     inputs: tuple[Reference, ...] | None
     outputs: tuple[Reference, ...] | None
     input_shape: Any = None  # of a Sequential model that says so itself
@@ -100,7 +104,7 @@ def version(text: Any) -> int:
     return int(major)
 
 
-def model(config: Any, path: str, keras: int, depth: int = 0) -> Model:
+def model(config: Any, path: str, keras: int, depth: int = 0) -> KerasModel:
     """The model of {"class_name": ..., "config": ...}; ModelError where it is not understood. `path` is empty for the outermost one."""
     where = f"layer {path}" if path else "the model"
     kind, settings = _text(config, "class_name", where), config.get("config")
@@ -113,7 +117,7 @@ def model(config: Any, path: str, keras: int, depth: int = 0) -> Model:
     listed = settings.get("layers") if isinstance(settings, dict) else None
     if not isinstance(listed, list) or not listed:
         raise ModelError(f"{where}: lists no layers; build the model (call it once) before saving it")
-    layers: dict[str, Layer] = {}
+    layers: dict[str, KerasLayer] = {}
     for entry in listed:
         layer = _layer(entry, path, keras, depth)
         if layer.name in layers:
@@ -121,14 +125,14 @@ def model(config: Any, path: str, keras: int, depth: int = 0) -> Model:
         layers[layer.name] = layer
     name = settings.get("name") if isinstance(settings.get("name"), str) else "model"
     if kind == "Sequential":
-        return Model(name, layers, None, None, settings.get("build_input_shape") or _built_shape(config))
+        return KerasModel(name, layers, None, None, settings.get("build_input_shape") or _built_shape(config))
     inputs, outputs = (tuple(_references(settings.get(key), where, 0)) for key in ("input_layers", "output_layers"))
     if not inputs or not outputs:
         raise ModelError(f"{where}: names no input or no output layers")
-    return Model(name, layers, inputs, outputs, keys=_keys(settings["input_layers"]))
+    return KerasModel(name, layers, inputs, outputs, keys=_keys(settings["input_layers"]))
 
 
-def _layer(entry: Any, parent: str, keras: int, depth: int) -> Layer:
+def _layer(entry: Any, parent: str, keras: int, depth: int) -> KerasLayer:
     where = f"a layer of {parent or 'the model'}"
     kind = _text(entry, "class_name", where)
     config = entry.get("config")
@@ -138,7 +142,7 @@ def _layer(entry: Any, parent: str, keras: int, depth: int) -> Layer:
         name = "sequential"
     if not isinstance(name, str) or not (isinstance(config, dict) or kind == "Sequential"):
         raise ModelError(f"{where}, a {shown(kind)}, has no name or no settings; the configuration is damaged")
-    layer = Layer(name, kind, settings, f"{parent}/{name}" if parent else name)
+    layer = KerasLayer(name, kind, settings, f"{parent}/{name}" if parent else name)
     if kind in MODELS:
         layer.model = model(entry, layer.path, keras, depth + 1)
     layer.is_foreign = layer.model is None and not _is_own(entry)
@@ -167,31 +171,31 @@ def _built_shape(config: dict[str, Any]) -> Any:
 # calls
 
 
-def _call(node: Any, layer: Layer) -> Call:
+def _call(node: Any, layer: KerasLayer) -> LayerCall:
     where = f"layer {layer.path} ({layer.kind})"
     if isinstance(node, dict) and node.keys() == {"args", "kwargs"}:
         return _call_of_keras_3(node, layer, where)
     if isinstance(node, dict):
-        return Call(tuple(_references(node, where, 0)), {}, keys=_keys(node))
+        return LayerCall(tuple(_references(node, where, 0)), {}, keys=_keys(node))
     if not isinstance(node, list):
         raise layer.error("inbound_nodes is damaged: neither a list nor a record")
     if node and node[0] == "_CONSTANT_VALUE" and len(node) == 4 and isinstance(node[3], dict):
         options = dict(node[3])
-        return Call(tuple(_references(options.pop("y", None), where, 0)), options, Constant(node[2], True), True)
+        return LayerCall(tuple(_references(options.pop("y", None), where, 0)), options, ConstantOperand(node[2], True), True)
     options = {}
     for part in [node] if _is_reference(node) else node:
         if isinstance(part, list) and len(part) > 3 and isinstance(part[3], dict):
             options |= part[3]
     sources = tuple(_references(node, where, 0))
     if not _is_reference(node) or "y" not in options:
-        return Call(sources, options)
+        return LayerCall(sources, options)
     second = options.pop("y")
     if _is_reference(second):
-        return Call((*sources, *_references(second, where, 0)), options, apart=True)
-    return Call(sources, options, Constant(second, False), True)
+        return LayerCall((*sources, *_references(second, where, 0)), options, apart=True)
+    return LayerCall(sources, options, ConstantOperand(second, False), True)
 
 
-def _call_of_keras_3(node: dict[str, Any], layer: Layer, where: str) -> Call:
+def _call_of_keras_3(node: dict[str, Any], layer: KerasLayer, where: str) -> LayerCall:
     arguments, options = node.get("args"), node.get("kwargs")
     if not isinstance(arguments, list) or not isinstance(options, dict):
         raise layer.error("inbound_nodes is damaged: arguments are missing")
@@ -202,9 +206,9 @@ def _call_of_keras_3(node: dict[str, Any], layer: Layer, where: str) -> Call:
         ref for k, v in enumerate(arguments) if k not in constants and isinstance(v, list | dict) for ref in _references(v, where, 0)
     ]
     if len(arguments) == 2 and len(constants) == len(sources) == 1:
-        return Call(tuple(sources), options, Constant(arguments[constants[0]], constants[0] == 0), True)
+        return LayerCall(tuple(sources), options, ConstantOperand(arguments[constants[0]], constants[0] == 0), True)
     rest = {f"argument {k}": v for k, v in enumerate(arguments, 1) if k - 1 in constants or not isinstance(v, list | dict)}
-    return Call(tuple(sources), options | rest, apart=len(arguments) > 1, keys=_keys(*arguments))
+    return LayerCall(tuple(sources), options | rest, apart=len(arguments) > 1, keys=_keys(*arguments))
 
 
 def _keys(*arguments: Any) -> tuple[str, ...]:

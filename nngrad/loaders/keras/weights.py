@@ -1,5 +1,5 @@
-"""The weights of a Keras model, from a legacy HDF5 file or a `.keras` archive, given to its layers. The one rule: every array
-is looked up where Keras itself would look, and its name, where the file tells, must be the expected one.
+"""The weights of a Keras model, from a legacy HDF5 file or a `.keras` archive, given to its layers. Every array is looked up
+where Keras itself would look, and its name, where the file tells, must be the expected one.
 
 HDF5: `model_weights/<layer>` lists its arrays in `weight_names`; a model within the model is one such layer, with everything that
 is trained before everything that is not. Archive: `layers/<class>_<k>/vars/<n>`, the k-th layer of that class, in snake case.
@@ -8,27 +8,27 @@ is trained before everything that is not. Archive: `layers/<class>_<k>/vars/<n>`
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from nngrad.errors import ModelError, listed
-from nngrad.loaders.keras.config import Layer, Model
+from nngrad.loaders.keras.config import KerasLayer, KerasModel
+from nngrad.loaders.keras.layers import expected_weights
 from nngrad.loaders.tree import Group, Undecoded
 
 MOST_SHAPES = 8  # of a layer, in a description
 WINDOWS = "\\"  # what Keras up to 2.15 wrote there between the names of groups
-Expected = Callable[[Layer], tuple[str, ...]]
 UNTRAINED = frozenset({"moving_mean", "moving_variance", "mean", "variance", "count", "seed_generator_state"})
 OLD_LAYERS = "_layer_checkpoint_dependencies"  # what `layers` was called up to Keras 2.13
 
 
-def from_hdf5(model: Model, root: Group, expected: Expected) -> None:
-    """Gives every layer its weights from `model_weights`; `expected` lists their names in Keras' order."""
+def from_hdf5(model: KerasModel, root: Group) -> None:
+    """Gives every layer its weights from `model_weights`; ModelError where they are missing, of another name or of another layer."""
     group = _group(root, "model_weights", "model_weights")
     for name, layer in model.layers.items():
-        wanted = list(_in_saved_order(layer, expected))
+        wanted = list(_in_saved_order(layer))
         path = f"model_weights/{name}"
         if not wanted and not _has_names(member_of(group, name)):
             continue
@@ -45,9 +45,9 @@ def from_hdf5(model: Model, root: Group, expected: Expected) -> None:
             owner.weights[weight] = array_in(member, where, f"{path}/{where}")
 
 
-def _in_saved_order(layer: Layer, expected: Expected) -> Iterator[tuple[Layer, str]]:
+def _in_saved_order(layer: KerasLayer) -> Iterator[tuple[KerasLayer, str]]:
     """What is trained, then what is not: that is how Keras flattens the layers of a model within the model."""
-    every = list(_flattened(layer, expected))
+    every = list(_flattened(layer))
     if layer.model is None or layer.config.get("trainable", True) is False:
         yield from every
         return
@@ -57,12 +57,12 @@ def _in_saved_order(layer: Layer, expected: Expected) -> Iterator[tuple[Layer, s
                 yield owner, weight
 
 
-def _flattened(layer: Layer, expected: Expected) -> Iterator[tuple[Layer, str]]:
+def _flattened(layer: KerasLayer) -> Iterator[tuple[KerasLayer, str]]:
     if layer.model is None:
-        yield from ((layer, weight) for weight in expected(layer))
+        yield from ((layer, weight) for weight in expected_weights(layer))
         return
     for inner in layer.model.layers.values():
-        yield from _flattened(inner, expected)
+        yield from _flattened(inner)
 
 
 def _has_names(group: Any) -> bool:
@@ -91,23 +91,23 @@ def plain_name(path: str) -> str:
     return re.sub(r"(?<=[a-z])_\d+$", "", path.rsplit("/", 1)[-1].removesuffix(":0"))
 
 
-def from_archive(model: Model, group: Any, expected: Expected, path: str = "") -> None:
-    """Gives every layer its weights from `layers/...` of model.weights.h5."""
+def from_archive(model: KerasModel, group: Any, path: str = "") -> None:
+    """Gives every layer its weights from `layers/...` of model.weights.h5; ModelError as for from_hdf5."""
     holder = next((key for key in ("layers", OLD_LAYERS) if isinstance(group, Group) and key in group), "layers")
-    classes: dict[str, list[Layer]] = {}
+    classes: dict[str, list[KerasLayer]] = {}
     taken: set[str] = set()
     for layer in model.layers.values():
         classes.setdefault(_snake(_saved_class(layer)), []).append(layer)
     for snake, layers in classes.items():
         here = f"{path}{holder}"
-        if not _is_filled(member_of(group, holder)) and not any(layer.model is not None or expected(layer) for layer in layers):
+        if not _is_filled(member_of(group, holder)) and not any(layer.model is not None or expected_weights(layer) for layer in layers):
             continue
         members = _group(group, holder, here)
         present = numbered(members, snake)
         for k, layer in enumerate(layers):
             # Up to Keras 2.12 the same layers were counted twice, so that the numbers have gaps.
             name = present[k] if len(present) == len(layers) else f"{snake}_{k}" if k else snake
-            _from_member(layer, members, name, f"{here}/{name}", expected)
+            _from_member(layer, members, name, f"{here}/{name}")
             taken.add(name)
     _nothing_is_left(member_of(group, holder), taken, f"{path}{holder}")
 
@@ -119,12 +119,12 @@ def _nothing_is_left(members: Any, taken: set[str], path: str) -> None:
         raise ModelError(f"{path}: holds weights of {listed(left, 4)}, which is no layer of the model; save the whole model again")
 
 
-def _from_member(layer: Layer, members: Group, name: str, path: str, expected: Expected) -> None:
+def _from_member(layer: KerasLayer, members: Group, name: str, path: str) -> None:
     if layer.model is not None:
-        if any(_flattened(layer, expected)):
-            from_archive(layer.model, _group(members, name, path), expected, f"{path}/")
+        if any(_flattened(layer)):
+            from_archive(layer.model, _group(members, name, path), f"{path}/")
         return
-    wanted = expected(layer)
+    wanted = expected_weights(layer)
     if not wanted and not _is_filled(member_of(members, f"{name}/vars")):
         return
     arrays = _group(_group(members, name, path), "vars", f"{path}/vars")
@@ -137,7 +137,7 @@ def _from_member(layer: Layer, members: Group, name: str, path: str, expected: E
         layer.weights[weight] = array_in(arrays, str(k), f"{path}/vars/{k}")
 
 
-def shapes(model: Model, stored: Group) -> dict[str, list[str]]:
+def shapes(model: KerasModel, stored: Group) -> dict[str, list[str]]:
     """The shapes of the arrays that a file holds for each layer, whatever they are, by the path of the layer; as far as they are found."""
     if isinstance(saved := stored.get("model_weights"), Group):
         return {layer.path: _shapes_below(member_of(saved, name)) for name, layer in model.layers.items()}
@@ -211,7 +211,7 @@ def numbered(members: Group, snake: str) -> list[str]:
     return [found[k] for k in sorted(found)]
 
 
-def _saved_class(layer: Layer) -> str:
+def _saved_class(layer: KerasLayer) -> str:
     return "Functional" if layer.kind == "Model" else layer.kind
 
 
