@@ -1,7 +1,7 @@
 """How loaders build a network: layers are added one by one, and every value has a number and a shape.
 
-Inside a network a value is a flat row of numbers for each sample. What a file calls an image or a sequence is such a row,
-cut into cells; a format has one order for all its values:
+Inside a network a value is a flat row of numbers for each sample. What a file calls an image or a sequence is such a
+row, cut into cells; a format has one order for all its values:
 
     first axis fastest    neighbours in the row differ in the first axis: MATLAB's A(:), the rows of a matrix
     last axis fastest     neighbours in the row differ in the last axis: Keras, ONNX, NumPy's ravel()
@@ -28,7 +28,7 @@ Shape = tuple[int, ...]
 
 
 class FlatOrder(Enum):
-    """Which axis runs fastest where the cells of a shape stand in one row; the values are NumPy's letters for `order`."""
+    """Which axis runs fastest where the cells of a shape stand in one row; the values are NumPy's `order` letters."""
 
     FIRST_AXIS_FASTEST = "F"
     LAST_AXIS_FASTEST = "C"
@@ -63,10 +63,11 @@ def places(shape: Shape, order: FlatOrder) -> Array:
 def reordering(shape: Shape, source: FlatOrder, target: FlatOrder, axes: Sequence[int] | None = None) -> Array:
     """The index (size,) of a Select that makes a row in `target` order from a row of that shape in `source` order.
 
-    With `axes` the axes are permuted on the way, as NumPy's transpose does it: axis k of the result is axis axes[k] of the
-    source. Raises ValueError where `axes` is no permutation.
+    With `axes` the axes are permuted on the way, as NumPy's transpose does it: axis k of the result is axis axes[k] of
+    the source. Raises ValueError where `axes` is no permutation.
     """
-    return places(shape, source).transpose(axes).ravel(order=target.value)
+    cells = places(shape, source)
+    return (cells if axes is None else cells.transpose(axes)).ravel(order=target.value)
 
 
 @dataclass(eq=False)
@@ -100,8 +101,8 @@ class Builder:
     def add(self, layer: Any, *sources: V, shape: Shape | None = None) -> V:
         """The value of a layer that reads these values, with its size as its shape unless another is given.
 
-        Raises ModelError where the layer doesn't take values of these sizes, and for more layers, sources or numbers than a
-        network may have; ValueError where the shape has another size.
+        Raises ModelError where the layer doesn't take values of these sizes, and for more layers, sources or numbers
+        than a network may have; ValueError where the shape has another size.
         """
         values: Sequence[Any] = sources
         if isinstance(values[0], int):
@@ -118,8 +119,10 @@ class Builder:
 
     def beside(self, values: Sequence[V], sizes: Sequence[int] = ()) -> V:
         """The values side by side in one flat row; a single one as it is. Bare numbers need their sizes."""
+        if len(values) == 1:
+            return values[0]
         given: Sequence[Any] = values
-        return values[0] if len(values) == 1 else self.add(Concatenate(tuple(sizes or (v.size for v in given))), *values)
+        return self.add(Concatenate(tuple(sizes or (v.size for v in given))), *values)
 
     # shapes
 
@@ -138,7 +141,7 @@ class Builder:
         return cells.ravel(order=self.order.value)
 
     def gather(self, value: Value, columns: Array) -> Value:
-        """A value of the shape of `columns`: the cell c is the column columns[c] of the value. Each may be taken once."""
+        """A value of the shape of `columns`: its cell c is the column columns[c] of the value, each once at most."""
         index = self.flat(columns)
         if np.array_equal(index, np.arange(value.size)):
             return self.reshape(value, columns.shape)
@@ -166,7 +169,8 @@ class Builder:
         if len({(len(v.shape), v.shape[:axis], v.shape[axis + 1 :]) for v in values}) > 1 or not 0 <= axis < len(first):
             raise ValueError(f"the shapes {', '.join(str(v.shape) for v in values[:6])} side by side along axis {axis}")
         joined = self.add(Concatenate(tuple(v.size for v in values)), *values)
-        if math.prod(first[axis + 1 :] if self.order is FlatOrder.FIRST_AXIS_FASTEST else first[:axis]) == 1:  # in the row too
+        slower = first[axis + 1 :] if self.order is FlatOrder.FIRST_AXIS_FASTEST else first[:axis]
+        if math.prod(slower) == 1:  # side by side in the row too
             return self.reshape(joined, (*first[:axis], sum(v.shape[axis] for v in values), *first[axis + 1 :]))
         within(MOST_UNITS, joined.size, "units in its layers")
         starts = np.cumsum([0, *(v.size for v in values)])
