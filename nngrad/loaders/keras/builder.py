@@ -23,7 +23,7 @@ class KerasBuilder(Builder):
     masked: bool = False
 
     def elementwise(self, x: Value, name: str, **params: Any) -> Value:
-        """A row of the table of activations, with its own parameters unless others are given: numbers, or arrays (size of x,)."""
+        """A row of the table of activations, with its own parameters unless others are given: numbers or rows."""
         row = BY_NAME[name]
         return self.add(Elementwise(row, dict(row.params) | params), x, shape=x.shape)
 

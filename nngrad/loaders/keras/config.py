@@ -1,7 +1,7 @@
 """A Keras model's configuration (JSON of Keras 2 and 3) as models, layers and calls. Nothing in it is run as code.
 
-A layer is called once or several times (shared layers); each call reads values that other calls of the same model wrote.
-Keras 2 writes a call as a list of [layer, call, output, options], Keras 3 as arguments with `keras_history`.
+A layer is called once or several times (shared layers); each call reads values that other calls of the same model
+wrote. Keras 2 writes a call as a list of [layer, call, output, options], Keras 3 as arguments with `keras_history`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class ConstantOperand(NamedTuple):
 class LayerCall(NamedTuple):
     """One use of a layer: what it reads, and its options.
 
-    `apart` says that the values are arguments of an operation, not one list; `keys` are their names where they are given by name.
+    `apart` says that the values are arguments of an operation, not one list; `keys` are their names where they are
+    given by name.
     """
 
     sources: tuple[Reference, ...]
@@ -100,16 +101,21 @@ def version(text: Any) -> int:
     major = text.split(".")[0] if isinstance(text, str) else ""
     if major not in ("2", "3"):
         found = repr(text[:20]) if isinstance(text, str) else "none"
-        raise ModelError(f"keras_version: {found}; supported are Keras 2 and 3: load the model in one of them and save it again")
+        advice = "load the model in one of them and save it again"
+        raise ModelError(f"keras_version: {found}; supported are Keras 2 and 3: {advice}")
     return int(major)
 
 
 def model(config: Any, path: str, keras: int, depth: int = 0) -> KerasModel:
-    """The model of {"class_name": ..., "config": ...}; ModelError where it is not understood. `path` is empty for the outermost one."""
+    """The model of {"class_name": ..., "config": ...}; ModelError where it is not understood.
+
+    `path` says where it stands among the models around it, and is empty for the outermost one.
+    """
     where = f"layer {path}" if path else "the model"
     kind, settings = _text(config, "class_name", where), config.get("config")
     if kind not in MODELS or not _is_own(config):
-        raise ModelError(f"{where} is a {shown(kind)}, a class with code of its own, which is not in the file and is never run; {ADVICE}")
+        code = "a class with code of its own, which is not in the file and is never run"
+        raise ModelError(f"{where} is a {shown(kind)}, {code}; {ADVICE}")
     if depth > MOST_DEPTH:
         raise ModelError(f"{where}: models within models, deeper than {MOST_DEPTH}")
     if kind == "Sequential" and isinstance(settings, list):  # before Keras 2.2.3
@@ -160,7 +166,9 @@ def _layer(entry: Any, parent: str, keras: int, depth: int) -> KerasLayer:
 def _is_own(entry: dict[str, Any]) -> bool:
     """Whether a class is Keras' own; the legacy HDF5 format does not say."""
     module, registered = entry.get("module", "keras"), entry.get("registered_name")
-    return isinstance(module, str) and module.split(".")[0] in OWN_MODULES and not (isinstance(registered, str) and ">" in registered)
+    if isinstance(registered, str) and ">" in registered:
+        return False
+    return isinstance(module, str) and module.split(".")[0] in OWN_MODULES
 
 
 def _built_shape(config: dict[str, Any]) -> Any:
@@ -181,7 +189,8 @@ def _call(node: Any, layer: KerasLayer) -> LayerCall:
         raise layer.error("inbound_nodes is damaged: neither a list nor a record")
     if node and node[0] == "_CONSTANT_VALUE" and len(node) == 4 and isinstance(node[3], dict):
         options = dict(node[3])
-        return LayerCall(tuple(_references(options.pop("y", None), where, 0)), options, ConstantOperand(node[2], True), True)
+        second = tuple(_references(options.pop("y", None), where, 0))
+        return LayerCall(second, options, ConstantOperand(node[2], True), True)
     options = {}
     for part in [node] if _is_reference(node) else node:
         if isinstance(part, list) and len(part) > 3 and isinstance(part[3], dict):
@@ -189,10 +198,10 @@ def _call(node: Any, layer: KerasLayer) -> LayerCall:
     sources = tuple(_references(node, where, 0))
     if not _is_reference(node) or "y" not in options:
         return LayerCall(sources, options)
-    second = options.pop("y")
-    if _is_reference(second):
-        return LayerCall((*sources, *_references(second, where, 0)), options, apart=True)
-    return LayerCall(sources, options, ConstantOperand(second, False), True)
+    operand = options.pop("y")
+    if _is_reference(operand):
+        return LayerCall((*sources, *_references(operand, where, 0)), options, apart=True)
+    return LayerCall(sources, options, ConstantOperand(operand, False), True)
 
 
 def _call_of_keras_3(node: dict[str, Any], layer: KerasLayer, where: str) -> LayerCall:
@@ -202,17 +211,17 @@ def _call_of_keras_3(node: dict[str, Any], layer: KerasLayer, where: str) -> Lay
     if not arguments and "inputs" in options:
         arguments, options = [options["inputs"]], {k: v for k, v in options.items() if k != "inputs"}
     constants = [k for k, value in enumerate(arguments) if _is_constant(value)]
-    sources = [
-        ref for k, v in enumerate(arguments) if k not in constants and isinstance(v, list | dict) for ref in _references(v, where, 0)
-    ]
+    values = [v for k, v in enumerate(arguments) if k not in constants and isinstance(v, list | dict)]
+    sources = [ref for v in values for ref in _references(v, where, 0)]
     if len(arguments) == 2 and len(constants) == len(sources) == 1:
         return LayerCall(tuple(sources), options, ConstantOperand(arguments[constants[0]], constants[0] == 0), True)
-    rest = {f"argument {k}": v for k, v in enumerate(arguments, 1) if k - 1 in constants or not isinstance(v, list | dict)}
+    others = [k for k, v in enumerate(arguments) if k in constants or not isinstance(v, list | dict)]
+    rest = {f"argument {k + 1}": arguments[k] for k in others}
     return LayerCall(tuple(sources), options | rest, apart=len(arguments) > 1, keys=_keys(*arguments))
 
 
 def _keys(*arguments: Any) -> tuple[str, ...]:
-    """The names in a record of values, in the order in which Keras takes them; none where the values are not given by name."""
+    """The names in a record of values, in Keras' order; none where they are not given by name."""
     is_record = len(arguments) == 1 and isinstance(arguments[0], dict) and "class_name" not in arguments[0]
     return tuple(sorted(arguments[0])) if is_record else ()
 
@@ -242,7 +251,8 @@ def _references(value: Any, where: str, depth: int) -> Iterator[Reference]:
         for key in sorted(value):
             yield from _references(value[key], where, depth + 1)
     elif value is not None:
-        raise ModelError(f"{where}: connected to {shown(value)}, which is no layer; write constants as layers (Rescaling), or save without")
+        advice = "write constants as layers (Rescaling), or save without"
+        raise ModelError(f"{where}: connected to {shown(value)}, which is no layer; {advice}")
 
 
 def is_whole(value: Any) -> bool:
@@ -252,8 +262,9 @@ def is_whole(value: Any) -> bool:
 
 def _is_reference(value: Any) -> bool:
     """[layer, call, output], and in Keras 2 the options of the call behind them."""
-    is_one = isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str) and all(is_whole(k) for k in value[1:3])
-    return is_one and (len(value) == 3 or isinstance(value[3], dict))
+    if not isinstance(value, list) or len(value) not in (3, 4) or not isinstance(value[0], str):
+        return False
+    return all(is_whole(k) for k in value[1:3]) and (len(value) == 3 or isinstance(value[3], dict))
 
 
 def _text(record: Any, key: str, where: str) -> str:

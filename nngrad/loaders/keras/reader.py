@@ -1,9 +1,9 @@
-"""Keras models: `.keras` archives and legacy `.h5` files of Keras 2, tf.keras and Keras 3. A model is what its configuration
-says with the meaning of the Keras version that wrote it; nothing in the file is ever run.
+"""Keras models: `.keras` archives and legacy `.h5` files of Keras 2, tf.keras and Keras 3. A model is what its
+configuration says with the meaning of the Keras version that wrote it; nothing in the file is ever run.
 
-Sequential and Functional models, models within models, shared layers. Several inputs stand side by side in the columns of x, several
-outputs in those of y, each flattened row by row, in the order of model.inputs and model.outputs (a dict by its sorted names). An axis
-of free length (time steps) is taken as one step.
+Sequential and Functional models, models within models, shared layers. Several inputs stand side by side in the columns
+of x, several outputs in those of y, in the order of model.inputs and model.outputs (a dict by its sorted names). An
+axis of free length (time steps) is taken as one step.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ NAME = "Keras model"
 COMPLETE = True  # nothing lies beside the network
 MOST_CALLS = 20_000
 PLAIN = LayerCall((), {})
+Known = dict[tuple[str, int], list[Value]]  # the outputs of a call, by the name of the layer and the number of the call
 NamedInput = tuple[str, Shape, str]  # an input's name, its shape, and the integer type that it is cast to ("" for none)
 FREE_AXIS = "an input axis of free length (time steps) is taken as one step"
 
@@ -42,7 +43,7 @@ def find(tree: Tree) -> list[tuple[str, dict[str, Any]]]:
 
 
 def read(candidate: dict[str, Any], hints: Hints = NO_HINTS) -> Network:
-    """The network of a Keras file; ModelError, with the layer or the path of the weights, where anything in it is not understood."""
+    """The network of a Keras file; ModelError where anything in it is not understood, with the layer or the path."""
     if isinstance(candidate, Group):
         config = _json(candidate.attributes["model_config"])
         places = [g.attributes for g in (candidate, candidate.get("model_weights")) if isinstance(g, Group)]
@@ -54,7 +55,8 @@ def read(candidate: dict[str, Any], hints: Hints = NO_HINTS) -> Network:
     model = keras_config.model(config, "", keras)
     stored = candidate if isinstance(candidate, Group) else keras_weights.with_slashes(candidate["weights"])
     if refused := [(layer, why) for layer in _leaves(model) if (why := unsupported(layer))]:
-        raise refusal(refused, _described(model, stored, str(config["class_name"]), str(version), {layer.path for layer, _ in refused}))
+        paths = {layer.path for layer, _ in refused}
+        raise refusal(refused, _described(model, stored, str(config["class_name"]), str(version), paths))
     if isinstance(candidate, Group):
         keras_weights.from_hdf5(model, stored)
     else:
@@ -63,14 +65,15 @@ def read(candidate: dict[str, Any], hints: Hints = NO_HINTS) -> Network:
 
 
 def _described(model: KerasModel, stored: Group, classname: str, version: str, refused: set[str]) -> Described:
-    """The layers of a model that is not supported, with the shapes of their inputs and weights as far as the file tells."""
+    """The layers of a model that is not supported, with the shapes of their inputs and weights as far as known."""
     arrays = keras_weights.shapes(model, stored)
     lines = []
     for layer in _leaves(model):
         shape = _stated_shape(layer)
         known = [*([f"input {shape}"] if shape else []), *arrays.get(layer.path, ())]
         rest = f" ({', '.join(known)})" if known else ""
-        lines.append(f"{layer.path}: {layer.kind}{_summary(layer)}{rest}{': not supported' if layer.path in refused else ''}")
+        verdict = ": not supported" if layer.path in refused else ""
+        lines.append(f"{layer.path}: {layer.kind}{_summary(layer)}{rest}{verdict}")
     return Described(f"Keras {classname}", version, model.name, tuple(lines))
 
 
@@ -125,14 +128,14 @@ class _KerasReader:
             columns += value.size
 
     def _origin(self, classname: str, version: str) -> Origin:
-        lines = (f"{layer.path}: {layer.kind}{_summary(layer)}" for layer in _leaves(self.model) if layer.kind != "InputLayer")
+        computing = (layer for layer in _leaves(self.model) if layer.kind != "InputLayer")
         return Origin(
             classname=f"Keras {classname}",
             version=version,
             name=self.model.name,
             notes=tuple(self.notes),
             doubts=(*self.doubts, *self._unknown()),
-            layers=tuple(lines),
+            layers=tuple(f"{layer.path}: {layer.kind}{_summary(layer)}" for layer in computing),
         )
 
     def _unknown(self) -> Iterator[str]:
@@ -162,7 +165,8 @@ class _KerasReader:
         if stated is None and inner.kind == "Dense" and inner.weights["kernel"].ndim == 2:
             stated = [None, inner.weights["kernel"].shape[0]]
         if stated is None:
-            raise ModelError("the model does not say how many inputs it takes; call it once, or give it an Input layer, before saving")
+            advice = "call it once, or give it an Input layer, before saving"
+            raise ModelError(f"the model does not say how many inputs it takes; {advice}")
         name = first.name if first.kind == "InputLayer" else f"{first.name}_input"  # as Keras names it
         return [(name, self._shape(stated, first), _integer(first))]
 
@@ -170,7 +174,7 @@ class _KerasReader:
         """A shape without its batch axis."""
         if isinstance(stated, list) and len(stated) == 1 and isinstance(stated[0], list):
             stated = stated[0]
-        if not isinstance(stated, list) or not stated or not all(n is None or (keras_config.is_whole(n) and n >= 0) for n in stated):
+        if not isinstance(stated, list) or not stated or not all(map(_is_extent, stated)):
             raise layer.error(f"its input shape is {keras_config.shown(stated)}, not a batch of rows")
         if None in stated[1:] and FREE_AXIS not in self.notes:
             self.notes.append(FREE_AXIS)
@@ -191,7 +195,7 @@ class _KerasReader:
         if path:
             for ref, value in zip(model.inputs, values, strict=True):
                 self._fits(_input_layer(model, ref), value)
-        known = {(ref.layer, 0): [value] for ref, value in zip(model.inputs, values, strict=True)}
+        known: Known = {(ref.layer, 0): [value] for ref, value in zip(model.inputs, values, strict=True)}
         first_calls = {name: self._first_call(model, layer) for name, layer in model.layers.items() if layer.model}
         where = f"layer {path}" if path else "the model"
         return [self._value(model, self._counted(model, ref), known, first_calls, where) for ref in model.outputs]
@@ -212,7 +216,7 @@ class _KerasReader:
         }
         return int(self.keras == 2 and bool(references) and 0 not in references)
 
-    def _value(self, model: KerasModel, wanted: Reference, known: dict[Any, list[Value]], first: dict[str, int], where: str) -> Value:
+    def _value(self, model: KerasModel, wanted: Reference, known: Known, first: dict[str, int], where: str) -> Value:
         """The value of a reference; computes what it needs, without recursion, and finds circles."""
         stack, open_calls = [(wanted.layer, wanted.call - first.get(wanted.layer, 0))], set()
         while stack:
@@ -242,7 +246,8 @@ class _KerasReader:
         if layer.kind == "InputLayer":
             raise layer.error("is read, but is not among the model's inputs")
         if not 0 <= number < len(layer.calls):
-            raise layer.error(f"its call {number} is read, but it has {len(layer.calls)} (inbound_nodes); the configuration is damaged")
+            what = f"its call {number} is read, but it has {len(layer.calls)} (inbound_nodes)"
+            raise layer.error(f"{what}; the configuration is damaged")
         call = layer.calls[number]
         if not call.sources:
             raise layer.error("reads nothing (inbound_nodes is empty); the configuration is damaged")
@@ -268,12 +273,14 @@ class _KerasReader:
         if (kind.keeps_integers or rectifies) and call.constant is None:
             self.integers.add(result.number)
         elif kind.merges or call.constant is not None:
-            raise layer.error("computes with integers, which may wrap around; give the model float32 inputs, or a Rescaling before it")
+            advice = "give the model float32 inputs, or a Rescaling before it"
+            raise layer.error(f"computes with integers, which may wrap around; {advice}")
 
     def _computed(self, layer: KerasLayer, values: tuple[Value, ...], call: LayerCall) -> Value:
         value = self._lowered(layer, values, call)
         if value.size > MOST_UNITS:
-            raise ModelError(f"the model needs more than {MOST_LAYERS} steps or more than {MOST_UNITS} units; split it into smaller models")
+            what = f"more than {MOST_LAYERS} steps or more than {MOST_UNITS} units"
+            raise ModelError(f"the model needs {what}; split it into smaller models")
         return value
 
     def _lowered(self, layer: KerasLayer, values: tuple[Value, ...], call: LayerCall) -> Value:
@@ -310,14 +317,16 @@ def _by_name(model: KerasModel, values: list[Value], path: str, keys: tuple[str,
     """Values given by name, in the order of a model's inputs."""
     names = model.keys or tuple(ref.layer for ref in model.inputs or ())
     if set(names) != set(keys):
-        raise ModelError(f"layer {path}: is called with inputs named {', '.join(keys[:6])}; its own are {', '.join(names[:6])}")
+        own = ", ".join(names[:6])
+        raise ModelError(f"layer {path}: is called with inputs named {', '.join(keys[:6])}; its own are {own}")
     return values if model.keys else [values[keys.index(name)] for name in names]
 
 
 def _layer(model: KerasModel, ref: Reference, where: str) -> KerasLayer:
     layer = model.layers.get(ref.layer)
     if layer is None:
-        raise ModelError(f"{where}: reads a layer {keras_config.shown(ref.layer)}, which does not exist; the configuration is damaged")
+        what = f"reads a layer {keras_config.shown(ref.layer)}, which does not exist"
+        raise ModelError(f"{where}: {what}; the configuration is damaged")
     return layer
 
 
@@ -330,7 +339,8 @@ def _input_layer(model: KerasModel, ref: Reference) -> KerasLayer:
 
 def _output(values: list[Value], ref: Reference, where: str) -> Value:
     if not 0 <= ref.output < len(values):
-        raise ModelError(f"{where}: reads output {ref.output} of layer {keras_config.shown(ref.layer)}, which has {len(values)}")
+        name = keras_config.shown(ref.layer)
+        raise ModelError(f"{where}: reads output {ref.output} of layer {name}, which has {len(values)}")
     return values[ref.output]
 
 
@@ -338,11 +348,11 @@ def _refuse_options(layer: KerasLayer, options: dict[str, Any]) -> None:
     for name, value in options.items():
         if name == "training":
             if value and (_varies(layer) or layer.model is not None):
-                raise layer.error("is called with training=True: random or batch-dependent also at inference; save it without")
+                what = "is called with training=True: random or batch-dependent also at inference"
+                raise layer.error(f"{what}; save it without")
         elif not _is_nothing(value):
-            raise layer.error(
-                f"is called with {keras_config.shown(name)} = {keras_config.shown(value)}; supported are calls with values alone"
-            )
+            what = f"is called with {keras_config.shown(name)} = {keras_config.shown(value)}"
+            raise layer.error(f"{what}; supported are calls with values alone")
 
 
 def _varies(layer: KerasLayer) -> bool:
@@ -355,8 +365,13 @@ def _is_nothing(value: Any) -> bool:
     return value is None or value is False or (isinstance(parts, list) and all(v is None for v in parts))
 
 
+def _is_extent(n: Any) -> bool:
+    """Whether an axis has this length: a number, or None where it is free."""
+    return n is None or (keras_config.is_whole(n) and n >= 0)
+
+
 def _integer(layer: KerasLayer) -> str:
-    """The integer type of an input, empty for real numbers; older files state no type for a chain without an input layer."""
+    """The integer type of an input, "" for real numbers; older files state none for a chain without an input layer."""
     dtype = dtype_of(layer)
     return "" if dtype.startswith(FLOATS) else dtype
 

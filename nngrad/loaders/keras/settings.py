@@ -1,4 +1,4 @@
-"""Settings and weights of a Keras layer: a number, a flag or an array of the right shape, or the layer is refused by name.
+"""Settings and weights of a Keras layer, read strictly: numbers, flags, arrays of the right shape.
 
 Every function here raises ModelError, which names the layer and the setting, where the file holds anything else.
 """
@@ -78,7 +78,8 @@ def feature_axis(layer: KerasLayer, axis: Any, x: Value) -> int:
     axis = whole(layer, axis, "axis")
     found = axis - 1 if axis > 0 else axis + len(x.shape)
     if axis == 0 or not 0 <= found < len(x.shape):
-        raise layer.error(f"axis {axis} of values with the shape {('batch', *x.shape)} is not one of their feature axes")
+        shape = ("batch", *x.shape)
+        raise layer.error(f"axis {axis} of values with the shape {shape} is not one of their feature axes")
     return found
 
 

@@ -12,18 +12,21 @@ NAMES_OF_TENSORFLOW = {"BatchNormalizationV1", "BatchNormalizationV2"}  # for wh
 SUPPORTED = sorted(LAYERS.keys() - OPERATIONS - NAMES_OF_TENSORFLOW - {"InputLayer"})
 SUPPORTED_OPERATIONS = sorted(name for name, kind in LAYERS.items() if kind.is_operation)
 FLOATS = ("float", "bfloat", "mixed_")  # how the dtype policies begin that round, but keep what stands after the point
+REBUILD = "a TensorFlow operation; write it with Keras' own layers (Add, Rescaling, Activation) and save again"
 NOT_YET = {  # why a layer is refused
     "Lambda": "holds Python code, which is never run; write it with Keras' own layers and save again",
-    "TFOpLambda": "a TensorFlow operation; write it with Keras' own layers (Add, Rescaling, Activation) and save again",
-    "TensorFlowOpLayer": "a TensorFlow operation; write it with Keras' own layers (Add, Rescaling, Activation) and save again",
+    "TFOpLambda": REBUILD,
+    "TensorFlowOpLayer": REBUILD,
     "SlicingOpLambda": "a TensorFlow operation; write it with Keras' own layers and save again",
 }
-EVERYWHERE = frozenset({"name", "dtype", "batch_shape", "batch_input_shape", "quantization_config", "quantization_mode"})
-IGNORED = frozenset(  # what no output of a trained model depends on, of any layer; names ending as in IGNORED_ENDINGS count here too
+SHAPES = ("batch_shape", "batch_input_shape")  # of inputs, which the reader looks at
+QUANTISED = ("quantization_config", "quantization_mode")
+EVERYWHERE = frozenset({"name", "dtype", *SHAPES, *QUANTISED})
+IGNORED = frozenset(  # what no output of a trained model depends on, of any layer; so are names that end as below
     {"trainable", "autocast", "sparse", "ragged", "optional", "batch_size", "input_dtype", "input_dim", "input_length"}
     | {"input_shape", "momentum", "synchronized", "fused", "renorm", "renorm_clipping", "renorm_momentum"}
-    | {"virtual_batch_size", "adjustment", "rate", "seed", "noise_shape", "stddev", "l1", "l2", "lora_rank", "lora_alpha"}
-    | {"gptq_unpacked_column_size", "supports_masking"}
+    | {"virtual_batch_size", "adjustment", "rate", "seed", "noise_shape", "stddev", "l1", "l2", "supports_masking"}
+    | {"lora_rank", "lora_alpha", "gptq_unpacked_column_size"}
 )
 IGNORED_ENDINGS = ("_initializer", "_regularizer", "_constraint")
 
@@ -55,8 +58,7 @@ def unsupported(layer: KerasLayer) -> str | None:
 def _quantised(layer: KerasLayer) -> str | None:
     policy = layer.config.get("dtype")
     said = isinstance(policy, dict) and "Quantized" in str(policy.get("class_name"))
-    settings = ("quantization_config", "quantization_mode")
-    if said or "_from_" in dtype_of(layer) or any(layer.config.get(name) is not None for name in settings):
+    if said or "_from_" in dtype_of(layer) or any(layer.config.get(name) is not None for name in QUANTISED):
         return "its weights are quantised; save the model before quantize()"
     return None
 
@@ -81,7 +83,7 @@ def _unknown(layer: KerasLayer) -> str | None:
 
 
 def _is_meant(layer: KerasLayer, kind: LayerKind) -> bool:
-    """Whether a layer is what its name says: no class of one's own with the name of an operation, and no other operation."""
+    """Whether a layer is what its name says, and not a class of one's own with the name of an operation."""
     own = not kind.is_layer and "trainable" in layer.config
     return not own and (kind.is_operation or not layer.is_operation)
 

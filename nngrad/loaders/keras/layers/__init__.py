@@ -1,7 +1,7 @@
 """Keras' layers, lowered to the layer kinds: exactly what Keras computes at inference, or a refusal by name.
 
-A value is a run of columns with the shape that Keras sees (without the batch axis). One file for each family of layers; adding
-a layer is one row in the KINDS of its family, adding an activation one row in activations.ACTIVATIONS.
+A value is a run of columns with the shape that Keras sees (without the batch axis). One file for each family of layers;
+adding a layer is one row in the KINDS of its family, adding an activation one row in activations.ACTIVATIONS.
 """
 
 from __future__ import annotations

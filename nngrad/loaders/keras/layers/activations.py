@@ -182,7 +182,8 @@ def softmax(build: KerasBuilder, layer: KerasLayer, values: tuple[Value, ...]) -
     if len(over) == 1:
         return softmax_along(build, layer, x, over[0])
     if over != list(range(len(x.shape))):
-        raise layer.error(f"softmax over the axes {layer.config.get('axis')} is not supported; supported are one axis or all")
+        what = f"softmax over the axes {layer.config.get('axis')}"
+        raise layer.error(f"{what} is not supported; supported are one axis or all")
     return build.add(Softmax(), x, shape=x.shape)
 
 

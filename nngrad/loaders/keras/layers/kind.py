@@ -1,4 +1,4 @@
-"""What a family of layers says of each of Keras' classes: one row, which everything else about that class is read from."""
+"""What a family of layers says of each of Keras' classes: one row that answers all questions about it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def no_weights(layer: KerasLayer) -> tuple[str, ...]:
 
 
 class LayerKind(NamedTuple):
-    """One of Keras' layer classes, or one of the operations of keras.ops that Functional models hold in the place of layers.
+    """One of Keras' layer classes, or an operation of keras.ops, which Functional models hold in the place of layers.
 
-    `lower` adds to the network what the layer computes at inference and gives the value; ModelError, which names the layer,
-    where that isn't supported. It gets one value, or two and more where `merges` is set.
+    `lower` adds to the network what the layer computes at inference and gives the value; ModelError, which names the
+    layer, where that isn't supported. It gets one value, or any number of them where `merges` is set.
     """
 
     lower: Lower

@@ -1,4 +1,7 @@
-"""Keras' merging layers, and the arithmetic of keras.ops. Sources: keras.io/api/layers/merging_layers, keras.io/api/ops/numpy."""
+"""Keras' merging layers, and the arithmetic of keras.ops.
+
+Sources: keras.io/api/layers/merging_layers and keras.io/api/ops/numpy.
+"""
 
 from __future__ import annotations
 

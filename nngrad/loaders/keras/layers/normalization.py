@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from nngrad.core.builder import Value
+from nngrad.core.builder import Shape, Value
 from nngrad.core.layers import Normalize
 from nngrad.loaders.keras.builder import KerasBuilder
 from nngrad.loaders.keras.config import KerasLayer
@@ -70,8 +70,8 @@ def group_normalization(build: KerasBuilder, layer: KerasLayer, values: tuple[Va
     return _normalized(build, layer, x, kept, (channels,), groups)
 
 
-def _normalized(build: KerasBuilder, layer: KerasLayer, x: Value, kept: list[int], shape: tuple[int, ...], groups: int) -> Value:
-    """x by the statistics of equal runs of its row, then gamma and beta, which have this shape along the axes `kept`."""
+def _normalized(build: KerasBuilder, layer: KerasLayer, x: Value, kept: list[int], shape: Shape, groups: int) -> Value:
+    """x by the statistics of `groups` equal parts of its row, then gamma and beta of that shape along the axes kept."""
     epsilon = number(layer, "epsilon", default=1e-3)
     if epsilon <= 0.0 or not x.size:
         raise layer.error(f"epsilon {epsilon:g} on {x.size} units")

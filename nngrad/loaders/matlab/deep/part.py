@@ -1,6 +1,7 @@
 """What one layer of MATLAB's Deep Learning Toolbox says: its fields, read strictly, with errors that name the layer.
 
-Values have MATLAB's shapes: (C,) for features, (H, W, C) for images, flat in MATLAB's order (the first axis runs fastest).
+Values have MATLAB's shapes, (C,) for features and (H, W, C) for images, and are flat in MATLAB's order (the first axis
+runs fastest).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from nngrad.loaders.tree import MatlabObject
 
 MOST_UNITS = 1_000_000
 MOST_COUNT = 100_000  # of inputs of a layer, of groups
-UNTRAINED = "it was never trained; train it and save the trained network (the result of trainnet, trainNetwork or a custom training loop)"
+TRAINED = "the trained network (the result of trainnet, trainNetwork or a custom training loop)"
+UNTRAINED = f"it was never trained; train it and save {TRAINED}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +87,8 @@ class Part:
             return np.full(size, flat[0])
         if flat.size == channels:
             return np.repeat(flat, size // channels)  # the channel is the last dimension
-        raise self.fail(f"{what} has {by(stored.shape)} values where {by(shape)} units need one, {channels} or {size} of them")
+        need = f"{by(shape)} units need one, {channels} or {size} of them"
+        raise self.fail(f"{what} has {by(stored.shape)} values where {need}")
 
     def through(self, value: Value, layers: Sequence[Any], shape: Shape | None = None) -> Value:
         """The value after some layers that take one value; its shape stays unless another is given."""
@@ -93,7 +96,7 @@ class Part:
 
 
 def numbers(value: Any) -> np.ndarray | None:
-    """The float64 array in a stored parameter: as it is, or inside a struct, a dlarray, a gpuArray; None where there is none."""
+    """The float64 array in a stored parameter, also inside a struct, a dlarray or a gpuArray; None if there is none."""
     for _ in range(6):
         if isinstance(value, np.ndarray) and value.dtype == np.float64:
             return value

@@ -1,8 +1,8 @@
-"""Networks of MATLAB's Deep Learning Toolbox (SeriesNetwork, DAGNetwork, dlnetwork), wherever they are in a file: in structs,
-reinforcement learning agents, neural state-space models. Each layer is one of TABLE, or refused by name.
+"""Networks of MATLAB's Deep Learning Toolbox (SeriesNetwork, DAGNetwork, dlnetwork), wherever they are in a file: in
+structs, reinforcement learning agents, neural state-space models. Each layer is one of TABLE, or refused by name.
 
-The columns of x are the input layers one after the other, in the order of the Layers array; images are flattened as MATLAB's
-(:) does it. Networks of sequences without recurrent layers work row by row: a row is a time step.
+The columns of x are the input layers one after the other, in the order of the Layers array; images are flattened as
+MATLAB's (:) does it. Networks of sequences without recurrent layers work row by row: a row is a time step.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nngrad.errors import Described, ModelError, listed
 from nngrad.loaders.hints import NO_HINTS, Hints
 from nngrad.loaders.matlab import statistics
 from nngrad.loaders.matlab.deep.part import MOST_UNITS, UNTRAINED, Part, by, categories, names, numbers
-from nngrad.loaders.matlab.deep.table import INPUTS, NAMESPACES, OUTPUTS, TABLE, input_shape
+from nngrad.loaders.matlab.deep.table import INPUTS, JOINS, NAMESPACES, OUTPUTS, TABLE, input_shape
 from nngrad.loaders.port_names import columns_of
 from nngrad.loaders.tree import MatlabObject, Tree, Undecoded
 from nngrad.loaders.tree import find as find_in
@@ -33,8 +33,10 @@ OWNERS = statistics.CLASSES  # they may hold a network of this kind, which is no
 HOLDERS = frozenset({"Layers", "LayerGraph", "Learnables"})
 MOST_LAYERS = 10_000
 LEARNED = ("Weights", "Bias", "InputWeights", "RecurrentWeights", "TrainedMean", "Offset", "Scale")
-MOST_NUMBERS = 100_000_000  # of all weights together, and of all values of sixteen rows: layers may be the same object many times
-SINGLE = "MATLAB itself predicts in single precision: expect agreement with its outputs to about 1e-6, not to the last digit"
+# Of all weights and of the values of sixteen rows, together: a file may hold the same object as a layer many times.
+MOST_NUMBERS = 100_000_000
+AGREEMENT = "expect agreement with its outputs to about 1e-6, not to the last digit"
+SINGLE = f"MATLAB itself predicts in single precision: {AGREEMENT}"
 STATE_SPACE = "prvFcnInputScale", "prvFcnInputCenter", "prvOutputScale", "prvOutputCenter"
 
 
@@ -48,8 +50,8 @@ class StoredNetwork:
 
 def find(tree: Tree) -> list[tuple[str, StoredNetwork]]:
     """Every trained network; one that is reached on several paths is listed once."""
-    objects = find_in(tree, lambda e: isinstance(e, MatlabObject) and (_is_mathworks(e) or e.classname.rsplit(".", 1)[-1] in OWNERS))
-    scaled = {p: _scaling(e) for p, e in find_in(tree, lambda e: isinstance(e, MatlabObject) and e.classname == "idNeuralStateSpace")}
+    objects = find_in(tree, lambda e: isinstance(e, MatlabObject) and (_is_mathworks(e) or _is_owner(e)))
+    scaled = {p: _scaling(e) for p, e in find_in(tree, _is_state_space)}
     normalized = _normalized(tree, [path for path, _ in objects])
     found: dict[int, tuple[str, StoredNetwork]] = {}
     for path, element in objects:
@@ -57,6 +59,14 @@ def find(tree: Tree) -> list[tuple[str, StoredNetwork]]:
             said = [text for p in around(path) for text in (scaled.get(p), normalized.get(p)) if text]
             found.setdefault(id(element), (path, StoredNetwork(element, tuple(said))))
     return list(found.values())
+
+
+def _is_owner(e: MatlabObject) -> bool:
+    return e.classname.rsplit(".", 1)[-1] in OWNERS
+
+
+def _is_state_space(e: Any) -> bool:
+    return isinstance(e, MatlabObject) and e.classname == "idNeuralStateSpace"
 
 
 def _is_mathworks(e: MatlabObject) -> bool:
@@ -72,8 +82,8 @@ def read(candidate: StoredNetwork, hints: Hints = NO_HINTS) -> Network:
 
 def _scaling(model: MatlabObject) -> str:
     used = [name for name in STATE_SPACE if (v := numbers(model.fields.get(name))) is not None and v.size]
-    text = "the state-space model normalises around this network ({}): x and y are in the network's own, normalised units"
-    return text.format(", ".join(used)) if used else ""
+    units = "x and y are in the network's own, normalised units"
+    return f"the state-space model normalises around this network ({', '.join(used)}): {units}" if used else ""
 
 
 def around(path: str) -> Iterable[str]:
@@ -88,12 +98,13 @@ def _normalized(tree: Tree, networks: list[str]) -> dict[str, str]:
     said: dict[str, str] = {}
     for path, _ in find_in(tree, _normalizes):
         owner = next((p for p in around(path) if p in holders), "")
-        said.setdefault(owner, f"{path}: MATLAB normalises an input with this before the network; that is not applied: do it to x")
+        what = "MATLAB normalises an input with this before the network"
+        said.setdefault(owner, f"{path}: {what}; that is not applied: do it to x")
     return said
 
 
 def _normalizes(e: Any) -> bool:
-    """Whether this is a normalizer of the Reinforcement Learning Toolbox (it stands beside a network, not in it) that is in use."""
+    """Whether this is a normalizer of the Reinforcement Learning Toolbox, beside a network and in use."""
     if not isinstance(e, MatlabObject) or not e.classname.endswith("Normalizer"):
         return False
     kinds = [v for name, v in e.fields.items() if name.rstrip("_") == "Normalization"]
@@ -122,11 +133,11 @@ class _DeepReader:
     def holder(self) -> tuple[str, dict[str, Any]]:
         """The path and the fields where Layers and Connections stand."""
         if "Learnables" in self.element.fields:  # no version seen so far; the layers may then hold the initial weights
-            raise ModelError(".Learnables: weights apart from the layers are not supported; load and save the network with a newer MATLAB")
+            advice = "load and save the network with a newer MATLAB"
+            raise ModelError(f".Learnables: weights apart from the layers are not supported; {advice}")
         if not _nothing(self.element.fields.get("SerializedQuantizationInfo")):
-            raise ModelError(
-                ".SerializedQuantizationInfo: quantized networks are not supported; save the network as it was before quantize()"
-            )
+            advice = "save the network as it was before quantize()"
+            raise ModelError(f".SerializedQuantizationInfo: quantized networks are not supported; {advice}")
         graph = self.element.fields.get("LayerGraph")
         if isinstance(graph, MatlabObject):
             return ".LayerGraph", graph.fields
@@ -144,7 +155,8 @@ class _DeepReader:
             stored = np.array([stored], object)
         if not isinstance(stored, np.ndarray) or stored.dtype != object or not stored.size:
             found = ", ".join(list(self.element.fields)[:8]) or "nothing"
-            raise ModelError(f"{path}.Layers: no layers are stored as they are known (found {found}); save the network with a newer MATLAB")
+            what = f"no layers are stored as they are known (found {found})"
+            raise ModelError(f"{path}.Layers: {what}; save the network with a newer MATLAB")
         if stored.size > MOST_LAYERS:
             raise ModelError(f"{path}.Layers: {stored.size} layers are more than {MOST_LAYERS}")
         objects = stored.ravel(order="F").tolist()
@@ -175,7 +187,8 @@ class _DeepReader:
         connections = self.holder[1].get("Connections")
         if connections is None:
             if self.element.classname not in CHAINS:
-                raise ModelError(f"{self.holder[0]}.Connections: missing, and a {self.element.classname} is no chain; the file is damaged")
+                what = f"missing, and a {self.element.classname} is no chain"
+                raise ModelError(f"{self.holder[0]}.Connections: {what}; the file is damaged")
             return [[k - 1] if k else [] for k in range(len(self.parts))]
         inputs: list[dict[str, int]] = [{} for _ in self.parts]
         for source, target in self._pairs(connections):
@@ -188,21 +201,23 @@ class _DeepReader:
 
     def _places(self, k: int, found: dict[str, int]) -> list[str]:
         """The names of a layer's inputs in order: its own list where it has one, otherwise in, in1, in2, ..."""
-        own, count = names(self.parts[k].fields.get("nnet.layer.Layer.PrivateInputs")), self.parts[k].fields.get("NumInputs")
-        if own:
+        part = self.parts[k]
+        if own := names(part.fields.get("nnet.layer.Layer.PrivateInputs")):
             expected = own
-        elif count is not None:
-            expected = [f"in{n + 1}" for n in range(self.parts[k].whole("NumInputs"))]
+        elif part.fields.get("NumInputs") is not None:
+            expected = [f"in{n + 1}" for n in range(part.whole("NumInputs"))]
         else:
             expected = sorted(found, key=lambda name: (len(name), name))
         if found and sorted(expected) != sorted(found):
-            raise self.parts[k].fail(f"its inputs are {', '.join(expected[:8])}; connected are {', '.join(list(found)[:8])}")
+            connected = ", ".join(list(found)[:8])
+            raise part.fail(f"its inputs are {', '.join(expected[:8])}; connected are {connected}")
         return expected if found else []
 
     def _pairs(self, connections: Any) -> list[tuple[str, str]]:
         path = f"{self.holder[0]}.Connections"
         data = connections.fields.get("data") if isinstance(connections, MatlabObject) else None
-        columns = [names(c) for c in data.ravel(order="F")] if isinstance(data, np.ndarray) and data.dtype == object else []
+        cells = data if isinstance(data, np.ndarray) and data.dtype == object else np.empty(0, object)
+        columns = [names(c) for c in cells.ravel(order="F")]
         if len(columns) != 2 or columns[0] is None or columns[1] is None or len(columns[0]) != len(columns[1]):
             raise ModelError(f"{path}: not a table of Source and Destination; the file is damaged")
         return list(zip(columns[0], columns[1], strict=True))
@@ -238,7 +253,8 @@ class _DeepReader:
                     ready.append(reader)
         if len(order) < len(self.parts):
             stuck = next(k for k in waiting if k not in set(order))
-            raise self.parts[stuck].fail("is part of a circle of connections; MATLAB can't evaluate such a network either")
+            what = "is part of a circle of connections"
+            raise self.parts[stuck].fail(f"{what}; MATLAB can't evaluate such a network either")
         return order
 
     # the columns of x
@@ -253,13 +269,15 @@ class _DeepReader:
             elif not self.sources[k]:
                 found[k] = self._implied(part)
         if not 0 < sum(int(np.prod(s)) for s in found.values()) <= MOST_UNITS:
-            raise ModelError(f"{self.holder[0]}.Layers: inputs of {', '.join(by(s) for s in found.values()) or 'no'} units")
+            shapes = ", ".join(by(s) for s in found.values()) or "no"
+            raise ModelError(f"{self.holder[0]}.Layers: inputs of {shapes} units")
         return found
 
     def _implied(self, part: Part) -> Shape:
         """A dlnetwork may begin with a layer whose weights tell how many inputs it takes."""
         if part.kind != "FullyConnectedLayer" or self.series:
-            raise part.fail("reads nothing: no input layer and no connection; add an input layer (featureInputLayer) and save again")
+            advice = "add an input layer (featureInputLayer) and save again"
+            raise part.fail(f"reads nothing: no input layer and no connection; {advice}")
         weights = part.learned("Weights")
         return (weights.size // max(1, part.learned("Bias").size),)
 
@@ -286,51 +304,54 @@ class _DeepReader:
         nor = f", nor {'are' if len(others) > 1 else 'is'} {also}" if others else ""
         found = f"{first.path}: layer {first.name!r} of the class {first.classname} is not supported{nor}"
         supported = listed(sorted(name.removesuffix("Layer") for name in TABLE), 4)
-        lines = [
-            f"{line}{': not supported' if part in refused else ''}" for part, line in zip(self.parts, self._stored_lines(), strict=True)
-        ]
-        described = Described(self.element.classname, self._version, "", tuple(lines))
-        return ModelError(f"{found}; supported are {supported}; replace the layer, or save the network without it", described)
+        stored = zip(self.parts, self._stored_lines(), strict=True)
+        lines = tuple(f"{line}{': not supported' if part in refused else ''}" for part, line in stored)
+        described = Described(self.element.classname, self._version, "", lines)
+        advice = "replace the layer, or save the network without it"
+        return ModelError(f"{found}; supported are {supported}; {advice}", described)
 
     def _stored_lines(self) -> Iterable[str]:
         """The layers with the shapes of what they store."""
         for k, part in enumerate(self.parts):
-            size = numbers(part.fields.get("InputSize")) if part.kind in INPUTS or part.kind.endswith("InputLayer") else None
-            known = [f"input {by([int(n) for n in size.flat])}"] if size is not None and size.size and np.isfinite(size).all() else []
-            for name, stored in part.fields.items():
-                value = numbers(stored)
-                if name in LEARNED and value is not None and value.size:
-                    known.append(f"{name} {by(value.shape)}")
-            sources = ", ".join(self.parts[s].name or f"layer {s + 1}" for s in self.sources[k])
-            shapes = f", {', '.join(known)}" if known else ""
+            known = [*_stated_size(part), *_stored_shapes(part)]
             kind = part.kind.removesuffix("Layer") or part.kind
-            yield f"{part.name or f'layer {k + 1}'}: {kind}{shapes}{f', from {sources}' if sources else ''}"
+            yield self._line(k, f"{kind}, {', '.join(known)}" if known else kind)
+
+    def _line(self, k: int, text: str) -> str:
+        """What is said of a layer, with its name before and those of the layers that it reads behind."""
+        sources = ", ".join(self._names[s] for s in self.sources[k])
+        return f"{self._names[k]}: {text}{f', from {sources}' if sources else ''}"
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return [part.name or f"layer {k}" for k, part in enumerate(self.parts, 1)]
 
     def _is_loss(self, part: Part) -> bool:
-        """Whether a layer of somebody else's class is an output layer: these only hold a loss and never change a prediction."""
+        """Whether a layer of somebody else's class is an output layer: a loss, which never changes a prediction."""
         fields = part.fields
         marked = "ResponseNames" in fields or {"Classes", "NumClasses"} <= fields.keys()
-        return marked and "nnet.layer.Layer.PrivateOutputs" not in fields and all(self._index(part) not in s for s in self.sources)
+        if not marked or "nnet.layer.Layer.PrivateOutputs" in fields:
+            return False
+        return all(self._index(part) not in s for s in self.sources)
 
     def _index(self, part: Part) -> int:
         return next(k for k, p in enumerate(self.parts) if p is part)
 
     def _lowered(self, part: Part, given: list[Value]) -> Value:
         if part.kind not in TABLE:
-            self.doubts += (
-                f"{part.name!r} ({part.classname}): an output layer of its own class, taken as a loss that predictions don't use",
-            )
+            what = "an output layer of its own class, taken as a loss that predictions don't use"
+            self.doubts += (f"{part.name!r} ({part.classname}): {what}",)
             return given[0]
-        joins = ("AdditionLayer", "MultiplicationLayer", "ConcatenationLayer", "DepthConcatenationLayer", "FunctionLayer")
-        if len(given) > 1 and part.kind not in joins:
+        if len(given) > 1 and part.kind not in JOINS:
             raise part.fail(f"{len(given)} connections into it; it takes one")
         before = len(self.builder.nodes)
         try:
             value = TABLE[part.kind](part, given)
         except ValueError as e:
             raise part.fail(str(e)) from None
-        made = [n for node in self.builder.nodes[before:] for n in vars(node.layer).values() if isinstance(n, np.ndarray)]
-        self.made += sum(n.size for n in made) + 16 * value.size * (len(self.builder.nodes) - before)
+        made = self.builder.nodes[before:]
+        arrays = [n for node in made for n in vars(node.layer).values() if isinstance(n, np.ndarray)]
+        self.made += sum(n.size for n in arrays) + 16 * value.size * len(made)
         if self.made > MOST_NUMBERS or value.size > MOST_UNITS:
             raise part.fail(f"the network needs more than {MOST_NUMBERS} numbers, or {MOST_UNITS} units in a layer")
         return value
@@ -339,13 +360,14 @@ class _DeepReader:
 
     @cached_property
     def outputs(self) -> list[int]:
-        """The layers whose values are the network's outputs: as OutputNames lists them, otherwise what nothing reads, in layer order."""
+        """The layers whose values are the outputs: as OutputNames lists them, otherwise those that nothing reads."""
         listed = names(self.element.fields.get("OutputNames"))
         if listed:
             ends = [self._end(text, "out") for text in listed]
             other = next((k for k, port in ends if port != "out"), None)
             if other is not None:
-                raise self.parts[other].fail("an output other than its first is an output of the network; not supported")
+                what = "an output other than its first is an output of the network"
+                raise self.parts[other].fail(f"{what}; not supported")
             return [k for k, _ in ends]
         read = {s for found in self.sources for s in found}
         return [k for k in range(len(self.parts)) if k not in read]
@@ -362,7 +384,8 @@ class _DeepReader:
         arrays = [v for part in self.parts for name in part.fields if (v := numbers(part.fields[name])) is not None]
         missing = sum(int(np.isnan(v).sum()) for v in arrays)
         if missing:
-            self.doubts += (f"{missing} of its weights are NaN (training diverged): so are the outputs that depend on them",)
+            what = f"{missing} of its weights are NaN (training diverged)"
+            self.doubts += (f"{what}: so are the outputs that depend on them",)
 
     def _input_ports(self) -> Iterable[Port]:
         named = [(self.parts[k].name, int(np.prod(shape))) for k, shape in self.inputs.items()]
@@ -382,9 +405,9 @@ class _DeepReader:
     def _output_ports(self, chosen: list[Value]) -> Iterable[Port]:
         start = 1
         for k, value in zip(self.outputs, chosen, strict=True):
-            classes = self._classes(k)
-            fits = classes is not None and len(classes) == value.size and len(set(classes)) == len(classes) and len(self.outputs) == 1
-            columns = tuple(classes or ()) if fits else numbered("y", value.size, start)
+            classes = (self._classes(k) or []) if len(self.outputs) == 1 else []
+            fits = len(classes) == len(set(classes)) == value.size
+            columns = tuple(classes) if fits else numbered("y", value.size, start)
             start += value.size
             yield Port(self.parts[k].name or "Output", columns)
 
@@ -392,7 +415,8 @@ class _DeepReader:
         fields = self.parts[k].fields
         if self.parts[k].kind not in OUTPUTS and "Classes" not in fields:
             return None
-        return next((c for name in ("Classes", "Categories", "ClassNames") if (c := categories(fields.get(name)))), None)
+        found = (categories(fields.get(name)) for name in ("Classes", "Categories", "ClassNames"))
+        return next((classes for classes in found if classes), None)
 
     @cached_property
     def _version(self) -> str:
@@ -418,9 +442,24 @@ class _DeepReader:
 
     def _layer_lines(self, values: dict[int, Value]) -> Iterable[str]:
         for k, part in enumerate(self.parts):
-            sources = ", ".join(self.parts[s].name or f"layer {s + 1}" for s in self.sources[k])
-            kind, units = part.kind.removesuffix("Layer"), by(values[k].shape)
-            yield f"{part.name or f'layer {k + 1}'}: {kind}, {units} units{f', from {sources}' if sources else ''}"
+            yield self._line(k, f"{part.kind.removesuffix('Layer')}, {by(values[k].shape)} units")
+
+
+def _stated_size(part: Part) -> list[str]:
+    """The size that an input layer states, for a description."""
+    is_input = part.kind in INPUTS or part.kind.endswith("InputLayer")
+    size = numbers(part.fields.get("InputSize")) if is_input else None
+    if size is None or not size.size or not np.isfinite(size).all():
+        return []
+    return [f"input {by([int(n) for n in size.flat])}"]
+
+
+def _stored_shapes(part: Part) -> Iterable[str]:
+    """The shapes of what a layer has learned, for a description."""
+    for name, stored in part.fields.items():
+        value = numbers(stored)
+        if name in LEARNED and value is not None and value.size:
+            yield f"{name} {by(value.shape)}"
 
 
 __all__ = ["CLASSES", "NAME", "UNTRAINED", "find", "read"]
