@@ -19,6 +19,7 @@ from nngrad.core.network import Network, Origin, Port, numbered
 from nngrad.errors import Described, ModelError, listed
 from nngrad.loaders.hints import NO_HINTS, Hints
 from nngrad.loaders.matlab import statistics
+from nngrad.loaders.matlab.deep.connections import Connections
 from nngrad.loaders.matlab.deep.part import MOST_UNITS, UNTRAINED, Part, by, categories, names, numbers
 from nngrad.loaders.matlab.deep.table import INPUTS, JOINS, NAMESPACES, OUTPUTS, TABLE, input_shape
 from nngrad.loaders.port_names import columns_of
@@ -179,83 +180,19 @@ class _DeepReader:
     def notes(self) -> list[str]:
         return [SINGLE]
 
-    # the graph
-
     @cached_property
+    def graph(self) -> Connections:
+        path, fields = self.holder
+        stored = fields.get("Connections")
+        if stored is None and self.element.classname not in CHAINS:
+            what = f"missing, and a {self.element.classname} is no chain"
+            raise ModelError(f"{path}.Connections: {what}; the file is damaged")
+        return Connections(self.parts, f"{path}.Connections", stored)
+
+    @property
     def sources(self) -> list[list[int]]:
         """For each layer the layers it reads, in the order of its inputs."""
-        connections = self.holder[1].get("Connections")
-        if connections is None:
-            if self.element.classname not in CHAINS:
-                what = f"missing, and a {self.element.classname} is no chain"
-                raise ModelError(f"{self.holder[0]}.Connections: {what}; the file is damaged")
-            return [[k - 1] if k else [] for k in range(len(self.parts))]
-        inputs: list[dict[str, int]] = [{} for _ in self.parts]
-        for source, target in self._pairs(connections):
-            (a, port), (b, place) = self._end(source, "out"), self._end(target, "in")
-            if port != "out":
-                raise self.parts[a].fail(f"output {port!r} is not supported; supported are layers with one output")
-            if inputs[b].setdefault(place, a) != a:
-                raise self.parts[b].fail(f"two connections into its input {place!r}")
-        return [[found[name] for name in self._places(k, found)] for k, found in enumerate(inputs)]
-
-    def _places(self, k: int, found: dict[str, int]) -> list[str]:
-        """The names of a layer's inputs in order: its own list where it has one, otherwise in, in1, in2, ..."""
-        part = self.parts[k]
-        if own := names(part.fields.get("nnet.layer.Layer.PrivateInputs")):
-            expected = own
-        elif part.fields.get("NumInputs") is not None:
-            expected = [f"in{n + 1}" for n in range(part.whole("NumInputs"))]
-        else:
-            expected = sorted(found, key=lambda name: (len(name), name))
-        if found and sorted(expected) != sorted(found):
-            connected = ", ".join(list(found)[:8])
-            raise part.fail(f"its inputs are {', '.join(expected[:8])}; connected are {connected}")
-        return expected if found else []
-
-    def _pairs(self, connections: Any) -> list[tuple[str, str]]:
-        path = f"{self.holder[0]}.Connections"
-        data = connections.fields.get("data") if isinstance(connections, MatlabObject) else None
-        cells = data if isinstance(data, np.ndarray) and data.dtype == object else np.empty(0, object)
-        columns = [names(c) for c in cells.ravel(order="F")]
-        if len(columns) != 2 or columns[0] is None or columns[1] is None or len(columns[0]) != len(columns[1]):
-            raise ModelError(f"{path}: not a table of Source and Destination; the file is damaged")
-        return list(zip(columns[0], columns[1], strict=True))
-
-    @cached_property
-    def _by_name(self) -> dict[str, int]:
-        return {part.name: k for k, part in enumerate(self.parts)}
-
-    def _end(self, text: str, default: str) -> tuple[int, str]:
-        """The layer and the port of one end of a connection: 'layer' or 'layer/port'."""
-        layer, _, port = (text, "", default) if text in self._by_name else text.rpartition("/")
-        if layer not in self._by_name:
-            raise ModelError(f"{self.holder[0]}.Connections: there is no layer {text!r}")
-        return self._by_name[layer], port
-
-    @cached_property
-    def order(self) -> list[int]:
-        """The layers so that each comes after what it reads, otherwise in the order of the Layers array."""
-        waiting = dict.fromkeys(range(len(self.parts)))
-        readers: dict[int, list[int]] = {k: [] for k in waiting}
-        missing = [len(set(found)) for found in self.sources]
-        for k, found in enumerate(self.sources):
-            for source in set(found):
-                readers[source].append(k)
-        ready, order = [k for k in waiting if not missing[k]], []
-        while ready:
-            ready.sort(reverse=True)
-            k = ready.pop()
-            order.append(k)
-            for reader in readers[k]:
-                missing[reader] -= 1
-                if not missing[reader]:
-                    ready.append(reader)
-        if len(order) < len(self.parts):
-            stuck = next(k for k in waiting if k not in set(order))
-            what = "is part of a circle of connections"
-            raise self.parts[stuck].fail(f"{what}; MATLAB can't evaluate such a network either")
-        return order
+        return self.graph.sources
 
     # the columns of x
 
@@ -284,18 +221,18 @@ class _DeepReader:
     # lowering
 
     def network(self) -> Network:
-        if refused := [part for part in self.parts if not self._is_known(part)]:  # before anything else
+        if refused := [part for k, part in enumerate(self.parts) if not self._is_known(k, part)]:  # before anything else
             raise self._refusal(refused)
         values: dict[int, Value] = {}
         first = dict(zip(self.inputs, self.builder.inputs([*self.inputs.values()]), strict=True))
-        for k in self.order:
+        for k in self.graph.order:
             given = [values[s] for s in self.sources[k]] or [first[k]]
             values[k] = self._lowered(self.parts[k], given)
         return self._finished(values)
 
-    def _is_known(self, part: Part) -> bool:
+    def _is_known(self, k: int, part: Part) -> bool:
         namespace = part.classname.rpartition(".")[0]
-        return (namespace in NAMESPACES and part.kind in TABLE) or self._is_loss(part)
+        return (namespace in NAMESPACES and part.kind in TABLE) or self._is_loss(k, part)
 
     def _refusal(self, refused: list[Part]) -> ModelError:
         """All layers that are not supported in one message, with what is known of the network."""
@@ -304,8 +241,8 @@ class _DeepReader:
         nor = f", nor {'are' if len(others) > 1 else 'is'} {also}" if others else ""
         found = f"{first.path}: layer {first.name!r} of the class {first.classname} is not supported{nor}"
         supported = listed(sorted(name.removesuffix("Layer") for name in TABLE), 4)
-        stored = zip(self.parts, self._stored_lines(), strict=True)
-        lines = tuple(f"{line}{': not supported' if part in refused else ''}" for part, line in stored)
+        stored, paths = zip(self.parts, self._stored_lines(), strict=True), {part.path for part in refused}
+        lines = tuple(f"{line}{': not supported' if part.path in paths else ''}" for part, line in stored)
         described = Described(self.element.classname, self._version, "", lines)
         advice = "replace the layer, or save the network without it"
         return ModelError(f"{found}; supported are {supported}; {advice}", described)
@@ -326,16 +263,11 @@ class _DeepReader:
     def _names(self) -> list[str]:
         return [part.name or f"layer {k}" for k, part in enumerate(self.parts, 1)]
 
-    def _is_loss(self, part: Part) -> bool:
+    def _is_loss(self, k: int, part: Part) -> bool:
         """Whether a layer of somebody else's class is an output layer: a loss, which never changes a prediction."""
         fields = part.fields
         marked = "ResponseNames" in fields or {"Classes", "NumClasses"} <= fields.keys()
-        if not marked or "nnet.layer.Layer.PrivateOutputs" in fields:
-            return False
-        return all(self._index(part) not in s for s in self.sources)
-
-    def _index(self, part: Part) -> int:
-        return next(k for k, p in enumerate(self.parts) if p is part)
+        return marked and "nnet.layer.Layer.PrivateOutputs" not in fields and k not in self.graph.read
 
     def _lowered(self, part: Part, given: list[Value]) -> Value:
         if part.kind not in TABLE:
@@ -363,14 +295,13 @@ class _DeepReader:
         """The layers whose values are the outputs: as OutputNames lists them, otherwise those that nothing reads."""
         listed = names(self.element.fields.get("OutputNames"))
         if listed:
-            ends = [self._end(text, "out") for text in listed]
+            ends = [self.graph.end(text, "out") for text in listed]
             other = next((k for k, port in ends if port != "out"), None)
             if other is not None:
                 what = "an output other than its first is an output of the network"
                 raise self.parts[other].fail(f"{what}; not supported")
             return [k for k, _ in ends]
-        read = {s for found in self.sources for s in found}
-        return [k for k in range(len(self.parts)) if k not in read]
+        return [k for k in range(len(self.parts)) if k not in self.graph.read]
 
     def _finished(self, values: dict[int, Value]) -> Network:
         chosen = [values[k] for k in self.outputs]
