@@ -19,7 +19,7 @@ import numpy as np
 from nngrad.core import plan as planning
 from nngrad.core import reach, scratch
 from nngrad.core.graph import Node
-from nngrad.core.layers import Concatenate, Layer
+from nngrad.core.layers import Layer
 from nngrad.core.layers.base import frozen
 from nngrad.core.passes import Evaluation
 from nngrad.core.plan import Plan, Plans
@@ -416,39 +416,6 @@ class Network:
         size = _sizes(nodes, input_size)[-1]
         ports = {"inputs": (Port("x", numbered("x", input_size)),), "outputs": (Port("y", numbered("y", size)),)}
         return cls(layers=nodes, **(ports | rest))
-
-
-@dataclass
-class Builder:
-    """Collects layers in evaluation order for loaders: add() returns the number of the new value; 0 is the input."""
-
-    nodes: list[Node] = field(default_factory=list)
-    sources: int = 0
-    numbers: int = 0
-    counted: set[int] = field(default_factory=set)  # arrays, by identity
-
-    def add(self, layer: Any, *sources: int) -> int:
-        """ModelError for more layers, sources or numbers than a network may have."""
-        self.nodes.append(Node(layer, sources))
-        self.sources += len(sources)
-        for part in vars(layer).values():
-            if isinstance(part, np.ndarray) and id(part) not in self.counted:
-                self.counted.add(id(part))
-                self.numbers += part.size
-        within(MOST_LAYERS, len(self.nodes), "layers")
-        within(MOST_SOURCES, self.sources, "sources of layers")
-        within(MOST_NUMBERS, self.numbers, "numbers in its layers")
-        return len(self.nodes)
-
-    def through(self, layers: Iterable[Any], source: int) -> int:
-        """The layers one after the other; the number of the last value."""
-        for layer in layers:
-            source = self.add(layer, source)
-        return source
-
-    def beside(self, values: Sequence[int], sizes: Sequence[int]) -> int:
-        """The values side by side; a single one as it is."""
-        return values[0] if len(values) == 1 else self.add(Concatenate(tuple(sizes)), *values)
 
 
 def _sizes(layers: Sequence[Node], input_size: int) -> tuple[int, ...]:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.core.activations import BY_NAME, Activation
+from nngrad.core.builder import Builder
 from nngrad.core.layers import (
     KINDS,
     Affine,
@@ -41,7 +42,6 @@ from nngrad.core.network import (
     MOST_LAYERS,
     MOST_SOURCES,
     MOST_UNITS,
-    Builder,
     Network,
     Origin,
     Port,

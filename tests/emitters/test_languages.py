@@ -10,6 +10,7 @@ import pytest
 
 from nngrad import load
 from nngrad.core.activations import ACTIVATIONS, BY_NAME
+from nngrad.core.builder import Builder
 from nngrad.core.layers import (
     KINDS,
     Affine,
@@ -28,7 +29,7 @@ from nngrad.core.layers import (
     SquaredDistance,
     Sum,
 )
-from nngrad.core.network import Builder, Network, Port, numbered
+from nngrad.core.network import Network, Port, numbered
 from nngrad.emitters.selftest import points
 from tests.emitters import languages
 from tests.emitters.languages import COMPILERS, EVERY, LANGUAGES, OCTAVE, WARNINGS, c, compiler_only, octave, octave_only, worst, write

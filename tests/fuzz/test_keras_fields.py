@@ -4,7 +4,7 @@ import numpy as np
 
 from nngrad.errors import NngradError
 from nngrad.loaders.keras import reader
-from nngrad.loaders.keras.layers import IGNORED, IGNORED_ENDINGS
+from nngrad.loaders.keras.supported import IGNORED, IGNORED_ENDINGS
 from nngrad.loaders.tree import Group
 from tests.fuzz.fields import Strange, at, changes, places, replaced
 

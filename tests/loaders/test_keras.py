@@ -16,8 +16,9 @@ import nngrad
 from nngrad.emitters import emit
 from nngrad.errors import DataError, ModelError, UsageError
 from nngrad.loaders import containers
-from nngrad.loaders.keras import layers as keras_layers
 from nngrad.loaders.keras import reader as keras
+from nngrad.loaders.keras.layers import LAYERS, OPERATIONS
+from nngrad.loaders.keras.layers.activations import ACTIVATIONS
 from nngrad.loaders.tree import Tree
 from nngrad.own_format.encode import save
 from nngrad.proofs.check import check, sample
@@ -135,12 +136,12 @@ def test_both_containers_give_the_same_numbers(name):
 
 def test_every_activation_and_layer_is_in_a_sample():
     text = "".join(json.dumps(zipfile.ZipFile(SAMPLES / n).read("config.json").decode()) for n in SAVED if n.endswith(".keras"))
-    missing = [a for a in keras_layers.ACTIVATIONS if f'\\"activation\\": \\"{a}\\"' not in text]
+    missing = [a for a in ACTIVATIONS if f'\\"activation\\": \\"{a}\\"' not in text]
     assert missing == ["hard_swish"]  # which Keras stores as hard_silu
-    seen = {kind for kind in (*keras_layers.ONE, *keras_layers.MERGES) if f'\\"class_name\\": \\"{kind}\\"' in text}
+    seen = {kind for kind in LAYERS if f'\\"class_name\\": \\"{kind}\\"' in text}
     without = {"BatchNormalizationV1", "BatchNormalizationV2", "ThresholdedReLU", "Identity", "Masking", "Divide", "TrueDivide"}
-    without |= {"SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout", *keras_layers.OPERATIONS}
-    assert {*keras_layers.ONE, *keras_layers.MERGES} - seen <= without
+    without |= {"SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout", *OPERATIONS}
+    assert LAYERS.keys() - seen <= without
 
 
 def test_ports_and_origin():

@@ -11,8 +11,9 @@ from scipy.io import loadmat
 
 import nngrad
 from nngrad.core.activations import ACTIVATIONS, BY_NAME, Activation
+from nngrad.core.builder import Builder
 from nngrad.core.layers import KINDS, Affine, Elementwise, FillMissing, Place, Scale, Select, Softmax, Sum
-from nngrad.core.network import Builder, Network, Origin, Port
+from nngrad.core.network import Network, Origin, Port
 from nngrad.errors import DataError, ModelError, NngradError, UsageError
 from nngrad.loaders import candidates, containers
 from nngrad.own_format import decode

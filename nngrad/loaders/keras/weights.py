@@ -1,34 +1,36 @@
-"""The weights of a Keras model, from a legacy HDF5 file or a `.keras` archive, given to its layers. The one rule: every array
-is looked up where Keras itself would look, and its name, where the file tells, must be the expected one.
+"""The weights of a Keras model, from a legacy HDF5 file or a `.keras` archive, given to its layers. Every array is
+looked up where Keras itself would look, and its name, where the file tells, must be the expected one.
 
-HDF5: `model_weights/<layer>` lists its arrays in `weight_names`; a model within the model is one such layer, with everything that
-is trained before everything that is not. Archive: `layers/<class>_<k>/vars/<n>`, the k-th layer of that class, in snake case.
+HDF5: `model_weights/<layer>` lists its arrays in `weight_names`; a model within the model is one such layer, with all
+that is trained before all that is not. Archive: `layers/<class>_<k>/vars/<n>`, the k-th layer of that class, in snake
+case.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from nngrad.errors import ModelError, listed
-from nngrad.loaders.keras.config import Layer, Model
+from nngrad.loaders.keras.config import KerasLayer, KerasModel
+from nngrad.loaders.keras.layers import expected_weights
 from nngrad.loaders.tree import Group, Undecoded
 
 MOST_SHAPES = 8  # of a layer, in a description
+SAVE_AGAIN = "save the whole model again with model.save('model.keras')"
 WINDOWS = "\\"  # what Keras up to 2.15 wrote there between the names of groups
-Expected = Callable[[Layer], tuple[str, ...]]
 UNTRAINED = frozenset({"moving_mean", "moving_variance", "mean", "variance", "count", "seed_generator_state"})
 OLD_LAYERS = "_layer_checkpoint_dependencies"  # what `layers` was called up to Keras 2.13
 
 
-def from_hdf5(model: Model, root: Group, expected: Expected) -> None:
-    """Gives every layer its weights from `model_weights`; `expected` lists their names in Keras' order."""
+def from_hdf5(model: KerasModel, root: Group) -> None:
+    """Gives every layer its weights from `model_weights`; ModelError where they are missing or of another layer."""
     group = _group(root, "model_weights", "model_weights")
     for name, layer in model.layers.items():
-        wanted = list(_in_saved_order(layer, expected))
+        wanted = list(_in_saved_order(layer))
         path = f"model_weights/{name}"
         if not wanted and not _has_names(member_of(group, name)):
             continue
@@ -41,13 +43,14 @@ def from_hdf5(model: Model, root: Group, expected: Expected) -> None:
             )
         for (owner, weight), where in zip(wanted, stored, strict=True):
             if plain_name(where) != weight:
-                raise ModelError(f"{path}/{where}: is where the {weight} of {owner.path} belongs; save the whole model again")
+                what = f"is where the {weight} of {owner.path} belongs"
+                raise ModelError(f"{path}/{where}: {what}; save the whole model again")
             owner.weights[weight] = array_in(member, where, f"{path}/{where}")
 
 
-def _in_saved_order(layer: Layer, expected: Expected) -> Iterator[tuple[Layer, str]]:
+def _in_saved_order(layer: KerasLayer) -> Iterator[tuple[KerasLayer, str]]:
     """What is trained, then what is not: that is how Keras flattens the layers of a model within the model."""
-    every = list(_flattened(layer, expected))
+    every = list(_flattened(layer))
     if layer.model is None or layer.config.get("trainable", True) is False:
         yield from every
         return
@@ -57,16 +60,16 @@ def _in_saved_order(layer: Layer, expected: Expected) -> Iterator[tuple[Layer, s
                 yield owner, weight
 
 
-def _flattened(layer: Layer, expected: Expected) -> Iterator[tuple[Layer, str]]:
+def _flattened(layer: KerasLayer) -> Iterator[tuple[KerasLayer, str]]:
     if layer.model is None:
-        yield from ((layer, weight) for weight in expected(layer))
+        yield from ((layer, weight) for weight in expected_weights(layer))
         return
     for inner in layer.model.layers.values():
-        yield from _flattened(inner, expected)
+        yield from _flattened(inner)
 
 
 def _has_names(group: Any) -> bool:
-    """Whether a layer holds weights; those of a layer that should have none belong to a setting that the file doesn't state."""
+    """Whether a layer holds weights; where it should have none, they belong to a setting that isn't stated."""
     names = group.attributes.get("weight_names") if isinstance(group, Group) else None
     return isinstance(names, list | str) and bool(names)
 
@@ -91,40 +94,43 @@ def plain_name(path: str) -> str:
     return re.sub(r"(?<=[a-z])_\d+$", "", path.rsplit("/", 1)[-1].removesuffix(":0"))
 
 
-def from_archive(model: Model, group: Any, expected: Expected, path: str = "") -> None:
-    """Gives every layer its weights from `layers/...` of model.weights.h5."""
+def from_archive(model: KerasModel, group: Any, path: str = "") -> None:
+    """Gives every layer its weights from `layers/...` of model.weights.h5; ModelError as for from_hdf5."""
     holder = next((key for key in ("layers", OLD_LAYERS) if isinstance(group, Group) and key in group), "layers")
-    classes: dict[str, list[Layer]] = {}
+    classes: dict[str, list[KerasLayer]] = {}
     taken: set[str] = set()
     for layer in model.layers.values():
         classes.setdefault(_snake(_saved_class(layer)), []).append(layer)
     for snake, layers in classes.items():
         here = f"{path}{holder}"
-        if not _is_filled(member_of(group, holder)) and not any(layer.model is not None or expected(layer) for layer in layers):
+        wants = any(layer.model is not None or expected_weights(layer) for layer in layers)
+        if not wants and not _is_filled(member_of(group, holder)):
             continue
         members = _group(group, holder, here)
         present = numbered(members, snake)
         for k, layer in enumerate(layers):
             # Up to Keras 2.12 the same layers were counted twice, so that the numbers have gaps.
             name = present[k] if len(present) == len(layers) else f"{snake}_{k}" if k else snake
-            _from_member(layer, members, name, f"{here}/{name}", expected)
+            _from_member(layer, members, name, f"{here}/{name}")
             taken.add(name)
     _nothing_is_left(member_of(group, holder), taken, f"{path}{holder}")
 
 
 def _nothing_is_left(members: Any, taken: set[str], path: str) -> None:
     """Refuses weights of a layer that the configuration doesn't have."""
-    left = [name for name in members if name not in taken and _is_filled(member_of(members, f"{name}/vars"))] if _is_filled(members) else []
+    names = list(members) if _is_filled(members) else []
+    left = [name for name in names if name not in taken and _is_filled(member_of(members, f"{name}/vars"))]
     if left:
-        raise ModelError(f"{path}: holds weights of {listed(left, 4)}, which is no layer of the model; save the whole model again")
+        what = f"holds weights of {listed(left, 4)}, which is no layer of the model"
+        raise ModelError(f"{path}: {what}; save the whole model again")
 
 
-def _from_member(layer: Layer, members: Group, name: str, path: str, expected: Expected) -> None:
+def _from_member(layer: KerasLayer, members: Group, name: str, path: str) -> None:
     if layer.model is not None:
-        if any(_flattened(layer, expected)):
-            from_archive(layer.model, _group(members, name, path), expected, f"{path}/")
+        if any(_flattened(layer)):
+            from_archive(layer.model, _group(members, name, path), f"{path}/")
         return
-    wanted = expected(layer)
+    wanted = expected_weights(layer)
     if not wanted and not _is_filled(member_of(members, f"{name}/vars")):
         return
     arrays = _group(_group(members, name, path), "vars", f"{path}/vars")
@@ -132,13 +138,14 @@ def _from_member(layer: Layer, members: Group, name: str, path: str, expected: E
     if isinstance(saved_name, str) and saved_name != layer.name:
         raise ModelError(f"{path}: holds the weights of {saved_name[:60]}, not of {layer.path}; save the model again")
     if len(arrays) != len(wanted):
-        raise ModelError(f"{path}/vars: holds {len(arrays)} arrays, not the {len(wanted)} of its layer ({', '.join(wanted) or 'none'})")
+        known = ", ".join(wanted) or "none"
+        raise ModelError(f"{path}/vars: holds {len(arrays)} arrays, not the {len(wanted)} of its layer ({known})")
     for k, weight in enumerate(wanted):
         layer.weights[weight] = array_in(arrays, str(k), f"{path}/vars/{k}")
 
 
-def shapes(model: Model, stored: Group) -> dict[str, list[str]]:
-    """The shapes of the arrays that a file holds for each layer, whatever they are, by the path of the layer; as far as they are found."""
+def shapes(model: KerasModel, stored: Group) -> dict[str, list[str]]:
+    """The shapes of the arrays that a file holds for each layer, by the path of the layer, as far as they are found."""
     if isinstance(saved := stored.get("model_weights"), Group):
         return {layer.path: _shapes_below(member_of(saved, name)) for name, layer in model.layers.items()}
     members = next((stored[key] for key in ("layers", OLD_LAYERS) if isinstance(stored.get(key), Group)), Group({}, {}))
@@ -211,7 +218,7 @@ def numbered(members: Group, snake: str) -> list[str]:
     return [found[k] for k in sorted(found)]
 
 
-def _saved_class(layer: Layer) -> str:
+def _saved_class(layer: KerasLayer) -> str:
     return "Functional" if layer.kind == "Model" else layer.kind
 
 
@@ -230,7 +237,7 @@ def member_of(group: Any, name: str) -> Any:
 def _group(parent: Any, name: str, path: str) -> Group:
     found = member_of(parent, name)
     if not isinstance(found, Group):
-        raise ModelError(f"{path}: the weights of this layer are missing; save the whole model again with model.save('model.keras')")
+        raise ModelError(f"{path}: the weights of this layer are missing; {SAVE_AGAIN}")
     return found
 
 
@@ -241,7 +248,8 @@ def _is_filled(group: Any) -> bool:
 def array_in(group: Group, name: str, path: str) -> np.ndarray:
     found = member_of(group, name)
     if isinstance(found, Undecoded):
-        raise ModelError(f"{path}: {found.reason}; save the whole model again with weights in float32: model.save('model.keras')")
+        advice = "save the whole model again with weights in float32: model.save('model.keras')"
+        raise ModelError(f"{path}: {found.reason}; {advice}")
     if not isinstance(found, np.ndarray) or found.dtype != np.float64:
-        raise ModelError(f"{path}: no numbers there; save the whole model again with model.save('model.keras')")
+        raise ModelError(f"{path}: no numbers there; {SAVE_AGAIN}")
     return found

@@ -1,7 +1,8 @@
 """Weights that Keras saved without their model: read as a plain stack of dense layers, once their activations are told.
 
-Two layouts: `layer_names` with `weight_names` for each layer (Keras 1 and 2), and `layers/dense_1/vars/0` (Keras 2.12 on and Keras 3).
-The one rule: what isn't in the file (activations, connections, layers without weights that compute something) is told, or refused.
+Two layouts: `layer_names` with `weight_names` for each layer (Keras 1 and 2), and `layers/dense_1/vars/0` (Keras 2.12
+and later, Keras 3). What isn't in the file (activations, connections, layers without weights that compute something) is
+told, or the file is refused.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from nngrad.own_format.decode import activation_layers
 NAME = "weights that Keras saved alone"
 HINTS = ("activation",)
 WHOLE = "save the whole model: model.save('model.keras'), in Keras 2 model.save('model.h5')"
-HARMLESS = re.compile(  # layers without weights that change nothing at inference, or are told as the activation of the one before
-    r"(?:input|input_layer|keras_tensor|(?:\w+_)?input|dropout|alpha_dropout|gaussian_dropout|gaussian_noise|spatial_dropout1d|flatten"
-    r"|activation|activity_regularization|re_lu|leaky_re_lu|elu|softmax|identity|masking)(?:_\d+)?"
+HARMLESS = re.compile(  # layers without weights that change nothing, or are told as the activation of the one before
+    r"(?:input|input_layer|keras_tensor|(?:\w+_)?input|dropout|alpha_dropout|gaussian_dropout|gaussian_noise"
+    r"|spatial_dropout1d|flatten|activation|activity_regularization|re_lu|leaky_re_lu|elu|softmax"
+    r"|identity|masking)(?:_\d+)?"
 )
 DIFFERENT = {  # names that mean one thing in Keras 2 or 3 and another here: what to say instead
     "leaky_relu": "leaky_relu(0.2) for the function of Keras, leaky_relu(0.3) for its layer",
@@ -34,6 +36,7 @@ DIFFERENT = {  # names that mean one thing in Keras 2 or 3 and another here: wha
     "hard_sigmoid": "hard_sigmoid_keras2 for a model of Keras 2, hard_sigmoid_keras3 for one of Keras 3",
 }
 AS_HERE = {"hard_sigmoid_keras3": "hard_sigmoid"}
+AS_STACK = "weights without a model: taken as a plain stack of Dense layers in the order in which they are stored"
 ADVICE = f"for a plain stack of Dense layers name the activations: --activation relu,linear; else {WHOLE}"
 
 
@@ -53,7 +56,8 @@ def find(tree: Tree) -> list[tuple[str, Group]]:
 
 
 def _is_weights(root: Group) -> bool:
-    return "layer_names" in root.attributes or isinstance(root.get("model_weights"), Group) or _numbered_layers(root) is not None
+    listed_by_name = "layer_names" in root.attributes or isinstance(root.get("model_weights"), Group)
+    return listed_by_name or _numbered_layers(root) is not None
 
 
 def _numbered_layers(root: Group) -> Group | None:
@@ -65,28 +69,31 @@ def _numbered_layers(root: Group) -> Group | None:
 
 
 def read(candidate: Group, hints: Hints = NO_HINTS) -> Network:
-    """The network of a stack of dense layers; ModelError where the file holds anything else, or the activations aren't told."""
+    """The network of a stack of dense layers; ModelError for anything else, or where the activations aren't told."""
     layers = _numbered_layers(candidate)
     stored = list(_by_name(candidate) if layers is None else _by_number(layers))
     dense = [layer for layer in stored if layer.arrays]
     other = [layer.name for layer in stored if not _is_dense(layer)]
     if other or not dense:
-        raise ModelError(f"weights without a model: {listed(other, 6) or 'nothing'}: what they compute isn't in the file; {WHOLE}")
+        what = listed(other, 6) or "nothing"
+        raise ModelError(f"weights without a model: {what}: what they compute isn't in the file; {WHOLE}")
     kernels = [layer.arrays["kernel"] for layer in dense]
     sizes = ", ".join(f"{layer.name} {W.shape[0]} -> {W.shape[1]}" for layer, W in zip(dense, kernels, strict=True))
     if any(a.shape[1] != b.shape[0] for a, b in pairwise(kernels)):
-        raise ModelError(f"weights without a model: {sizes[:150]}: these don't chain; how they are connected isn't in the file; {WHOLE}")
+        what = f"{sizes[:150]}: these don't chain; how they are connected isn't in the file"
+        raise ModelError(f"weights without a model: {what}; {WHOLE}")
     if hints.activation is None:
         raise ModelError(f"weights without a model ({sizes[:100]}): their activations are not in the file; {ADVICE}")
     names = _spread(hints.activation, len(dense))
-    made: list[Layer] = [part for layer, name in zip(dense, names, strict=True) for part in (_affine(layer), *_activation(name))]
-    lines = tuple(f"{layer.name}: Dense, {W.shape[1]} units, {name}" for layer, W, name in zip(dense, kernels, names, strict=True))
+    named = list(zip(dense, names, strict=True))
+    made: list[Layer] = [part for layer, name in named for part in (_affine(layer), *_activation(name))]
+    lines = tuple(f"{layer.name}: Dense, {layer.arrays['kernel'].shape[1]} units, {name}" for layer, name in named)
     version = candidate.attributes.get("keras_version")
     origin = Origin(
         classname="Keras weights",
         version=version if isinstance(version, str) else "",
         layers=lines,
-        doubts=("weights without a model: taken as a plain stack of Dense layers in the order in which they are stored",),
+        doubts=(AS_STACK,),
     )
     return Network.chain(made, kernels[0].shape[0], origin=origin)
 
@@ -102,9 +109,11 @@ def _by_name(root: Group) -> Iterator[Stored]:
         if not any(key.startswith("weight_names") for key in member.attributes):
             raise ModelError(f"weights without a model: the layer {name[:60]} has no weight_names; {WHOLE}")
         stored = keras_weights.names_of(member, name)
-        arrays = {keras_weights.plain_name(where): keras_weights.array_in(member, where, f"{name}/{where}") for where in stored}
+        found = ((where, keras_weights.array_in(member, where, f"{name}/{where}")) for where in stored)
+        arrays = {keras_weights.plain_name(where): array for where, array in found}
         if len(arrays) < len(stored):
-            raise ModelError(f"weights without a model: the layer {name[:60]} holds two arrays of the same name; {WHOLE}")
+            what = f"the layer {name[:60]} holds two arrays of the same name"
+            raise ModelError(f"weights without a model: {what}; {WHOLE}")
         yield Stored(name, arrays)
 
 
@@ -114,10 +123,12 @@ def _by_number(layers: Group) -> Iterator[Stored]:
     for name in [*dense, *(other for other in layers if other not in dense)]:
         variables = layers[name].get("vars")
         if "layers" in layers[name] or not isinstance(variables, Group):
-            raise ModelError(f"weights without a model: {name[:60]} is one within it, and how it is connected isn't in the file; {WHOLE}")
+            what = f"{name[:60]} is one within it, and how it is connected isn't in the file"
+            raise ModelError(f"weights without a model: {what}; {WHOLE}")
         names = ("kernel", "bias") if name in dense else ()
         where = f"layers/{name}/vars"
-        found = {key: keras_weights.array_in(variables, str(k), where) for k, key in zip(range(len(variables)), names, strict=False)}
+        known = list(enumerate(names))[: len(variables)]
+        found = {key: keras_weights.array_in(variables, str(k), where) for k, key in known}
         rest = {str(k): np.zeros(0) for k in range(len(found), len(variables))}
         yield Stored(name, found | rest)
 
@@ -133,7 +144,7 @@ def _is_dense(layer: Stored) -> bool:
 
 
 def _is_quantised(kernel: np.ndarray) -> bool:
-    """Whole numbers whose largest in each column is 127: a kernel of quantize("int8"), whose scales stand where a bias would."""
+    """Whole numbers, 127 the largest in each column: a kernel of quantize("int8"), with its scales in the bias."""
     return bool(kernel.size and (kernel == np.round(kernel)).all() and (np.abs(kernel).max(axis=0) == 127.0).all())
 
 
@@ -153,5 +164,6 @@ def _spread(names: tuple[str, ...], count: int) -> tuple[str, ...]:
     if len(names) == 2 < count:
         return (*(names[0],) * (count - 1), names[1])
     if len(names) != count:
-        raise ModelError(f"{len(names)} activations named for {count} layers: name one for each, or one for all hidden layers and the last")
+        advice = "name one for each, or one for all hidden layers and the last"
+        raise ModelError(f"{len(names)} activations named for {count} layers: {advice}")
     return names

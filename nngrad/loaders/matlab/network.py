@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.core.activations import BY_NAME
+from nngrad.core.builder import Builder
 from nngrad.core.layers import (
     Affine,
     Compet,
@@ -32,7 +33,7 @@ from nngrad.core.layers import (
     SquaredDistance,
     Sum,
 )
-from nngrad.core.network import Builder, Network, Origin, Port
+from nngrad.core.network import Network, Origin, Port
 from nngrad.errors import Described, ModelError, listed
 from nngrad.loaders.hints import NO_HINTS, Hints
 from nngrad.loaders.matlab.processing import STEPS, is_identity, number, vector

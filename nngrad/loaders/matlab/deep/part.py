@@ -1,7 +1,7 @@
-"""What a layer of MATLAB's Deep Learning Toolbox says, and the values between layers. The one rule: read strictly, complain with the path.
+"""What one layer of MATLAB's Deep Learning Toolbox says: its fields, read strictly, with errors that name the layer.
 
-A value is a number in the network being built together with MATLAB's shape: (C,) for features, (H, W, C) for images, whose
-columns are in MATLAB's order (column-major: the first dimension runs fastest).
+Values have MATLAB's shapes, (C,) for features and (H, W, C) for images, and are flat in MATLAB's order (the first axis
+runs fastest).
 """
 
 from __future__ import annotations
@@ -9,29 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from nngrad.core.network import Builder
+from nngrad.core.builder import Builder, Shape, Value
+from nngrad.core.layers import Layer
 from nngrad.errors import ModelError
 from nngrad.loaders.tree import MatlabObject
 
 MOST_UNITS = 1_000_000
 MOST_COUNT = 100_000  # of inputs of a layer, of groups
-Shape = tuple[int, ...]
-UNTRAINED = "it was never trained; train it and save the trained network (the result of trainnet, trainNetwork or a custom training loop)"
-
-
-class Value(NamedTuple):
-    """Something that layers read: its number in the network being built, and its shape."""
-
-    number: int
-    shape: Shape
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
+TRAINED = "the trained network (the result of trainnet, trainNetwork or a custom training loop)"
+UNTRAINED = f"it was never trained; train it and save {TRAINED}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +67,7 @@ class Part:
         return value
 
     def learned(self, name: str) -> np.ndarray:
-        """A learned parameter with the shape that it is stored in; refused where it is empty."""
+        """A learned parameter with the shape that it is stored in; ModelError where it is missing or empty."""
         value = numbers(self.fields.get(name))
         if value is None:
             raise self.fail(f"no {name} that are understood: {_found(self.fields.get(name))}")
@@ -86,7 +76,10 @@ class Part:
         return value
 
     def per_unit(self, stored: np.ndarray, shape: Shape, what: str) -> np.ndarray:
-        """A number for each unit of a value, from one number, one for each channel or one for each unit."""
+        """A number for each unit of a value (size,), from one number, one for each channel or one for each unit.
+
+        Raises ModelError, which calls the numbers `what`, where `stored` has another size.
+        """
         size, channels = math.prod(shape), shape[-1]
         flat = stored.ravel(order="F")
         if flat.size == size:
@@ -95,15 +88,16 @@ class Part:
             return np.full(size, flat[0])
         if flat.size == channels:
             return np.repeat(flat, size // channels)  # the channel is the last dimension
-        raise self.fail(f"{what} has {by(stored.shape)} values where {by(shape)} units need one, {channels} or {size} of them")
+        need = f"{by(shape)} units need one, {channels} or {size} of them"
+        raise self.fail(f"{what} has {by(stored.shape)} values where {need}")
 
-    def through(self, value: Value, layers: Sequence[Any], shape: Shape | None = None) -> Value:
-        """The value after some layers that take one value."""
-        return Value(self.builder.through(layers, value.number), value.shape if shape is None else shape)
+    def through(self, value: Value, layers: Sequence[Layer], shape: Shape | None = None) -> Value:
+        """The value after some layers that take one value; its shape stays unless another is given."""
+        return self.builder.through(layers, value, value.shape if shape is None else shape)
 
 
 def numbers(value: Any) -> np.ndarray | None:
-    """The float64 array in a stored parameter: as it is, or inside a struct, a dlarray, a gpuArray; None where there is none."""
+    """The float64 array in a stored parameter, also inside a struct, a dlarray or a gpuArray; None if there is none."""
     for _ in range(6):
         if isinstance(value, np.ndarray) and value.dtype == np.float64:
             return value

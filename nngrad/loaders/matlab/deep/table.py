@@ -1,6 +1,8 @@
-"""The layers of MATLAB's Deep Learning Toolbox that are understood, one function for each class. The one rule: TABLE is all there is.
+"""The layer classes of MATLAB's Deep Learning Toolbox that are understood, each with the function that reads it: TABLE.
 
-Formulas: the reference pages of the layers (featureInputLayer, batchNormalizationLayer, groupNormalizationLayer, geluLayer ...).
+Such a function takes a layer and the values that it reads, and gives the value that it makes; ModelError with the
+layer's path where the layer isn't understood. Formulas: the reference pages of the layers (featureInputLayer,
+batchNormalizationLayer, groupNormalizationLayer, geluLayer ...).
 """
 
 from __future__ import annotations
@@ -13,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from nngrad.core.activations import BY_NAME
-from nngrad.core.layers import Affine, Concatenate, Elementwise, Normalize, Product, Scale, Softmax, Sum
+from nngrad.core.builder import Shape, Value
+from nngrad.core.layers import Affine, Elementwise, Layer, Normalize, Product, Scale, Softmax, Sum
 from nngrad.loaders.matlab.deep.function import function_layer
-from nngrad.loaders.matlab.deep.part import MOST_UNITS, UNTRAINED, Part, Shape, Value, by, numbers
+from nngrad.loaders.matlab.deep.part import MOST_UNITS, UNTRAINED, Part, by, numbers
 
 # inputs: the normalisation that belongs to them
 
@@ -34,7 +37,8 @@ def input_layer(part: Part, values: Sequence[Value]) -> Value:
     """The normalisation of an input: y = (x - center) * gain + shift."""
     (value,) = values
     if part.number("SplitComplexInputs", 0.0):
-        raise part.fail("SplitComplexInputs: complex inputs are not supported; train on real and imaginary parts as features")
+        advice = "train on real and imaginary parts as features"
+        raise part.fail(f"SplitComplexInputs: complex inputs are not supported; {advice}")
     kind, settings = _normalisation(part)
     if kind == "none":
         return value
@@ -75,15 +79,15 @@ def _zscore(part: Part, settings: dict[str, Any], shape: Shape) -> Scale:
     return Scale(1.0 / deviation, mean, np.zeros(mean.size))
 
 
-def _rescale(part: Part, settings: dict[str, Any], shape: Shape, low: float | None = None, high: float | None = None) -> Scale:
+def _rescale(part: Part, settings: dict[str, Any], shape: Shape, target: tuple[float, float] | None = None) -> Scale:
+    """From [Min, Max] to the target interval, or to [TargetMin, TargetMax]."""
     lower, upper = _statistic(part, settings, shape, "Min"), _statistic(part, settings, shape, "Max")
     _all_nonzero(part, upper - lower, "Max equals Min")
-    if low is None or high is None:
-        target_min = _statistic(part, settings, shape, "TargetMin")
-        target_max = _statistic(part, settings, shape, "TargetMax")
+    if target is None:
+        low, high = _statistic(part, settings, shape, "TargetMin"), _statistic(part, settings, shape, "TargetMax")
     else:
-        target_min, target_max = np.full(lower.size, low), np.full(lower.size, high)
-    return Scale((target_max - target_min) / (upper - lower), lower, target_min)
+        low, high = (np.full(lower.size, bound) for bound in target)
+    return Scale((high - low) / (upper - lower), lower, low)
 
 
 def _all_nonzero(part: Part, values: np.ndarray, what: str) -> None:
@@ -98,8 +102,8 @@ def _all_nonzero(part: Part, values: np.ndarray, what: str) -> None:
 NORMALISATIONS: dict[str, Callable[[Part, dict[str, Any], Shape], Scale]] = {
     "zerocenter": _zerocenter,
     "zscore": _zscore,
-    "rescale-symmetric": partial(_rescale, low=-1.0, high=1.0),
-    "rescale-zero-one": partial(_rescale, low=0.0, high=1.0),
+    "rescale-symmetric": partial(_rescale, target=(-1.0, 1.0)),
+    "rescale-zero-one": partial(_rescale, target=(0.0, 1.0)),
     "rescale": _rescale,
 }
 
@@ -114,16 +118,23 @@ def nothing(part: Part, values: Sequence[Value]) -> Value:
 def fully_connected(part: Part, values: Sequence[Value]) -> Value:
     """y = W x + b; weights [out in], or [h w c out] behind an image."""
     (value,) = values
-    dimension = part.fields.get("OperationDimension", "spatial-channel")
-    if np.size(dimension) and not (isinstance(dimension, str) and dimension == "spatial-channel"):
-        found = repr(dimension) if isinstance(dimension, str) else "a number" if isinstance(dimension, np.ndarray) else "something else"
-        raise part.fail(f"OperationDimension is {found}; supported is 'spatial-channel', over all units at once")
+    _takes_all_units(part)
     weights, bias = part.learned("Weights"), part.learned("Bias").ravel(order="F")
     W = dense_weights(weights, bias.size, value.size)
     if W is None:
-        raise part.fail(f"Weights of {by(weights.shape)} and a Bias of {bias.size} don't take the {by(value.shape)} inputs")
+        found = f"Weights of {by(weights.shape)} and a Bias of {bias.size}"
+        raise part.fail(f"{found} don't take the {by(value.shape)} inputs")
     image = len(value.shape) == 3 and part.series
     return part.through(value, [Affine(W, bias)], (1, 1, bias.size) if image else (bias.size,))
+
+
+def _takes_all_units(part: Part) -> None:
+    dimension = part.fields.get("OperationDimension", "spatial-channel")
+    if not np.size(dimension) or (isinstance(dimension, str) and dimension == "spatial-channel"):
+        return
+    other = "a number" if isinstance(dimension, np.ndarray) else "something else"
+    found = repr(dimension) if isinstance(dimension, str) else other
+    raise part.fail(f"OperationDimension is {found}; supported is 'spatial-channel', over all units at once")
 
 
 def dense_weights(weights: np.ndarray, outputs: int, inputs: int) -> np.ndarray | None:
@@ -156,7 +167,8 @@ def gelu(part: Part, values: Sequence[Value]) -> Value:
 
 def softmax(part: Part, values: Sequence[Value]) -> Value:
     if values[0].size != values[0].shape[-1]:
-        raise part.fail(f"softmax at each pixel of a {by(values[0].shape)} image is not supported; it is for feature vectors")
+        what = f"softmax at each pixel of a {by(values[0].shape)} image"
+        raise part.fail(f"{what} is not supported; it is for feature vectors")
     return part.through(values[0], [Softmax()])
 
 
@@ -167,7 +179,8 @@ def scaling(part: Part, values: Sequence[Value]) -> Value:
 
 
 def flatten(part: Part, values: Sequence[Value]) -> Value:
-    return Value(values[0].number, (values[0].size,))
+    """The units of an image as features; MATLAB's order is that of the row already."""
+    return part.builder.reshape(values[0], (values[0].size,))
 
 
 # normalisation by trained or by the row's own statistics
@@ -175,8 +188,8 @@ def flatten(part: Part, values: Sequence[Value]) -> Value:
 
 def batch_normalization(part: Part, values: Sequence[Value]) -> Value:
     """y = Scale (x - TrainedMean) / sqrt(TrainedVariance + Epsilon) + Offset."""
-    shape = values[0].shape
-    mean, variance, offset, gain = (part.per_unit(part.learned(n), shape, n) for n in ("TrainedMean", "TrainedVariance", "Offset", "Scale"))
+    names = ("TrainedMean", "TrainedVariance", "Offset", "Scale")
+    mean, variance, offset, gain = (part.per_unit(part.learned(n), values[0].shape, n) for n in names)
     spread = variance + part.number("Epsilon")
     if not np.all((spread > 0) | np.isnan(spread)):
         raise part.fail("TrainedVariance + Epsilon is not positive")
@@ -186,17 +199,19 @@ def batch_normalization(part: Part, values: Sequence[Value]) -> Value:
 def layer_normalization(part: Part, values: Sequence[Value]) -> Value:
     dimension = part.text("OperationDimension", "auto")
     pixels = math.prod(values[0].shape[:-1]) > 1
-    if part.sequence and (dimension != "channel-only" and not (dimension == "auto" and "OperationDimension" in part.fields)):
-        raise part.fail(f"OperationDimension {dimension!r} may go over the time steps of a sequence; supported is channel-only")
+    said_auto = dimension == "auto" and "OperationDimension" in part.fields
+    if part.sequence and dimension != "channel-only" and not said_auto:
+        what = f"OperationDimension {dimension!r} may go over the time steps of a sequence"
+        raise part.fail(f"{what}; supported is channel-only")
     if dimension not in ("auto", "batch-excluded", "spatial-channel", *(() if pixels else ("channel-only",))):
         raise part.fail(f"OperationDimension {dimension!r} of a {by(values[0].shape)} input is not supported")
     return _normalized(part, values[0], 1)
 
 
 def group_normalization(part: Part, values: Sequence[Value]) -> Value:
-    channels = values[0].shape[-1]
-    stored = part.fields.get("NumGroups")
-    groups = {"all-channels": 1, "channel-wise": channels}.get(stored, 0) if isinstance(stored, str) else part.whole("NumGroups")
+    channels, stored = values[0].shape[-1], part.fields.get("NumGroups")
+    named = {"all-channels": 1, "channel-wise": channels}
+    groups = named.get(stored, 0) if isinstance(stored, str) else part.whole("NumGroups")
     if groups < 1 or channels % groups:
         raise part.fail(f"NumGroups {stored if isinstance(stored, str) else groups} doesn't divide {channels} channels")
     if part.sequence:
@@ -215,25 +230,22 @@ def _normalized(part: Part, value: Value, groups: int) -> Value:
 # layers of several values
 
 
-def joined(layer: type, part: Part, values: Sequence[Value]) -> Value:
+def joined(layer: type[Layer], part: Part, values: Sequence[Value]) -> Value:
     """Unit by unit; all values of the same shape (a 1x1 image with C channels is C features)."""
     if len({v.size for v in values}) > 1 or len({v.shape for v in values if math.prod(v.shape[:-1]) > 1}) > 1:
-        raise part.fail(f"inputs of {', '.join(by(v.shape) for v in values)} units; supported are inputs of the same size")
-    return Value(part.builder.add(layer(), *(v.number for v in values)), values[0].shape)
+        found = ", ".join(by(v.shape) for v in values)
+        raise part.fail(f"inputs of {found} units; supported are inputs of the same size")
+    return part.builder.add(layer(), *values, shape=values[0].shape)
 
 
 def concatenation(part: Part, values: Sequence[Value], dimension: int | None = None) -> Value:
     """Side by side along a dimension, where that is side by side in memory too."""
     axis = (part.whole("Dim") if dimension is None else dimension) - 1
-    shapes = {v.shape[:axis] + v.shape[axis + 1 :] for v in values}
-    first = values[0].shape
-    if len({len(v.shape) for v in values}) > 1 or not 0 <= axis < len(first) or len(shapes) > 1 or math.prod(first[axis + 1 :]) > 1:
-        raise part.fail(
-            f"dimension {axis + 1} of {', '.join(by(v.shape) for v in values)} units is not supported; "
-            "supported are dimension 1 of features and dimension 3 of images"
-        )
-    number = part.builder.add(Concatenate(tuple(v.size for v in values)), *(v.number for v in values))
-    return Value(number, (*first[:axis], sum(v.shape[axis] for v in values), *first[axis + 1 :]))
+    first, others = values[0].shape, {(len(v.shape), v.shape[:axis], v.shape[axis + 1 :]) for v in values}
+    if len(others) > 1 or not 0 <= axis < len(first) or math.prod(first[axis + 1 :]) > 1:
+        what = f"dimension {axis + 1} of {', '.join(by(v.shape) for v in values)} units"
+        raise part.fail(f"{what} is not supported; supported are dimension 1 of features and dimension 3 of images")
+    return part.builder.concatenate(values, axis)
 
 
 def depth_concatenation(part: Part, values: Sequence[Value]) -> Value:
@@ -242,8 +254,15 @@ def depth_concatenation(part: Part, values: Sequence[Value]) -> Value:
 
 Reader = Callable[[Part, Sequence[Value]], Value]
 
-INPUTS: dict[str, Reader] = {"FeatureInputLayer": input_layer, "SequenceInputLayer": input_layer, "ImageInputLayer": input_layer}
-OUTPUTS: dict[str, Reader] = {"RegressionOutputLayer": nothing, "ClassificationOutputLayer": nothing}
+INPUTS: dict[str, Reader] = dict.fromkeys(("FeatureInputLayer", "SequenceInputLayer", "ImageInputLayer"), input_layer)
+OUTPUTS: dict[str, Reader] = dict.fromkeys(("RegressionOutputLayer", "ClassificationOutputLayer"), nothing)
+JOINS: dict[str, Reader] = {  # layers that may have several inputs
+    "AdditionLayer": partial(joined, Sum),
+    "MultiplicationLayer": partial(joined, Product),
+    "ConcatenationLayer": concatenation,
+    "DepthConcatenationLayer": depth_concatenation,
+    "FunctionLayer": function_layer,
+}
 TABLE: dict[str, Reader] = {
     **INPUTS,
     "FullyConnectedLayer": fully_connected,
@@ -258,7 +277,6 @@ TABLE: dict[str, Reader] = {
     "GELULayer": gelu,
     "SoftmaxLayer": softmax,
     "ScalingLayer": scaling,
-    "FunctionLayer": function_layer,
     "DropoutLayer": nothing,
     "SpatialDropoutLayer": nothing,
     "IdentityLayer": nothing,
@@ -266,10 +284,8 @@ TABLE: dict[str, Reader] = {
     "BatchNormalizationLayer": batch_normalization,
     "LayerNormalizationLayer": layer_normalization,
     "GroupNormalizationLayer": group_normalization,
-    "AdditionLayer": partial(joined, Sum),
-    "MultiplicationLayer": partial(joined, Product),
-    "ConcatenationLayer": concatenation,
-    "DepthConcatenationLayer": depth_concatenation,
+    **JOINS,
     **OUTPUTS,
 }
-NAMESPACES = ("nnet.cnn.layer", "rl.layer", "rl.layer.internal")  # a class of somebody else's may have any of the names above
+# Classes of other namespaces are somebody's own, even with a name of the table.
+NAMESPACES = ("nnet.cnn.layer", "rl.layer", "rl.layer.internal")
