@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -15,8 +16,15 @@ from tests.emitters.languages import load as loaded
 from tests.emitters.test_languages import NETWORKS, all_activations
 from tests.makers import SAMPLES
 
-jax = pytest.importorskip("jax", reason="JAX is not installed")
-jnp = jax.numpy
+pytestmark = pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
+
+
+@pytest.fixture(scope="module")
+def jax():
+    """Imported here: JAX starts threads, which every process that only collects tests would have."""
+    import jax
+
+    return jax
 
 
 def made(net, folder, name="net"):
@@ -73,7 +81,7 @@ def close(found, right):
     np.testing.assert_allclose(found, right, rtol=1e-9, atol=1e-11 * np.abs(right).max())
 
 
-def test_it_stands_under_the_transformations_of_jax(cascade):
+def test_it_stands_under_the_transformations_of_jax(jax, cascade):
     net, module, x = cascade
     v, w = np.random.default_rng(2).normal(size=net.input_size), np.random.default_rng(3).normal(size=net.output_size)
     J, H = net.jacobian(x), net.hessian(x)
@@ -90,21 +98,21 @@ def test_it_stands_under_the_transformations_of_jax(cascade):
     close(jax.grad(loss)(x), 2 * np.einsum("si,sij->sj", net(x), J))
 
 
-def test_a_third_derivative_is_refused(cascade):
+def test_a_third_derivative_is_refused(jax, cascade):
     _, module, x = cascade
     with pytest.raises(NotImplementedError, match="third derivatives"):
         jax.jacfwd(module.hessian)(x[0])
 
 
 @pytest.mark.parametrize("name", ["relu", "abs", "hard_sigmoid", "poslin", "satlin", "hardlim"])
-def test_at_a_kink_the_slope_is_that_of_nngrad(name, tmp_path):
+def test_at_a_kink_the_slope_is_that_of_nngrad(jax, name, tmp_path):
     net = Network.chain([Elementwise(BY_NAME[name])], 1)
     module = made(net, tmp_path)
     for x in (-3.0, -1.0, 0.0, 1.0, 3.0):
-        assert jax.jacfwd(module.f)(jnp.array([x])) == net.jacobian([x])
+        assert jax.jacfwd(module.f)(np.array([x])) == net.jacobian([x])
 
 
-def test_x_is_taken_as_the_library_takes_it(cascade):
+def test_x_is_taken_as_the_library_takes_it(jax, cascade):
     net, module, x = cascade
     masked = np.ma.masked_array(np.round(x), [[0, 0], [0, 1], [0, 0]])
     whole = np.round(x).astype(np.int16)
@@ -112,8 +120,8 @@ def test_x_is_taken_as_the_library_takes_it(cascade):
         for found, right in ((module.f, net), (module.jacobian, net.jacobian), (module.hessian, net.hessian)):
             assert found(given).dtype == np.float64
             np.testing.assert_allclose(found(given), right(given), rtol=1e-9, atol=1e-11 * np.nanmax(np.abs(right(x))))
-    np.testing.assert_allclose(module.f([jnp.float32(0.5), 20.0]), net([0.5, 20.0]))
-    assert module.f(jnp.asarray(x, jnp.bfloat16)).dtype == np.float64
+    np.testing.assert_allclose(module.f([jax.numpy.float32(0.5), 20.0]), net([0.5, 20.0]))
+    assert module.f(jax.numpy.asarray(x, "bfloat16")).dtype == np.float64
 
 
 class Frame:
@@ -144,7 +152,7 @@ def test_what_is_no_row_of_numbers_is_refused(cascade, given, error, words):
             function(given)
 
 
-def test_single_precision_is_refused(cascade):
+def test_single_precision_is_refused(jax, cascade):
     _, module, x = cascade
     try:
         jax.config.update("jax_enable_x64", False)
