@@ -1,6 +1,6 @@
 """`make bench`: nngrad beside jax, torch, the scripts of users, and C, in the same run; what should be reached, and whether it is.
 
-    python tests/benchmarks [kernel] [latency] [threads] [hessian] [csv] [npy] [startup] [memory] [emit]
+    python tests/benchmarks [kernel] [few] [latency] [threads] [hessian] [csv] [npy] [startup] [memory] [emit]
 
 The table is written to build/bench.md too, and if everything was measured, what README.md shows of it to build/speed.md. The rule: ratios
 within one run count; absolute times on a machine that others use do not.
@@ -70,6 +70,7 @@ def kernels() -> str:
 
 SUBSETS: dict[str, Subset] = {
     "kernel": bench_kernel.kernel,
+    "few": bench_kernel.few,
     "latency": bench_kernel.latency,
     "threads": bench_kernel.threads,
     "hessian": bench_kernel.hessian,

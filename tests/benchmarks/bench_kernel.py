@@ -35,14 +35,35 @@ def kernel(folder: Path) -> Iterator[Row]:
                 contest[peer] = made(parts, x, "jacobian")
             else:
                 yield missing(work, peer, package)
+        in_blocks(name, x, parts, net, contest)
         if name == "S" and bounds.there("gcc"):
             run = bounds.kernel(peers.folded(folder / "S.mat"), net.input_size, folder)
             agree(net.value_and_jacobian(x[:CHECKED]), run(x[:CHECKED]))
             contest["C on two threads"] = partial(run, x)
         race = Race(contest, 9)
         targets = {"jit(vmap(jacrev))": faster(THAN_JAX[name]), "C on two threads": at_most(1.5)}
+        targets |= dict.fromkeys(peers.IN_BLOCKS, faster(1.0))
         for peer in list(contest)[1:]:
             yield race.row(work, peer, targets.get(peer), "ns", 1e9 / rows)
+
+
+def in_blocks(name: str, x: np.ndarray, parts: peers.Parts, net: Any, contest: dict[str, Callable[[], Any]]) -> None:
+    """The rivals that keep to blocks of rows, with the size that suits them; nothing without jax."""
+    for peer, (made, sizes) in peers.IN_BLOCKS.items():
+        if peers.installed("jax"):
+            agree(net.value_and_jacobian(x[:CHECKED]), made(parts, x[:CHECKED], sizes[name])())
+            contest[peer] = made(parts, x, sizes[name])
+
+
+def few(folder: Path) -> Iterator[Row]:
+    """256 rows: fewer than threads and blocks would like."""
+    for name in networks.SIZES:
+        net, x, work = networks.network(name, folder), networks.rows(name, 256), f"y and J of 256 rows, {networks.LABELS[name]}, a row"
+        contest: dict[str, Callable[[], Any]] = {"nngrad": partial(net.value_and_jacobian, x)}
+        in_blocks(name, x, peers.parts(folder / f"{name}.mat"), net, contest)
+        race = Race(contest, 15)
+        for peer in list(contest)[1:]:
+            yield race.row(work, peer, faster(1.0), "us", 1e6 / len(x))
 
 
 def latency(folder: Path) -> Iterator[Row]:
