@@ -13,7 +13,6 @@ import numpy as np
 from nngrad import tables
 from nngrad.cli.options import Asked
 from nngrad.cli.results import Array, Beside, Names, Result, Wanted, chosen_inputs
-from nngrad.core.layers import LINEAR, Compet, Elementwise, FillMissing
 from nngrad.core.network import Network
 from nngrad.core.scalar import Scalar
 from nngrad.errors import DataError, UsageError, clipped, listed
@@ -233,11 +232,4 @@ def second_order(net: Network, of: Names | None) -> Names | None:
 
 def without_curvature(net: Network) -> bool:
     """Whether every layer is linear between its kinks."""
-    return all(
-        isinstance(layer, (*LINEAR, FillMissing, Compet))
-        or (
-            isinstance(layer, Elementwise)
-            and (layer.activation.piecewise_linear or layer.activation.flat or layer.activation.name == "purelin")
-        )
-        for layer in (node.layer for node in net.layers)
-    )
+    return not any(node.layer.curved for node in net.layers)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.core import formula
+from nngrad.core.slope import Slope
 
 FAST = 0.02  # below this slope the cheap formula has lost two digits: take the exact one
 
@@ -40,8 +41,18 @@ class Activation:
     flat: bool = False
 
     @property
-    def piecewise_linear(self) -> bool:
-        return self.d2f == ZERO and not self.flat and self.name != "purelin"
+    def kind(self) -> Slope:
+        """How its derivative behaves."""
+        if self.flat:
+            return Slope.ZERO
+        if self.kinks:
+            return Slope.PIECEWISE
+        return Slope.SMOOTH if formula.names_in(self.df) else Slope.LINEAR
+
+    @property
+    def curved(self) -> bool:
+        """Whether its second derivative isn't zero everywhere that it exists."""
+        return self.d2f != ZERO and not self.flat
 
     def value(self, x: np.ndarray, params: dict[str, Any]) -> np.ndarray:
         """f(x), the shape of x; params maps names to numbers or to arrays that broadcast against the last axis."""

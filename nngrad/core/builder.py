@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from nngrad.core.layers import Concatenate, Select
+from nngrad.core.layers import Concatenate, Layer, Select
 from nngrad.core.network import MOST_LAYERS, MOST_NUMBERS, MOST_SOURCES, MOST_UNITS, Network, Node, Origin, Port, within
 from nngrad.errors import ModelError
 
@@ -98,7 +98,7 @@ class Builder:
             start = stop
         return values
 
-    def add(self, layer: Any, *sources: V, shape: Shape | None = None) -> V:
+    def add(self, layer: Layer, *sources: V, shape: Shape | None = None) -> V:
         """The value of a layer that reads these values, with its size as its shape unless another is given.
 
         Raises ModelError where the layer doesn't take values of these sizes, and for more layers, sources or numbers
@@ -111,7 +111,7 @@ class Builder:
         value = Value(self._append(layer, [v.number for v in values]), (size,))
         return value if shape is None else self.reshape(value, shape)  # type: ignore[return-value]  # V is Value
 
-    def through(self, layers: Iterable[Any], source: V, shape: Shape | None = None) -> V:
+    def through(self, layers: Iterable[Layer], source: V, shape: Shape | None = None) -> V:
         """The value after some layers, one after the other, with its size as its shape unless another is given."""
         for layer in layers:
             source = self.add(layer, source)
@@ -185,14 +185,14 @@ class Builder:
 
     # their layers
 
-    def _size(self, layer: Any, values: Sequence[Value]) -> int:
+    def _size(self, layer: Layer, values: Sequence[Value]) -> int:
         try:
             return int(layer.size(*(v.size for v in values)))
         except ValueError as e:
             name = f"layer {len(self.nodes) + 1} ({type(layer).__name__})"
             raise ModelError(f"{name} does not fit what comes before it: {e}") from None
 
-    def _append(self, layer: Any, sources: Sequence[int]) -> int:
+    def _append(self, layer: Layer, sources: Sequence[int]) -> int:
         self.nodes.append(Node(layer, tuple(sources)))
         self.sources += len(sources)
         for part in vars(layer).values():

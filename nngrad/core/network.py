@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import operator
 import re
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,8 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.core import passes, scratch
-from nngrad.core.layers import Affine, Distance, Elementwise, SquaredDistance
+from nngrad.core import plan as planning
+from nngrad.core import reach, scratch
+from nngrad.core.graph import Node
+from nngrad.core.layers import Layer
+from nngrad.core.layers.base import frozen
+from nngrad.core.passes import Evaluation
+from nngrad.core.plan import Plan, Plans
 from nngrad.errors import DataError, ModelError, UsageError, WholeNumbersError
 
 BLOCK_NUMBERS = 1_000_000  # of all intermediates of a block: near a core, yet enough of them that threads seldom wait for each other
@@ -37,16 +41,6 @@ MOST_UNITS = 20_000_000
 MOST_SOURCES = 200_000
 MOST_NUMBERS = 250_000_000  # in the arrays of its layers
 
-_planning = threading.Lock()  # several threads that need the same plan at once: one makes it
-
-
-@dataclass(frozen=True, eq=False)
-class Node:
-    """One layer and the values it reads: 0 is the network's input, k the output of the k-th layer."""
-
-    layer: Any
-    sources: tuple[int, ...]
-
 
 @dataclass(frozen=True, eq=False)
 class Port:
@@ -64,6 +58,9 @@ class Port:
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", encodable(self.name))
         object.__setattr__(self, "columns", tuple(map(encodable, self.columns)))
+        for end in ("lower", "upper"):
+            if isinstance(limits := getattr(self, end), np.ndarray):
+                object.__setattr__(self, end, frozen(limits))
 
     @property
     def size(self) -> int:
@@ -117,14 +114,24 @@ class Network:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     origin: Origin = field(default_factory=Origin)
+    result: int | None = None  # the number of the value that y is; None for the last
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_plans", Plans())
+        if self.result is not None and not 0 <= self.result <= len(self.layers):
+            raise ModelError(f"{self.origin.network or 'network'}: its output is value {self.result} of {len(self.layers)}")
         if not self.input_size or not self.output_size:
             raise ModelError(
                 f"{self.origin.network or 'network'}: {self.input_size} inputs and {self.output_size} outputs; at least one of each"
             )
-        if self.sizes[-1] != self.output_size:
-            raise ModelError(f"{self.origin.network or 'network'}: the last layer has {self.sizes[-1]} outputs, not {self.output_size}")
+        if self.sizes[self.last] != self.output_size:
+            size = self.sizes[self.last]
+            raise ModelError(f"{self.origin.network or 'network'}: the last layer has {size} outputs, not {self.output_size}")
+
+    @cached_property
+    def last(self) -> int:
+        """The number of the value that y is."""
+        return len(self.layers) if self.result is None else self.result
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -170,18 +177,17 @@ class Network:
     @cached_property
     def flat(self) -> bool:
         """Whether the Jacobian is zero everywhere it exists (hard limits, competition, constant outputs)."""
-        return not passes.depends(self)
+        return reach.flat(self)
 
     @cached_property
     def block_rows(self) -> int:
         """Rows of a block whose intermediates stay in cache; depends on the network alone, so that results never depend on threads."""
         k = min(self.input_size, self.output_size)
-        differences = [  # distances make a table of (units, inputs) for each row
-            node.layer.W.size if isinstance(node.layer, Distance) else node.layer.C.size
-            for node in self.layers
-            if isinstance(node.layer, Distance | SquaredDistance)
-        ]
-        return max(1 if differences else FEWEST_ROWS, BLOCK_NUMBERS // (sum(self.sizes) * (1 + k) + sum(differences)))
+        tables = sum(
+            node.layer.cost(sum(self.sizes[s] for s in node.sources), self.sizes[number]).numbers
+            for number, node in enumerate(self.layers, 1)
+        )
+        return max(1 if tables else FEWEST_ROWS, BLOCK_NUMBERS // (sum(self.sizes) * (1 + k) + tables))
 
     def _rows_of(self, numbers: int) -> int:
         """Rows of a block where a row makes intermediates of so many numbers, such as tangents along every input."""
@@ -192,9 +198,10 @@ class Network:
     def __call__(self, x: Any) -> np.ndarray:
         """y (N, m), or (m,) for one row."""
         rows, single = self.rows_of(x)
+        last = self.last
 
         def work(rows: np.ndarray, y: np.ndarray) -> None:
-            y[...] = self.evaluation(rows)[-1].T
+            y[...] = self.evaluation(rows)[last].T
 
         y = np.empty((len(rows), self.output_size))
         self._over_blocks(work, rows, y)
@@ -213,7 +220,7 @@ class Network:
 
         def work(rows: np.ndarray, y: np.ndarray, J: np.ndarray) -> None:
             values = self.evaluation(rows)
-            y[...] = (values[-1] if plan.every_output else values[-1][list(plan.of)]).T
+            y[...] = (values[plan.last] if plan.every_output else values[plan.last][list(plan.of)]).T
             plan.jacobian(values, J)
 
         y, J = np.empty((len(rows), len(plan.of))), np.empty((len(rows), len(plan.of), len(plan.wrt)))
@@ -226,7 +233,7 @@ class Network:
         plan, directions = self.plan(), self._directions(v, len(rows), self.input_size, "v")
 
         def work(rows: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-            out[...] = passes.jvp(plan, self.evaluation(rows), v.T[:, None])[:, 0].T
+            out[...] = planning.jvp(plan, self.evaluation(rows), v.T[:, None])[:, 0].T
 
         out = np.empty((len(rows), self.output_size))
         self._over_blocks(work, rows, directions, out)
@@ -238,7 +245,7 @@ class Network:
         plan, weights = self.plan(), self._directions(w, len(rows), self.output_size, "w")
 
         def work(rows: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
-            out[...] = passes.vjp(plan, self.evaluation(rows), w.T[:, None])[:, 0].T
+            out[...] = planning.vjp(plan, self.evaluation(rows), w.T[:, None])[:, 0].T
 
         out = np.empty((len(rows), self.input_size))
         self._over_blocks(work, rows, weights, out)
@@ -267,13 +274,13 @@ class Network:
         plan = self.plan()
 
         def work(rows: np.ndarray, w: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-            out[...] = passes.hvp(plan, self.evaluation(rows), w.T[:, None], v.T[:, None])
+            out[...] = planning.hvp(plan, self.evaluation(rows), w.T[:, None], v.T[:, None])
 
         out = np.empty((len(rows), self.input_size))
         self._over_blocks(work, rows, weights, directions, out, size=self._rows_of(self.input_size * max(self.sizes)))
         return out[0] if single else out
 
-    def plan(self, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None) -> passes.Plan:
+    def plan(self, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None) -> Plan:
         """How derivatives of the chosen outputs with respect to the chosen inputs are computed; made once and kept."""
         if of is wrt is None:
             return self._whole_plan
@@ -284,23 +291,17 @@ class Network:
         return self._planned(*chosen)
 
     @cached_property
-    def _whole_plan(self) -> passes.Plan:
+    def _whole_plan(self) -> Plan:
         return self._planned(tuple(range(self.output_size)), tuple(range(self.input_size)))
 
-    def _planned(self, of: tuple[int, ...], wrt: tuple[int, ...]) -> passes.Plan:
-        with _planning:
-            if (of, wrt) not in self._plans:
-                self._plans[of, wrt] = passes.Plan.of_network(self, of, wrt)
-            return self._plans[of, wrt]
+    def _planned(self, of: tuple[int, ...], wrt: tuple[int, ...]) -> Plan:
+        plans: Plans = self._plans  # type: ignore[attr-defined]
+        return plans.plan(self, of, wrt)
 
     @cached_property
-    def evaluation(self) -> passes.Evaluation:
+    def evaluation(self) -> Evaluation:
         """How the values of a block of rows are computed; made once and kept."""
-        return passes.Evaluation.of_network(self)
-
-    @cached_property
-    def _plans(self) -> dict[tuple[tuple[int, ...], tuple[int, ...]], passes.Plan]:
-        return {}
+        return Evaluation.of_network(self)
 
     # the door
 
@@ -370,6 +371,7 @@ class Network:
         rows, size = len(tables[0]), size or self.block_rows
         if not rows:
             return None
+        size = -(-rows // -(-rows // size))  # even blocks: no thread waits for the last
         if rows * self._widest < scratch.LARGE:
             with np.errstate(all="ignore"):
                 return work(*tables)
@@ -389,31 +391,31 @@ class Network:
         return max(self.sizes) * max(1, min(self.input_size, self.output_size))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("layers", "inputs", "outputs", "origin")}
+        return {name: getattr(self, name) for name in ("layers", "inputs", "outputs", "origin", "result")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        object.__setattr__(self, "_plans", Plans())
 
     def __repr__(self) -> str:
         return f"Network({self.input_size} -> {self.output_size}, {len(self.layers)} layers, {self.origin.path or 'made in Python'})"
 
     @classmethod
-    def chain(cls, layers: Sequence[Any], input_size: int | None = None, **rest: Any) -> Network:
+    def chain(cls, layers: Sequence[Layer], input_size: int | None = None, **rest: Any) -> Network:
         """A network of one layer after the other; inputs and outputs are named x1.., y1.. unless `inputs`, `outputs` are given.
 
         `input_size` may be left out where the first layer says it (Affine, Select, ...). Raises ModelError where the layers don't chain.
         """
         if input_size is None:
-            first = layers[0] if layers else None
-            input_size = first.W.shape[1] if isinstance(first, Affine) else getattr(first, "inputs", None)
-            if input_size is None:
-                raise ModelError(f"a chain that begins with {type(first).__name__} takes any number of inputs: give input_size")
+            takes = layers[0].takes if layers else None
+            if takes is None or len(takes) != 1:
+                first = type(layers[0] if layers else None).__name__
+                raise ModelError(f"a chain that begins with {first} takes any number of inputs: give input_size")
+            (input_size,) = takes
         nodes = tuple(Node(layer, (k,)) for k, layer in enumerate(layers))
         size = _sizes(nodes, input_size)[-1]
         ports = {"inputs": (Port("x", numbered("x", input_size)),), "outputs": (Port("y", numbered("y", size)),)}
         return cls(layers=nodes, **(ports | rest))
-
-
-def kinks(net: Network) -> list[tuple[int, Elementwise]]:
-    """The layers with points where they are not smooth, with the number of their value."""
-    return [(k, n.layer) for k, n in enumerate(net.layers, 1) if isinstance(n.layer, Elementwise) and n.layer.activation.kinks]
 
 
 def _sizes(layers: Sequence[Node], input_size: int) -> tuple[int, ...]:

@@ -39,6 +39,16 @@ class block:
         _store.open = self.outer
 
 
+class part:
+    """Within a block: what empty() hands out while this lasts is used again afterwards."""
+
+    def __enter__(self) -> None:
+        self.chunk, self.used = _store.chunk, _store.used
+
+    def __exit__(self, *error: object) -> None:
+        _store.chunk, _store.used = self.chunk, self.used
+
+
 @contextmanager
 def outside() -> Iterator[None]:
     """While it lasts, memory comes from NumPy also within a block: for what is kept."""

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.core.layers import JOINS, Affine, Concatenate, Elementwise, FillMissing, Place, Scale, Select
+from nngrad.core import fuse, reach
+from nngrad.core.graph import Step
 from nngrad.core.network import Network, Port, numbered
-from nngrad.core.passes import Step
-from nngrad.emitters.lower import Flow, Unit, Writer, describe, lowering
 from nngrad.emitters.program import Constants, Gram, Map, Program, Section, Sweep, Vector, cost, operands
+from nngrad.emitters.statements import Flow, StatementKernel, Unit, Writer
 from nngrad.errors import ModelError
 
 Array = np.ndarray
 
 
 def build(net: Network, hessian: bool = True) -> Program:
-    """The statements for y and J, and for H where asked; ModelError where a layer kind is unknown or nothing is left to compute."""
+    """The statements for y and J, and for H where asked; ModelError where nothing is left to compute."""
     if not net.input_size or not net.output_size:
         raise ModelError(
             f"{net.origin.path}: a network of {net.input_size} inputs and {net.output_size} outputs can't be written as source code"
@@ -36,7 +36,7 @@ def build(net: Network, hessian: bool = True) -> Program:
     _, w, slopes, jacobian = min(trials, key=lambda trial: trial[0])
     w.taken -= {op.out.name for section in jacobian.sections for op in section.statements}  # another pass, the same names
     rest: tuple[Any, ...] = ((), None, None)
-    if hessian and any(lowering(step.layer).bend for step in passes) and all(places):
+    if hessian and any(step.layer.curved for step in passes) and all(places):
         rest = _second_order(w, net, passes, last, places)
     y = w.values[last] if last else Vector("y", net.output_size)
     return _pruned(Program(w.values[0], y, (), forward, slopes, jacobian, *rest), w, net)
@@ -80,7 +80,7 @@ def _title(net: Network, k: int) -> str:
     if not any(net.sizes[s] for s in net.layers[k - 1].sources):
         return "numbers that depend on no input"
     units = net.sizes[k]
-    return f"{describe(layer)}, {units} unit{'s' if units != 1 else ''}"
+    return f"{layer.title}, {units} unit{'s' if units != 1 else ''}"
 
 
 # what is computed at all
@@ -100,20 +100,18 @@ def _fixed(net: Network) -> dict[int, Array]:
 
 def _steps(net: Network, fixed: dict[int, Array]) -> tuple[list[Step], int]:
     """The layers that are computed, without those that change nothing; and the number of the last value."""
-    same, steps, last = {0: 0}, [], len(net.layers)
+    same: dict[int, int] = {0: 0}
+    found = []
     for k, node in enumerate(net.layers, 1):
         sources = tuple(same[s] for s in node.sources)
-        nothing = isinstance(node.layer, Elementwise) and node.layer.activation.name == "purelin"
-        alone = isinstance(node.layer, Concatenate) and len(sources) == 1
-        same[k] = sources[0] if (nothing or alone) and k not in fixed else k
+        same[k] = sources[0] if k not in fixed and fuse.changes_nothing(node.layer, sources) else k
         if same[k] == k and k not in fixed and net.sizes[k]:
-            lowering(node.layer)
-            steps.append(Step(node.layer, sources, k))
-    needed = {same[last]}
-    for step in reversed(steps):
+            found.append(Step(node.layer, sources, k))
+    needed = {same[net.last]}
+    for step in reversed(found):
         if step.target in needed:
             needed.update(step.sources)
-    return [step for step in steps if step.target in needed], same[last]
+    return [step for step in found if step.target in needed], same[net.last]
 
 
 def _forward(w: Writer, net: Network, steps: list[Step], last: int, fixed: dict[int, Array]) -> None:
@@ -122,76 +120,29 @@ def _forward(w: Writer, net: Network, steps: list[Step], last: int, fixed: dict[
     for k in sorted(read & fixed.keys()):
         if net.sizes[k]:
             out = w.values[k] = Vector("y" if k == last else w.fresh(f"fixed{k}"), net.sizes[k])
-            w.put(Map(out, "b", {"b": w.constant(Step(None, (), k), f"{out.name}_values", fixed[k])}))
+            w.put(Map(out, "b", {"b": w.constant(k, f"{out.name}_values", fixed[k])}))
         else:
             w.values[k] = Vector("", 0)
     for step in steps:
-        rules = lowering(step.layer)
-        count = 1 + sum(1 for _, what in w.known if what == f"stem {rules.stem}")
-        w.known[step.target, f"stem {rules.stem}"] = count
-        name = "y" if step.target == last else w.fresh(f"{rules.stem}{count}")
-        w.values[step.target] = Vector(name, net.sizes[step.target])
-        w.comment, w.layer = f"{name}: {describe(step.layer)}", step.target
-        rules.forward(w, step, w.values[step.target])
+        out = w.values[step.target] = Vector(_value_name(w, step, last), net.sizes[step.target])
+        w.comment, w.layer = f"{out.name}: {step.layer.title}", step.target
+        step.layer.forward(StatementKernel(w, step, out), step.read(w.values))
     if last == 0:
         w.comment = "the network changes nothing"
         w.put(Map(Vector("y", net.output_size), "x", {"x": w.values[0]}))
 
 
+def _value_name(w: Writer, step: Step, last: int) -> str:
+    """z1, a1, z2, ...: the values of layers with one stem are counted."""
+    what = f"stem {step.layer.stem}"
+    count = w.once(step.target, what, lambda: 1 + sum(1 for _, known in w.known if known == what))
+    return "y" if step.target == last else w.fresh(f"{step.layer.stem}{count}")
+
+
 def _places(net: Network, along: str) -> tuple[int, ...]:
     """The outputs that depend on an input, or the inputs on which an output depends: only these directions are computed."""
-    sizes = net.sizes
-    if along == "output":
-        reach = [np.ones(sizes[0], bool)]
-        for node in net.layers:
-            reach.append(_reaches(node.layer, [reach[s] for s in node.sources]))
-        return tuple(np.flatnonzero(reach[-1]).tolist())
-    need = [np.zeros(size, bool) for size in sizes]
-    need[-1][:] = True
-    for k, node in reversed(list(enumerate(net.layers, 1))):
-        parts = _needs(node.layer, need[k], [sizes[s] for s in node.sources])
-        for source, part in zip(node.sources, parts, strict=True):
-            need[source] |= part
-    return tuple(np.flatnonzero(need[0]).tolist())
-
-
-def _reaches(layer: Any, reads: list[Array]) -> Array:
-    """Which units of a layer depend on the input, from which units of its sources do."""
-    match layer:
-        case Affine(W=W):
-            return ((W != 0) & reads[0]).any(axis=1)
-        case Scale() | Elementwise():
-            return reads[0]
-        case Select(index=index):
-            return reads[0][index]
-        case Place(index=index, fill=fill):
-            out = np.zeros(len(fill), bool)
-            out[index] = reads[0]
-            return out
-        case FillMissing(source=source, flag=flag):
-            return reads[0][source] & ~np.asarray(flag, bool)
-        case Concatenate():
-            return np.concatenate(reads)
-    size = layer.size(*(len(r) for r in reads))
-    return np.logical_or.reduce(reads) if isinstance(layer, JOINS) else np.full(size, reads[0].any())
-
-
-def _needs(layer: Any, wanted: Array, sizes: list[int]) -> list[Array]:
-    """Which units of its sources a layer reads for the wanted units."""
-    match layer:
-        case Affine(W=W):
-            return [((W != 0) & wanted[:, None]).any(axis=0)]
-        case Scale() | Elementwise():
-            return [wanted]
-        case Select(index=index) | FillMissing(source=index):
-            out = np.zeros(sizes[0], bool)
-            np.logical_or.at(out, index, wanted & ~np.asarray(getattr(layer, "flag", False), bool))
-            return [out]
-        case Place(index=index):
-            return [wanted[index]]
-        case Concatenate():
-            return np.split(wanted, np.cumsum(sizes)[:-1])
-    return [wanted] * len(sizes) if isinstance(layer, JOINS) else [np.full(sizes[0], wanted.any())]
+    mask = reach.reached(net)[net.last] if along == "output" else reach.needed(net)
+    return tuple(np.flatnonzero(mask).tolist())
 
 
 # the passes
@@ -206,13 +157,13 @@ def _fused(w: Writer, net: Network, steps: list[Step]) -> list[Step]:
         if not dependent.intersection(step.sources):
             continue
         dependent.add(step.target)
-        before = found[-1] if found else None
-        if before and isinstance(step.layer, Affine) and isinstance(before.layer, Affine) and step.sources == (before.target,):
-            n, h, m = before.layer.W.shape[1], *step.layer.W.shape[::-1]
-            if readers[before.target] == 1 and n * m <= 0.75 * h * (n + m):
-                found[-1] = Step(Affine(step.layer.W @ before.layer.W, np.zeros(m)), before.sources, step.target)
-                w.known[step.target, "number"] = f"{w.known[step.target, 'number']}_{w.known[before.target, 'number']}"
-                continue
+        before = found[-1] if found and step.sources == (found[-1].target,) else None
+        one = fuse.weights_behind_weights(before.layer, step.layer) if before and readers[before.target] == 1 else None
+        if before and one:
+            found[-1] = Step(one, before.sources, step.target)
+            number = f"{w.number_of_weights(step.target)}_{w.number_of_weights(before.target)}"
+            w.known[step.target, "number"] = number
+            continue
         found.append(step)
     return found
 
@@ -235,10 +186,10 @@ def _onward(w: Writer, steps: list[Step], last: int, start: Unit) -> dict[int, F
     tangents: dict[int, Flow] = {0: start}
     for step in steps:
         w.comment, w.layer = _carried(step, w), step.target
-        read = [tangents.get(s) for s in step.sources]
         name = "dy_dx" if step.target == last else f"d{w.values[step.target].name}_dx"
-        push = lowering(step.layer).push
-        tangents[step.target] = push(w, step, read if isinstance(step.layer, JOINS) else read[0], name)
+        kernel = StatementKernel(w, step, names=(name,))
+        read = tuple(tangents.get(s) for s in step.sources)
+        tangents[step.target] = step.layer.jvp(kernel, step.read(w.values), kernel.y, read)
     return tangents
 
 
@@ -250,20 +201,19 @@ def _backward(w: Writer, steps: list[Step], last: int, start: Unit, tangents: di
         if step.target not in cotangents:
             continue
         w.comment, w.layer = _carried(step, w), step.target
-        G = _added(w, cotangents[step.target], step.target)
-        rules = lowering(step.layer)
-        if tangents is not None and rules.bend:
-            T = [tangents.get(s) for s in step.sources]
-            rules.bend(w, step, G, T)
-        names = [f"dy_d{w.values[s].name}" for s in step.sources]
-        for source, flow in zip(step.sources, rules.pull(w, step, G, names), strict=True):
+        G, read = _added(w, cotangents[step.target], step.target), step.read(w.values)
+        kernel = StatementKernel(w, step, names=tuple(f"dy_d{w.values[s].name}" for s in step.sources))
+        if tangents is not None and step.layer.curved:
+            T: tuple[Any, ...] = tuple(tangents.get(s) for s in step.sources)
+            step.layer.curvature(kernel, read, kernel.y, G, T, T)
+        for source, flow in zip(step.sources, step.layer.vjp(kernel, read, kernel.y, G), strict=True):
             if source in dependent:
                 cotangents.setdefault(source, []).append(flow)
     return _added(w, cotangents[0], 0) if 0 in cotangents else None
 
 
 def _carried(step: Step, w: Writer) -> str:
-    return f"through {w.values[step.target].name}: {describe(step.layer)}"
+    return f"through {w.values[step.target].name}: {step.layer.title}"
 
 
 def _added(w: Writer, flows: list[Flow], value: int) -> Flow:
@@ -277,7 +227,7 @@ def _added(w: Writer, flows: list[Flow], value: int) -> Flow:
 
 def _second_order(w: Writer, net: Network, steps: list[Step], last: int, places: tuple[tuple[int, ...], ...]) -> tuple[Any, ...]:
     """The statements of a Hessian: what samples need, tangents of every direction, and cotangents with the curvature of each layer."""
-    bent = max(k for k, step in enumerate(steps) if lowering(step.layer).bend)
+    bent = max(k for k, step in enumerate(steps) if step.layer.curved)
     tangents = _onward(w, steps[: bent + 1], last, Unit(places[1], None, net.input_size, "input"))
     _backward(w, steps, last, Unit(places[0], None, net.output_size, "output"), tangents)
     seconds, forward, back = w.sections(""), w.sections("input"), w.sections("output")

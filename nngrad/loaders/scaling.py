@@ -68,13 +68,11 @@ def applied(net: Network, tree: Tree, inputs: Scaling | None, outputs: Scaling |
 def _in_front(net: Network, by: Numbers, said: str) -> Network:
     first = Node(Scale(by.gain, by.center, by.shift), (0,))
     nodes = (first, *(Node(n.layer, tuple(s + 1 for s in n.sources)) for n in net.layers))
-    result = None if net.result is None else net.result + 1
-    return replace(net, layers=nodes, result=result, inputs=_ports(net.inputs, by), origin=_told(net, said))
+    return replace(net, layers=nodes, result=net.last + 1, inputs=_ports(net.inputs, by), origin=_told(net, said))
 
 
 def _behind(net: Network, by: Numbers, said: str) -> Network:
-    y = len(net.layers) if net.result is None else net.result
-    nodes = (*net.layers, Node(Scale(1.0 / by.gain, by.shift, by.center), (y,)))
+    nodes = (*net.layers, Node(Scale(1.0 / by.gain, by.shift, by.center), (net.last,)))
     return replace(net, layers=nodes, result=None, outputs=_ports(net.outputs, by), origin=_told(net, said))
 
 

@@ -22,7 +22,6 @@ import numpy as np
 from nngrad.core.activations import BY_NAME, Activation
 from nngrad.core.builder import Builder
 from nngrad.core.layers import (
-    JOINS,
     KINDS,
     Affine,
     Compet,
@@ -140,7 +139,7 @@ def _built(layers: list[Fields], width: int) -> tuple[Builder, int, int]:
         widths = tuple(sizes[s] for s in sources)
         value, size = tuple(values[s] for s in sources), widths
         for layer in _lowered(fields, widths, path):
-            if not isinstance(layer, JOINS) and len(value) != 1:
+            if not isinstance(layer, Sum | Product | Concatenate) and len(value) != 1:
                 raise ModelError(f"{path}.sources: {len(value)} sources for a {_kind(fields, path)}, which takes one")
             size = (_checked(layer, size, path),)
             within(MOST_UNITS, units := units + size[0], "units in its layers")

@@ -40,8 +40,8 @@ def encoded(net: Network) -> Fields:
     """The network as dicts, lists, text, numbers and float64 arrays: what both containers hold."""
     origin = {f.name: getattr(net.origin, f.name) for f in dataclasses.fields(net.origin)}
     origin["path"] = os.path.basename(net.origin.path)  # where the file stood is nobody's business
-    ends_with_y = bool(net.layers) and net.result in (None, len(net.layers))
-    moved = [] if ends_with_y else [Node(Sum(), (net.result,))]  # in a file y is the last value
+    ends_with_y = bool(net.layers) and net.last == len(net.layers)
+    moved = [] if ends_with_y else [Node(Sum(), (net.last,))]  # in a file y is the last value
     fields = {
         "format": FORMAT,
         "version": float(VERSION),

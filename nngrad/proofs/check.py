@@ -16,11 +16,9 @@ from typing import Any
 import numpy as np
 
 from nngrad.core import passes
-from nngrad.core.layers import Compet, Distance
 from nngrad.core.network import Network
 from nngrad.errors import UsageError
 from nngrad.proofs.definitions import evaluate, unknown_layers
-from nngrad.reports.flags import kinked, kinks_of, near_kinks
 from nngrad.reports.units import bounds
 
 Array = np.ndarray
@@ -270,16 +268,8 @@ def _like(mask: Array, other: Array) -> Array:
 def branches(net: Network, x: Array) -> list[Array]:
     """Between which kinks each unit lies, for the rows x; one array (N, units) for every layer with kinks."""
     values = passes.values(net, x)
-    found = []
-    for k, layer in kinked(net):
-        u = values[net.layers[k - 1].sources[0]]
-        if isinstance(layer, Distance):
-            found.append(np.sign(u.T[:, None, :] - layer.W).reshape(len(x), layer.W.size) if layer.manhattan else near_kinks(layer, u).T)
-        else:
-            found.append(np.sum([np.sign(u - kink) for kink in kinks_of(layer)], axis=0).T)
-    found += [values[k].T for k, node in enumerate(net.layers, 1) if isinstance(node.layer, Compet)]
-    found += [np.isnan(x)]
-    return found
+    found = [node.layer.branch(tuple(values[s] for s in node.sources)) for node in net.layers]
+    return [*(branch.T for branch in found if branch is not None), np.isnan(x)]
 
 
 def _same_branch(a: list[Array], b: list[Array]) -> Array:
@@ -306,5 +296,5 @@ def by_complex_step(net: Network, x: Array) -> tuple[Array, Array]:
 def at_kinks(net: Network, x: Array) -> Array:
     """Rows at which some unit is at a kink, within rounding: there the slope is a convention, not a limit."""
     values = passes.values(net, x)
-    near = [near_kinks(layer, values[net.layers[k - 1].sources[0]], 1e-14).any(axis=0) for k, layer in kinked(net)]
-    return np.any([np.zeros(len(x), bool), *near], axis=0)
+    near = [node.layer.near_kink(tuple(values[s] for s in node.sources), 1e-14) for node in net.layers]
+    return np.any([np.zeros(len(x), bool), *(mask.any(axis=0) for mask in near if mask is not None)], axis=0)

@@ -14,7 +14,6 @@ import numpy as np
 
 from nngrad.core import formula
 from nngrad.core.layers import (
-    JOINS,
     Affine,
     Compet,
     Concatenate,
@@ -46,9 +45,9 @@ def evaluate(net: Network, z: Array) -> Array:
     values = [z]
     with np.errstate(all="ignore"):
         for node in net.layers:
-            arg = tuple(values[s] for s in node.sources) if isinstance(node.layer, JOINS) else values[node.sources[0]]
-            values.append(np.asarray(COMPLEX[type(node.layer)](node.layer, arg), complex))
-    return values[-1]
+            read = (values[s] for s in node.sources)
+            values.append(np.asarray(COMPLEX[type(node.layer)](node.layer, *read), complex))
+    return values[net.last]
 
 
 def _affine(layer: Affine, z: Array) -> Array:
@@ -146,7 +145,7 @@ def _log1p(z: Any) -> Any:
     return 0.5 * np.log1p(a * (2.0 + a) + b * b) + 1j * np.arctan2(b, 1.0 + a)
 
 
-COMPLEX: dict[type, Callable[[Any, Any], Array]] = {
+COMPLEX: dict[type, Callable[..., Array]] = {
     Affine: _affine,
     Scale: lambda layer, z: (z - layer.center[:, None]) * layer.gain[:, None] + layer.shift[:, None],
     Select: lambda layer, z: z[layer.index],
@@ -159,7 +158,7 @@ COMPLEX: dict[type, Callable[[Any, Any], Array]] = {
     Distance: _distance,
     NormProd: lambda layer, z: (layer.W @ z) / z.sum(axis=0),
     Normalize: _normalize,
-    Sum: lambda layer, z: sum(z[1:], z[0]),
-    Product: lambda layer, z: np.prod(np.stack(z), axis=0),
-    Concatenate: lambda layer, z: np.concatenate(z, axis=0),
+    Sum: lambda layer, *z: sum(z[1:], z[0]),
+    Product: lambda layer, *z: np.prod(np.stack(z), axis=0),
+    Concatenate: lambda layer, *z: np.concatenate(z, axis=0),
 }

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nngrad.core import passes
-from nngrad.core.layers import Concatenate, FillMissing, Place, Scale, Select
+from nngrad.core.fuse import processing, scaled_otherwise
 from nngrad.core.network import Network
 from nngrad.errors import DataError
 
@@ -23,7 +22,6 @@ Array = np.ndarray
 DIGITS = 9.0  # agreement from which on numbers count as reproduced; hypotheses too
 MOST_DIGITS = 16.0
 FEW = 12  # rows on which permutations are tried first
-SIMPLE = (Scale, Select, Place, FillMissing, Concatenate)  # what processing before and after a network consists of
 
 
 class Agreement(NamedTuple):
@@ -216,34 +214,12 @@ def _processing(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
             yield Hypothesis(name, text, agreement(rescaled(net, off, twice)(x), y).digits)
 
 
-def processing(net: Network) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The layers (from 0) that scale the inputs before, and the outputs after, everything else."""
-    front, before = {0}, []
-    for k, node in enumerate(net.layers, 1):
-        if isinstance(node.layer, SIMPLE) and front.issuperset(node.sources):
-            front.add(k)
-            before += [k - 1] if isinstance(node.layer, Scale) else []
-    back, after = {len(net.layers)}, []
-    for k in range(len(net.layers), 0, -1):
-        node = net.layers[k - 1]
-        if k in back and isinstance(node.layer, SIMPLE) and k - 1 not in before:
-            back.update(node.sources)
-            after += [k - 1] if isinstance(node.layer, Scale) else []
-    return tuple(before), tuple(k for k in after if k not in before)
-
-
 def rescaled(net: Network, off: Sequence[int], twice: Sequence[int] = ()) -> Network:
     """The network with the scales `off` left out and the scales `twice` applied twice."""
-
-    def changed(k: int, layer: Any) -> Any:
-        if k in off:
-            return Scale(np.ones_like(layer.gain), np.zeros_like(layer.gain), np.zeros_like(layer.gain))
-        if k in twice:
-            offset = layer.shift - layer.center * layer.gain
-            return Scale(layer.gain * layer.gain, np.zeros_like(layer.gain), layer.gain * offset + offset)
-        return layer
-
-    return replace(net, layers=tuple(replace(node, layer=changed(k, node.layer)) for k, node in enumerate(net.layers)))
+    layers = list(net.layers)
+    for k, times in (*((k, 0) for k in off), *((k, 2) for k in twice)):
+        layers[k] = replace(layers[k], layer=scaled_otherwise(layers[k].layer, times))
+    return replace(net, layers=tuple(layers))
 
 
 def _other_networks(x: Array, y: Array, others: Sequence[Network]) -> Iterator[Hypothesis]:
@@ -313,10 +289,9 @@ def _single(net: Network, x: Array) -> Array:
     """The outputs with every intermediate rounded to single precision."""
     values = [_rounded(x.T)]
     for node in net.layers:
-        joins = type(node.layer) in passes.JOINS
-        arg = tuple(values[s] for s in node.sources) if joins else values[node.sources[0]]
-        values.append(_rounded(node.layer.forward(arg)))
-    return values[-1].T
+        layer = node.layer
+        values.append(_rounded(layer.forward(layer.kernel, tuple(values[s] for s in node.sources))))
+    return values[net.last].T
 
 
 def _rounded(a: Array) -> Array:

@@ -15,20 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.core import formula, passes
-from nngrad.core.layers import (
-    Affine,
-    Compet,
-    Concatenate,
-    Distance,
-    Elementwise,
-    FillMissing,
-    Place,
-    Product,
-    Scale,
-    Select,
-    Sum,
-)
+from nngrad.core import passes, reach
 from nngrad.core.network import Network
 from nngrad.core.scalar import Scalar
 from nngrad.reports import units
@@ -66,9 +53,9 @@ def flags_of(net: Network, input_names: tuple[str, ...] | None = None, scalar: S
     """The flags that this network's file supports; `input_names` as the table calls the inputs, `scalar` if one is differentiated."""
     names = input_names or net.input_names
     lower, upper = units.bounds(net)
-    connected = np.array([bool(reached(net, i).any()) for i in range(net.output_size)])
+    connected = reach.reached(net, slopes=True)[net.last]
     found: list[tuple[str, Any]] = []
-    if kinked(net):
+    if any(node.layer.slope.kinked for node in net.layers):
         found.append(("flag_kink", lambda x, values: _kinks(net, values)))
     if np.isfinite(lower).any() or np.isfinite(upper).any():
         found.append(("flag_outside", lambda x, values: _outside(x, lower, upper, names)))
@@ -79,34 +66,12 @@ def flags_of(net: Network, input_names: tuple[str, ...] | None = None, scalar: S
     return Flags(tuple(name for name, _ in found), tuple(column for _, column in found), net)
 
 
-def kinked(net: Network) -> list[tuple[int, Any]]:
-    """The layers that are not smooth everywhere, by the number of their value."""
-    return [
-        (k, node.layer)
-        for k, node in enumerate(net.layers, 1)
-        if isinstance(node.layer, Distance) or (isinstance(node.layer, Elementwise) and node.layer.activation.kinks)
-    ]
-
-
-def kinks_of(layer: Elementwise) -> list[Any]:
-    """Where an activation is not smooth: numbers, or columns with one for each unit."""
-    params = {name: np.asarray(p, float).reshape(-1, 1) if np.ndim(p) else p for name, p in layer.params.items()}
-    return [formula.compiled(kink)(params) for kink in layer.activation.kinks]
-
-
-def near_kinks(layer: Any, x: Array, eps: float = EPS) -> Array:
-    """Which units (units, N) of a layer with kinks are within eps of one at its input x (in, N)."""
-    if isinstance(layer, Distance):
-        apart = np.abs(x.T[:, None, :] - layer.W) > eps * np.maximum(1.0, np.abs(layer.W))  # (N, out, in)
-        return np.asarray(~(apart.all(2) if layer.manhattan else apart.any(2)).T)
-    near = np.zeros(x.shape, bool)
-    for kink in kinks_of(layer):
-        near |= np.abs(x - kink) <= eps * np.maximum(1.0, np.abs(kink))
-    return near
-
-
 def _kinks(net: Network, values: list[Array]) -> Texts:
-    counts = [(k, near_kinks(layer, values[net.layers[k - 1].sources[0]]).sum(axis=0)) for k, layer in kinked(net)]
+    counts: list[tuple[int, Array]] = []
+    for k, node in enumerate(net.layers, 1):
+        near = node.layer.near_kink(tuple(values[s] for s in node.sources), EPS)
+        if near is not None:
+            counts.append((k, near.sum(axis=0)))
     return [" ".join(f"{k}:{count[s]}" for k, count in counts if count[s]) or None for s in range(values[0].shape[1])]
 
 
@@ -126,7 +91,7 @@ def _outside(x: Array, lower: Array, upper: Array, names: tuple[str, ...]) -> Te
 
 def _not_finite(net: Network, x: Array, values: list[Array], scalar: Scalar | None) -> Array:
     """Which outputs, and the scalar as a last column, have no finite value or derivative (N, m or m + 1)."""
-    outputs = ~np.isfinite(values[-1].T) | ~np.isfinite(net.jacobian(x)).all(axis=2)
+    outputs = ~np.isfinite(values[net.last].T) | ~np.isfinite(net.jacobian(x)).all(axis=2)
     if scalar is None:
         return np.asarray(outputs)
     f, gradient = scalar.value_and_gradient(x)
@@ -138,46 +103,3 @@ def _listed(marked: Array, names: tuple[str, ...]) -> Texts:
     for s in np.flatnonzero(marked.any(axis=1)):
         texts[s] = " ".join(names[i] for i in np.flatnonzero(marked[s]))
     return texts
-
-
-def reached(net: Network, output: int) -> Array:
-    """Which inputs an output is connected to through weights that are not zero, whatever the activations do there."""
-    seed = np.zeros(net.output_size, bool)
-    seed[output] = True
-    masks: dict[int, Array] = {len(net.layers): seed}
-    for k in range(len(net.layers), 0, -1):
-        if k in masks and masks[k].any():
-            node = net.layers[k - 1]
-            for source, part in zip(node.sources, _back(node.layer, masks[k], [net.sizes[s] for s in node.sources]), strict=True):
-                masks[source] = masks[source] | part if source in masks else part
-    return masks.get(0, np.zeros(net.input_size, bool))
-
-
-def _back(layer: Any, mask: Array, sizes: list[int]) -> list[Array]:
-    """Which units of every source the marked units of a layer depend on."""
-    match layer:
-        case Affine():
-            return [(layer.W[mask] != 0.0).any(axis=0)]
-        case Scale():
-            return [mask & (layer.gain != 0.0)]
-        case Select():
-            return [_at(sizes[0], layer.index[mask])]
-        case Place():
-            return [mask[layer.index]]
-        case FillMissing():
-            return [_at(sizes[0], layer.source[mask & ~layer.flag.astype(bool)])]
-        case Elementwise():
-            return [mask & (not layer.activation.flat)]
-        case Compet():
-            return [np.zeros(sizes[0], bool)]
-        case Sum() | Product():
-            return [mask for _ in sizes]
-        case Concatenate():
-            return list(np.split(mask, np.cumsum(sizes)[:-1]))
-    return [np.full(size, mask.any()) for size in sizes]
-
-
-def _at(size: int, index: Array) -> Array:
-    mask = np.zeros(size, bool)
-    mask[index] = True
-    return mask

@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from nngrad.core.layers import Compet, Elementwise
 from nngrad.core.network import Network, Node, Port
+from nngrad.core.slope import Slope
 from nngrad.errors import ModelError
 from nngrad.loaders import candidates, containers, hinted, offered, opened, read
 
@@ -28,7 +28,7 @@ def describe(path: str, network: str | None = None, **hints: Any) -> Facts:
 
 def _of_file(path: str, tree: Any, network: str | None, hints: Facts) -> Facts:
     try:
-        return _of_network(opened(path, tree, network, hinted(**hints)))
+        return facts_of(opened(path, tree, network, hinted(**hints)))
     except ModelError as error:
         if error.described is None:
             raise
@@ -39,12 +39,12 @@ def _of_file(path: str, tree: Any, network: str | None, hints: Facts) -> Facts:
 
 def _of_candidate(path: str, tree: Any, candidate: Any) -> Facts:
     try:
-        return _of_network(read(path, tree, candidate))
+        return facts_of(read(path, tree, candidate))
     except ModelError as error:
         return {"network": candidate.path, "error": str(error)}
 
 
-def _of_network(net: Network) -> Facts:
+def facts_of(net: Network) -> Facts:
     origin = net.origin
     return {
         "network": origin.network,
@@ -72,18 +72,11 @@ def _step(net: Network, number: int, node: Node) -> Facts:
     return {
         "number": number,
         "kind": type(layer).__name__,
-        "function": layer.activation.name if isinstance(layer, Elementwise) else None,
+        "function": layer.function or None,
         "from": list(node.sources),
         "shape": [*(net.sizes[source] for source in node.sources), net.sizes[number]],
-        "slope": _slope(layer),
+        "slope": "smooth" if layer.slope is Slope.LINEAR else layer.slope.value,
     }
-
-
-def _slope(layer: Any) -> str:
-    """How the derivative behaves: smooth, piecewise (constant between kinks), or zero."""
-    if isinstance(layer, Compet) or (isinstance(layer, Elementwise) and layer.activation.flat):
-        return "zero"
-    return "piecewise" if isinstance(layer, Elementwise) and layer.activation.piecewise_linear else "smooth"
 
 
 # the text form

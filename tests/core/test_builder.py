@@ -239,11 +239,11 @@ def test_limits_of_layers_sources_and_numbers(monkeypatch):
 
 def test_an_array_that_several_layers_share_is_counted_once(monkeypatch):
     monkeypatch.setattr(module, "MOST_NUMBERS", 6)
-    build, W, b = Builder(), np.ones((2, 2)), np.zeros(2)
-    value = build.through([Affine(W, b)] * 50, build.input((2,)))
+    build, layer = Builder(), Affine(np.ones((2, 2)), np.zeros(2))
+    value = build.through([layer] * 50, build.input((2,)))
     assert (value, build.numbers) == (Value(50, (2,)), 6)
     with pytest.raises(ModelError, match="8 numbers"):
-        build.add(Affine(W, np.zeros(2)), value)
+        build.add(Affine(layer.W, np.ones(2)), value)
 
 
 def test_a_concatenation_that_is_too_large_is_refused_before_its_columns_are_listed(monkeypatch):

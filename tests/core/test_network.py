@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import nngrad
-from nngrad.core import passes
+from nngrad.core import plan
 from nngrad.core.activations import BY_NAME
 from nngrad.core.builder import Builder
 from nngrad.core.layers import Affine, Compet, Elementwise, Place, Product, Scale, Select, Softmax, Sum
@@ -321,8 +321,8 @@ def test_threads_that_need_a_plan_at_once_make_it_once(monkeypatch):
         time.sleep(0.05)
         return plan_of(*args)
 
-    plan_of = passes.Plan.of_network
-    monkeypatch.setattr(passes.Plan, "of_network", slowly)
+    plan_of = plan.Plan.of_network
+    monkeypatch.setattr(plan.Plan, "of_network", slowly)
     net = deep()
     threads = [threading.Thread(target=net.jacobian, args=(rows(net),)) for _ in range(3)]
     for thread in threads:

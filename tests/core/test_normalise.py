@@ -5,6 +5,7 @@ import pytest
 
 from nngrad.core.layers import Normalize
 from nngrad.core.network import Network
+from tests.core.rules import forward
 
 
 def row(x, groups, epsilon):
@@ -39,7 +40,7 @@ def test_hessian_against_the_written_formula():
 
 def test_missing_numbers_stay_within_their_group():
     x = np.array([[1.0, 2.0, np.nan, 5.0]]).T
-    np.testing.assert_array_equal(np.isnan(Normalize(4, 2, 1e-5).forward(x))[:, 0], [False, False, True, True])
+    np.testing.assert_array_equal(np.isnan(forward(Normalize(4, 2, 1e-5), x))[:, 0], [False, False, True, True])
 
 
 def test_groups_must_be_equal():

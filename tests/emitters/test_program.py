@@ -1,7 +1,6 @@
 """Every layer kind has its rules and every statement its text in every language; weights and names are written safely."""
 
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -9,13 +8,12 @@ import pytest
 
 from nngrad import load
 from nngrad.core.activations import ACTIVATIONS, BY_NAME
-from nngrad.core.layers import KINDS, Affine, Elementwise
+from nngrad.core.layers import Affine, Elementwise
 from nngrad.core.network import Network, Origin, Port
 from nngrad.emitters import PRINTERS, TARGETS, Extras, build, emit
-from nngrad.emitters.lower import LOWERINGS
 from nngrad.emitters.program import STATEMENTS
 from nngrad.emitters.text import formula, identifier, plain
-from nngrad.errors import ModelError, UsageError
+from nngrad.errors import UsageError
 from tests.makers import SAMPLES
 
 LAYER = Elementwise(BY_NAME["tansig"])
@@ -25,25 +23,9 @@ def small(**rest):
     return Network.chain([Affine(np.array([[1.0, 2.0]]), np.array([3.0]))], **rest)
 
 
-def test_every_kind_of_layer_has_rules():
-    assert set(LOWERINGS) == set(KINDS)
-
-
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_statement_has_a_text(target):
     assert set(PRINTERS[target].PRINTERS) == set(STATEMENTS)
-
-
-def test_an_unknown_kind_is_refused_by_name():
-    @dataclass(frozen=True)
-    class Lambda:
-        inputs: int = 2
-
-        def size(self, n):
-            return n
-
-    with pytest.raises(ModelError, match=r"kind Lambda can't be written .*Affine, .*predict"):
-        build(Network.chain([Lambda()]))
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -5,7 +5,8 @@ import numpy as np
 from nngrad.core.activations import BY_NAME
 from nngrad.core.layers import Affine, Compet, Distance, Elementwise, FillMissing, Place, Scale, Select, Softmax
 from nngrad.core.network import Network, Port
-from nngrad.reports.flags import flags_of, reached
+from nngrad.core.reach import needed
+from nngrad.reports.flags import flags_of
 from tests.core.test_network import NETWORKS, branched
 
 R = np.random.default_rng(8)
@@ -58,7 +59,7 @@ def test_nothing_is_flagged_that_the_file_does_not_support():
     smooth = NETWORKS["one output"]
     assert flags_of(smooth).names == ("flag_saturated", "flag_not_finite")
     constant = Network.chain([Compet()], 3)
-    assert flags_of(constant).names == ("flag_not_finite",)
+    assert flags_of(constant).names == ("flag_kink", "flag_not_finite")
     half = Network.chain([Affine(np.eye(2)[:1], np.zeros(1)), Elementwise(BY_NAME["relu"]), Place(np.array([1]), np.array([7.0, 0.0]))], 2)
     assert told(half, [[-1.0, 0.0]])["flag_saturated"] == ["y2"]  # y1 is a constant of the file, not saturated
 
@@ -73,5 +74,5 @@ def test_what_is_reached_is_what_random_slopes_reach():
     ]
     for net in [*NETWORKS.values(), branched(), *extra]:
         J = net.jacobian(R.normal(size=(20, net.input_size)))
-        found = np.stack([reached(net, i) for i in range(net.output_size)])
+        found = np.stack([needed(net, slopes=True, units=[i]) for i in range(net.output_size)])
         np.testing.assert_array_equal(found, (J != 0).any(axis=0))

@@ -2,104 +2,153 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from nngrad.core.layers.shared import expect, product, weighted_gram
-
-Array = np.ndarray
+from nngrad.core.kernels import Array, Kernel
+from nngrad.core.layers.base import Cost, Flows, Layer, Mask, SmoothLayer, V, Values, all_of, expect, single
+from nngrad.core.layers.linear import there
+from nngrad.core.slope import Slope
 
 
 @dataclass(frozen=True, eq=False)
-class Softmax:
+class Softmax(SmoothLayer):
     """y = exp(x - max x) / sum: coupled, dy_i/dx_j = y_i (delta_ij - y_j)."""
 
-    def size(self, n: int) -> int:
-        return n
+    stem = "a"
+    title = "softmax"
+    takes = None
 
-    def forward(self, x: Array) -> Array:
-        if not len(x):
-            return x.copy()
-        y = np.subtract(x, x.max(axis=0), order="C")
-        np.exp(y, out=y)
-        y /= y.sum(axis=0)
-        return y
+    def size(self, *n: int) -> int:
+        return single(n)
 
-    def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return y[:, None] * self._centered(y, T)
+    def forward(self, k: Kernel[V], x: Values[V]) -> V:
+        e = k.map("exp(x - m)", name="exp_{x}", x=x[0], m=k.largest(x[0], name="top_{x}"))
+        return k.map("e/s", e=e, s=k.total(e, name="sum_{y}"))
 
-    def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        return y[:, None] * self._centered(y, G)
+    def jvp(self, k: Kernel[V], x: Values[V], y: V, T: Flows[V]) -> V:
+        return k.times(k.centered(there(T), y), y)
 
-    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array:
-        left = self._centered(y, S)
-        return weighted_gram(y[:, None] * self._centered(y, G), left, left if S is T else self._centered(y, T))
+    def vjp(self, k: Kernel[V], x: Values[V], y: V, G: V) -> Values[V]:
+        return (k.times(k.centered(G, y), y),)
 
-    @staticmethod
-    def _centered(y: Array, V: Array) -> Array:
-        """V minus its mean under y, exact to the last digits also where one y is almost 1 and the others tiny.
+    def curvature(self, k: Kernel[V], x: Values[V], y: V, G: V, S: Flows[V], T: Flows[V]) -> Values[V]:
+        left = k.centered(there(S), y, name="T_{y}")
+        right = left if S is T else k.centered(there(T), y, name="T_{y}")
+        weights = self.vjp(k.named("bend_{y}"), x, y, G)[0]
+        return (k.gram(k.dense(weights, "{y}"), left, right),)
 
-        There V_top - mean = sum over the others of y_j (V_top - V_j), while the plain difference cancels.
-        """
-        weights = y[:, None]
-        centered = V - (V * weights).sum(axis=0)
-        rows = np.flatnonzero(y.max(axis=0) > 0.9) if y.size else ()
-        if len(rows):
-            top = y[:, rows].argmax(axis=0)
-            some = V[:, :, rows if V.shape[2] == y.shape[1] else np.zeros(len(rows), int)]
-            of_top = some[top, :, np.arange(len(rows))].T
-            centered[top, :, rows] = ((of_top - some) * weights[:, :, rows]).sum(axis=0).T
-        return centered
+    def reaches(self, reads: Values[Mask]) -> Mask:
+        return np.full(len(reads[0]), reads[0].any())
+
+    def needs(self, wanted: Mask, sizes: Sequence[int]) -> Values[Mask]:
+        return all_of(sizes, wanted)
+
+    def cost(self, n: int, m: int) -> Cost:
+        return Cost(2 * n)
 
 
 @dataclass(frozen=True, eq=False)
-class Compet:
+class Compet(Layer):
     """y = 1 at the largest x of a sample (the first of equals), else 0: MATLAB's compet. A NaN makes its sample NaN; the slope is 0."""
 
-    def size(self, n: int) -> int:
-        return n
+    stem = "a"
+    title = "compet: 1 for the largest"
+    takes = None
+    slope = Slope.ZERO
+    constant = False
+    curved = False
 
-    def forward(self, x: Array) -> Array:
-        y = np.zeros(x.shape)
-        if len(x):
-            y[x.argmax(axis=0), np.arange(x.shape[1])] = 1.0
-            y[:, np.isnan(x).any(axis=0)] = np.nan
-        return y
+    def size(self, *n: int) -> int:
+        return single(n)
 
-    def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return np.zeros((len(y), T.shape[1], y.shape[1])) + np.where(np.isnan(y), y, 0.0)[:, None]
+    def forward(self, k: Kernel[V], x: Values[V]) -> V:
+        return k.winner(x[0])
 
-    def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        return self.jvp(x, y, G)
+    def jvp(self, k: Kernel[V], x: Values[V], y: V, T: Flows[V]) -> V:
+        return k.cleared(there(T), y)
 
-    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
-        return None
+    def vjp(self, k: Kernel[V], x: Values[V], y: V, G: V) -> Values[V]:
+        return (k.cleared(G, y),)
+
+    def curvature(self, k: Kernel[V], x: Values[V], y: V, G: V, S: Flows[V], T: Flows[V]) -> Values[V]:
+        return ()
+
+    def near_kink(self, x: Values[Array], eps: float) -> Mask:
+        """Units that share the largest value: which of them wins is a convention."""
+        if len(x[0]) < 2:
+            return np.zeros(x[0].shape, bool)
+        top = x[0].max(axis=0)
+        close = np.abs(x[0] - top) <= eps * np.maximum(1.0, np.abs(top))
+        return np.asarray(close & (close.sum(axis=0) > 1))
+
+    def branch(self, x: Values[Array]) -> Array:
+        return self.forward(self.kernel, x)
+
+    def reaches(self, reads: Values[Mask]) -> Mask:
+        return np.full(len(reads[0]), reads[0].any())
+
+    def needs(self, wanted: Mask, sizes: Sequence[int]) -> Values[Mask]:
+        return all_of(sizes, wanted)
+
+    def cost(self, n: int, m: int) -> Cost:
+        return Cost(2 * n)
 
 
 @dataclass(frozen=True, eq=False)
-class NormProd:
+class NormProd(SmoothLayer):
     """y_i = w_i.x / sum(x), W (out, in): MATLAB's normprod, as in generalised regression networks."""
 
     W: Array
+    stem = "z"
+    title = "normalised products with the weights"
 
-    def size(self, n: int) -> int:
-        expect(n == self.W.shape[1], f"weights {self.W.shape} don't take {n} inputs")
+    @property
+    def takes(self) -> tuple[int, ...]:
+        return (self.W.shape[1],)
+
+    def size(self, *n: int) -> int:
+        expect(single(n) == self.W.shape[1], f"weights {self.W.shape} don't take {n[0]} inputs")
         return len(self.W)
 
-    def forward(self, x: Array) -> Array:
-        return (self.W @ x) / x.sum(axis=0)
+    def forward(self, k: Kernel[V], x: Values[V]) -> V:
+        p = k.linear(k.matrix("W{n}", self.W), x[0], name="weighted_{y}")
+        return k.map("p/t", p=p, t=self._total(k, x))
 
-    def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return (product(self.W, T) - y[:, None] * T.sum(axis=0)) / x.sum(axis=0)
+    def _total(self, k: Kernel[V], x: Values[V]) -> V:
+        return k.once("total", lambda: k.total(x[0], name="sum_{x}"))
 
-    def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        return (product(self.W.T, G) - (G * y[:, None]).sum(axis=0)) / x.sum(axis=0)
+    def jvp(self, k: Kernel[V], x: Values[V], y: V, T: Flows[V]) -> V:
+        v = k.dense(there(T), "whole_{out}")
+        p = k.linear(k.matrix("W{n}", self.W), v, name="weighted_{out}")
+        return k.along("(p - y*u)/t", p=p, y=y, u=k.total(v, name="sum_{out}"), t=self._total(k, x))
 
-    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array:
-        both = self._half(x, y, G, S, T)
-        return both + (both if S is T else self._half(x, y, G, T, S)).swapaxes(2, 3)
+    def vjp(self, k: Kernel[V], x: Values[V], y: V, G: V) -> Values[V]:
+        v = k.dense(G, "whole_{out}")
+        u = k.total(k.along("v*y", name="parts_{out}", v=v, y=y), name="sum_{out}")
+        p = k.linear(k.matrix("W{n}", self.W), v, transposed=True, name="weighted_{out}")
+        return (k.along("(p - u)/t", p=p, u=u, t=self._total(k, x)),)
 
-    def _half(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> Array:
-        sums = np.broadcast_to(T.sum(axis=0), (T.shape[1], x.shape[1])) / x.sum(axis=0)
-        return -np.einsum("omn,oan,bn->nmab", np.broadcast_to(G, (*G.shape[:2], x.shape[1])), self.jvp(x, y, S), sums)
+    def curvature(self, k: Kernel[V], x: Values[V], y: V, G: V, S: Flows[V], T: Flows[V]) -> Values[V]:
+        left = self._side(k, x, y, there(S))
+        right = left if S is T else self._side(k, x, y, there(T))
+        return (k.cross(k.dense(G, "whole_{y}"), left, right),)
+
+    def _side(self, k: Kernel[V], x: Values[V], y: V, flow: V) -> tuple[V, V]:
+        """The tangent of y, and minus the share of the tangent in the sum of x."""
+        v = k.dense(flow, "d{x}_dx")
+        left = self.jvp(k.named("d{y}_dx"), x, y, (v,))
+        u = k.total(v, name="total_{y}")
+        share = k.along("-u/t", name="share_{y}", u=u, t=self._total(k, x))
+        return left, k.each(share, y)
+
+    def reaches(self, reads: Values[Mask]) -> Mask:
+        return np.full(len(self.W), reads[0].any())
+
+    def needs(self, wanted: Mask, sizes: Sequence[int]) -> Values[Mask]:
+        return all_of(sizes, wanted)
+
+    def cost(self, n: int, m: int) -> Cost:
+        return Cost(n * m)

@@ -1,176 +1,176 @@
-"""Layers whose slope does not depend on x (and FillMissing, whose slope is 0 or 1)."""
+"""Layers whose slope does not depend on x."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from nngrad.core.layers.shared import expect, matrix_product, product, scaled
-from nngrad.core.scratch import empty
-
-Array = np.ndarray
+from nngrad.core.kernels import Array, Kernel
+from nngrad.core.layers.base import Cost, Flows, LinearLayer, Mask, V, Values, at, expect, single
 
 
 @dataclass(frozen=True, eq=False)
-class Affine:
+class Affine(LinearLayer):
     """y = W x + b, W (out, in), b (out,): MATLAB's dotprod with netsum and bias, a dense layer."""
 
     W: Array
     b: Array
+    stem = "z"
+    title = "weights and biases"
 
-    def size(self, n: int) -> int:
-        expect(n == self.W.shape[1] and len(self.b) == len(self.W), f"weights {self.W.shape} don't take {n} inputs")
+    @property
+    def takes(self) -> tuple[int, ...]:
+        return (self.W.shape[1],)
+
+    def size(self, *n: int) -> int:
+        fits = single(n) == self.W.shape[1] and len(self.b) == len(self.W)
+        expect(fits, f"weights {self.W.shape} don't take {n[0]} inputs")
         return len(self.W)
 
-    def forward(self, x: Array) -> Array:
-        y = matrix_product(self.W, x)
-        y += self._bias
-        return y
+    def forward(self, k: Kernel[V], x: Values[V]) -> V:
+        return k.linear(k.matrix("W{n}", self.W), x[0], k.bias("b{n}", self.b))
 
-    @cached_property
-    def _bias(self) -> Array:
-        return self.b[:, None]
+    def jvp(self, k: Kernel[V], x: Values[V], y: V, T: Flows[V]) -> V:
+        return k.linear(k.matrix("W{n}", self.W), there(T))
 
-    def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return product(self.W, T)
+    def vjp(self, k: Kernel[V], x: Values[V], y: V, G: V) -> Values[V]:
+        return (k.linear(k.matrix("W{n}", self.W), G, transposed=True),)
 
-    def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        return product(self.W.T, G)
+    def reaches(self, reads: Values[Mask]) -> Mask:
+        return np.asarray(((self.W != 0.0) & reads[0]).any(axis=1))
 
-    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
-        return None
+    def needs(self, wanted: Mask, sizes: Sequence[int]) -> Values[Mask]:
+        return ((self.W[wanted] != 0.0).any(axis=0),)
+
+    def cost(self, n: int, m: int) -> Cost:
+        return Cost(n * m)
 
 
 @dataclass(frozen=True, eq=False)
-class Scale:
+class Scale(LinearLayer):
     """y = (x - center) * gain + shift, unit by unit; kept in this order, as MATLAB evaluates it, because folding loses digits."""
 
     gain: Array
     center: Array
     shift: Array
+    stem = "s"
+    title = "normalisation: (x - center)*gain + shift"
 
-    def size(self, n: int) -> int:
-        expect(len(self.gain) == len(self.center) == len(self.shift) == n, f"{len(self.gain)} gains don't take {n} inputs")
-        return n
+    @property
+    def takes(self) -> tuple[int, ...]:
+        return (len(self.gain),)
 
-    def forward(self, x: Array) -> Array:
-        gain, center, shift = self._columns
-        y = np.subtract(x, center, empty(x.shape))
-        y *= gain
-        y += shift
-        return y
+    def size(self, *n: int) -> int:
+        fits = len(self.gain) == len(self.center) == len(self.shift) == single(n)
+        expect(fits, f"{len(self.gain)} gains don't take {n[0]} inputs")
+        return n[0]
 
-    @cached_property
-    def _columns(self) -> tuple[Array, Array, Array]:
-        return self.gain[:, None], self.center[:, None], self.shift[:, None]
+    def forward(self, k: Kernel[V], x: Values[V]) -> V:
+        return k.rescaled(x[0], self.center, self.gain, self.shift)
 
-    def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return scaled(T, self._columns[0])
+    def jvp(self, k: Kernel[V], x: Values[V], y: V, T: Flows[V]) -> V:
+        return k.times(there(T), k.vector("{y}_gain", self.gain))
 
-    def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        return scaled(G, self._columns[0])
+    def vjp(self, k: Kernel[V], x: Values[V], y: V, G: V) -> Values[V]:
+        return (k.times(G, k.vector("{y}_gain", self.gain)),)
 
-    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
-        return None
+    def reaches(self, reads: Values[Mask]) -> Mask:
+        return np.asarray(reads[0] & (self.gain != 0.0))
+
+    def needs(self, wanted: Mask, sizes: Sequence[int]) -> Values[Mask]:
+        return (wanted & (self.gain != 0.0),)
+
+    def cost(self, n: int, m: int) -> Cost:
+        return Cost(2 * n)
 
 
 @dataclass(frozen=True, eq=False)
-class Select:
+class Select(LinearLayer):
     """y = x[index]: the chosen units, each at most once; `inputs` is how many there are."""
 
     index: Array
     inputs: int
+    stem = "chosen"
+    title = "choice of rows"
 
-    def size(self, n: int) -> int:
-        expect(n == self.inputs and len(set(self.index.tolist())) == len(self.index), f"a selection out of {self.inputs} from {n} inputs")
-        expect(not len(self.index) or bool(self.index.min() >= 0 and self.index.max() < n), "a selection outside the inputs")
+    @property
+    def takes(self) -> tuple[int, ...]:
+        return (self.inputs,)
+
+    def size(self, *n: int) -> int:
+        fits = single(n) == self.inputs and len(set(self.index.tolist())) == len(self.index)
+        expect(fits, f"a selection out of {self.inputs} from {n[0]} inputs")
+        expect(within(self.index, self.inputs), "a selection outside the inputs")
         return len(self.index)
 
-    def forward(self, x: Array) -> Array:
-        return x[self.index]
+    def forward(self, k: Kernel[V], x: Values[V]) -> V:
+        return k.gathered(x[0], self.index)
 
-    def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return T[self.index]
+    def jvp(self, k: Kernel[V], x: Values[V], y: V, T: Flows[V]) -> V:
+        return k.gathered(there(T), self.index)
 
-    def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        g = np.zeros((self.inputs, *G.shape[1:]))
-        g[self.index] = G
-        return g
+    def vjp(self, k: Kernel[V], x: Values[V], y: V, G: V) -> Values[V]:
+        return (k.scattered(G, self.index, self.inputs),)
 
-    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
-        return None
+    def reaches(self, reads: Values[Mask]) -> Mask:
+        return reads[0][self.index]
+
+    def needs(self, wanted: Mask, sizes: Sequence[int]) -> Values[Mask]:
+        return (at(self.inputs, self.index[wanted]),)
+
+    def cost(self, n: int, m: int) -> Cost:
+        return Cost(2 * max(n, m))
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class Place(LinearLayer):
     """y = fill with y[index] = x: constant units put back (MATLAB's reverse removeconstantrows); fill (out,)."""
 
     index: Array
     fill: Array
+    stem = "whole"
+    title = "constant rows put back"
 
-    def size(self, n: int) -> int:
-        expect(n == len(self.index), f"{len(self.index)} places don't take {n} inputs")
-        expect(not n or bool(self.index.min() >= 0 and self.index.max() < len(self.fill)), "a place outside the outputs")
-        expect(len(set(self.index.tolist())) == n, "two inputs in the same place")
+    @property
+    def takes(self) -> tuple[int, ...]:
+        return (len(self.index),)
+
+    def size(self, *n: int) -> int:
+        expect(single(n) == len(self.index), f"{len(self.index)} places don't take {n[0]} inputs")
+        expect(within(self.index, len(self.fill)), "a place outside the outputs")
+        expect(len(set(self.index.tolist())) == n[0], "two inputs in the same place")
         return len(self.fill)
 
-    def forward(self, x: Array) -> Array:
-        y = np.repeat(self.fill[:, None], x.shape[1], axis=1)
-        y[self.index] = x
-        return y
+    def forward(self, k: Kernel[V], x: Values[V]) -> V:
+        return k.scattered(x[0], self.index, len(self.fill), self.fill)
 
-    def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        t = np.zeros((len(self.fill), *T.shape[1:]))
-        t[self.index] = T
-        return t
+    def jvp(self, k: Kernel[V], x: Values[V], y: V, T: Flows[V]) -> V:
+        return k.scattered(there(T), self.index, len(self.fill))
 
-    def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        return G[self.index]
+    def vjp(self, k: Kernel[V], x: Values[V], y: V, G: V) -> Values[V]:
+        return (k.gathered(G, self.index),)
 
-    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
-        return None
+    def reaches(self, reads: Values[Mask]) -> Mask:
+        mask = np.zeros(len(self.fill), bool)
+        mask[self.index] = reads[0]
+        return mask
+
+    def needs(self, wanted: Mask, sizes: Sequence[int]) -> Values[Mask]:
+        return (wanted[self.index],)
+
+    def cost(self, n: int, m: int) -> Cost:
+        return Cost(2 * max(n, m))
 
 
-@dataclass(frozen=True, eq=False)
-class FillMissing:
-    """MATLAB's fixunknowns: y[j] is x[source[j]] with NaN replaced by fill[j], or, where flag[j], 1 for a number and 0 for NaN.
+def there(T: Flows[V]) -> V:
+    """The tangent of the only source; a layer is not asked where that is zero."""
+    (flow,) = T
+    assert flow is not None
+    return flow
 
-    A NaN of a unit that is not `filled` stays. The slope is 1, and 0 where a value was replaced and for flags.
-    """
 
-    source: Array
-    flag: Array
-    filled: Array
-    fill: Array
-    inputs: int
-
-    def size(self, n: int) -> int:
-        expect(n == self.inputs, f"fixunknowns of {self.inputs} rows doesn't take {n} inputs")
-        expect(len({len(v) for v in (self.source, self.flag, self.filled, self.fill)}) == 1, "fixunknowns with arrays of different lengths")
-        expect(
-            not len(self.source) or bool(self.source.min() >= 0 and self.source.max() < n), "fixunknowns refers to rows outside the inputs"
-        )
-        return len(self.source)
-
-    def forward(self, x: Array) -> Array:
-        u = x[self.source]
-        missing = np.isnan(u)
-        y = np.where(missing & self.filled[:, None], self.fill[:, None], u)
-        return np.where(self.flag[:, None], np.where(missing, 0.0, 1.0), y)
-
-    def _slope(self, x: Array) -> Array:
-        return np.where(self.flag[:, None] | (np.isnan(x[self.source]) & self.filled[:, None]), 0.0, 1.0)[:, None]
-
-    def jvp(self, x: Array, y: Array, T: Array) -> Array:
-        return T[self.source] * self._slope(x)
-
-    def vjp(self, x: Array, y: Array, G: Array) -> Array:
-        g = G * self._slope(x)
-        out = np.zeros((self.inputs, *g.shape[1:]))
-        np.add.at(out, self.source, g)
-        return out
-
-    def curvature(self, x: Array, y: Array, G: Array, S: Array, T: Array) -> None:
-        return None
+def within(index: Array, size: int) -> bool:
+    """Whether all indices are below a size."""
+    return not len(index) or bool(index.min() >= 0 and index.max() < size)

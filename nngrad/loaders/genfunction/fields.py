@@ -137,7 +137,7 @@ class Fields:
         if name in self.found.local:
             x = near(settings, rows, ending)
             with np.errstate(all="ignore"):
-                y = reduce(lambda value, layer: layer.forward(value), layers, x)
+                y = reduce(lambda value, layer: layer.forward(layer.kernel, (value,)), layers, x)
             check(self.found.source, name, [x, *args], y, only_finite=step.function != "fixunknowns")
         return after
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nngrad.core.layers import Affine
+from nngrad.core.layers import Affine, Layer
 from nngrad.core.network import Network, Origin
 from nngrad.errors import ModelError, listed
 from nngrad.loaders.hints import NO_HINTS, Hints
@@ -85,9 +85,9 @@ def read(candidate: Group, hints: Hints = NO_HINTS) -> Network:
     if hints.activation is None:
         raise ModelError(f"weights without a model ({sizes[:100]}): their activations are not in the file; {ADVICE}")
     names = _spread(hints.activation, len(dense))
-    made = [part for layer, name in zip(dense, names, strict=True) for part in (_affine(layer), *_activation(name))]
-    described = zip(dense, kernels, names, strict=True)
-    lines = tuple(f"{layer.name}: Dense, {W.shape[1]} units, {name}" for layer, W, name in described)
+    named = list(zip(dense, names, strict=True))
+    made: list[Layer] = [part for layer, name in named for part in (_affine(layer), *_activation(name))]
+    lines = tuple(f"{layer.name}: Dense, {layer.arrays['kernel'].shape[1]} units, {name}" for layer, name in named)
     version = candidate.attributes.get("keras_version")
     origin = Origin(
         classname="Keras weights",
@@ -153,7 +153,7 @@ def _affine(layer: Stored) -> Affine:
     return Affine(W, layer.arrays.get("bias", np.zeros(len(W))))
 
 
-def _activation(name: str) -> list[object]:
+def _activation(name: str) -> list[Layer]:
     if name.lower() in DIFFERENT:
         raise ModelError(f"activation {name!r} means different things: say {DIFFERENT[name.lower()]}")
     return activation_layers(AS_HERE.get(name.lower(), name))

@@ -1,6 +1,7 @@
 """Deep Learning Toolbox networks: every layer class against a formula of its own and complex steps; graphs, paths, refusals."""
 
 import re
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -345,6 +346,15 @@ def test_a_loss_of_somebody_elses_is_passed_and_said():
     net = network(series(features(3), layer("SoftmaxLayer"), loss))
     check(net, lambda x: np.exp(x) / np.exp(x).sum())
     assert any("'loss' (rl.layer.internal.ClassificationLayerWithEntropy)" in text for text in net.origin.doubts)
+
+
+def test_thousands_of_losses_cost_no_more_than_their_number():
+    losses = [layer("my.Loss", f"loss{k}", ResponseNames="y") for k in range(2000)]
+    first = features(2)
+    begin = time.process_time()
+    net = network(graph([first, *losses], [("input", loss.fields["Name"]) for loss in losses], "DAGNetwork"))
+    assert time.process_time() - begin < 10  # looked up one among the others, they take minutes
+    assert net.output_size == 2 * len(losses)
 
 
 def test_weights_that_are_nan_are_said():

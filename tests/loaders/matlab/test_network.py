@@ -7,6 +7,7 @@ import nngrad
 from nngrad.loaders import candidates, containers, read
 from nngrad.loaders.matlab import network, processing
 from nngrad.loaders.tree import MatlabObject
+from tests.core.rules import forward
 from tests.loaders.reference import Reference
 from tests.makers import SAMPLES, saved, script
 
@@ -150,7 +151,7 @@ def test_constant_rows_of_mapminmax_are_left_as_they_are(tmp_path):
         net = nngrad.load(saved(tmp_path, net=chain("purelin", inputs=made.port("in", 2, 2, [step], np.zeros((2, 2))), sizes=(2, 3, 1))))
         W1, W2 = net.layers[1].layer.W, net.layers[2].layer.W
         x = np.array([[0.5, 3.0]])
-        np.testing.assert_allclose(net.layers[0].layer.forward(x.T), [[-0.5], [3.0]])
+        np.testing.assert_allclose(forward(net.layers[0].layer, x.T), [[-0.5], [3.0]])
         np.testing.assert_allclose(net.jacobian(x)[0], W2 @ W1 * [1.0, 1.0], rtol=1e-15)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.core.builder import Builder, Shape, Value
+from nngrad.core.layers import Layer
 from nngrad.errors import ModelError
 from nngrad.loaders.tree import MatlabObject
 
@@ -90,7 +91,7 @@ class Part:
         need = f"{by(shape)} units need one, {channels} or {size} of them"
         raise self.fail(f"{what} has {by(stored.shape)} values where {need}")
 
-    def through(self, value: Value, layers: Sequence[Any], shape: Shape | None = None) -> Value:
+    def through(self, value: Value, layers: Sequence[Layer], shape: Shape | None = None) -> Value:
         """The value after some layers that take one value; its shape stays unless another is given."""
         return self.builder.through(layers, value, value.shape if shape is None else shape)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from nngrad.core.activations import BY_NAME
 from nngrad.core.builder import Shape, Value
-from nngrad.core.layers import Affine, Elementwise, Normalize, Product, Scale, Softmax, Sum
+from nngrad.core.layers import Affine, Elementwise, Layer, Normalize, Product, Scale, Softmax, Sum
 from nngrad.loaders.matlab.deep.function import function_layer
 from nngrad.loaders.matlab.deep.part import MOST_UNITS, UNTRAINED, Part, by, numbers
 
@@ -230,7 +230,7 @@ def _normalized(part: Part, value: Value, groups: int) -> Value:
 # layers of several values
 
 
-def joined(layer: type, part: Part, values: Sequence[Value]) -> Value:
+def joined(layer: type[Layer], part: Part, values: Sequence[Value]) -> Value:
     """Unit by unit; all values of the same shape (a 1x1 image with C channels is C features)."""
     if len({v.size for v in values}) > 1 or len({v.shape for v in values if math.prod(v.shape[:-1]) > 1}) > 1:
         found = ", ".join(by(v.shape) for v in values)
