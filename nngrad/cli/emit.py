@@ -1,79 +1,103 @@
-"""`nngrad emit`: a network as source code in another language, with its exact derivatives."""
+"""`nngrad emit`: a network as source code in another language, with its exact derivatives.
+
+Languages and their options are those of `nngrad.emitters.registry`; nothing here knows one of them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from nngrad.cli.options import PATH, Listed, model_options
+from nngrad.emitters.registry import BY_NAME, TARGETS, Option, Target, options
 from nngrad.errors import UsageError
 
+LANGUAGES = ", ".join(target.language for target in TARGETS[:-1]) + f" or {TARGETS[-1].language}"
+WIDEST = max(len(target.name) for target in TARGETS)
+HELP = f"""\b
+Example: nngrad emit sample_models/fitnet.mat --to {TARGETS[0].name}
 
-@click.command(short_help="Write a network as MATLAB, C or Python source code.")
-@click.option("--to", "target", type=click.Choice(("matlab", "c", "python")), required=True, help="The language to write.")
+Write MODEL as one source file that needs nothing but its language: it gives the outputs y, the exact Jacobian J and the
+Hessians H, in the units of the training data, with everything that the model does to its inputs and outputs.
+
+\b
+{chr(10).join(f"{target.name:{WIDEST}}  {target.gives}" for target in TARGETS)}
+"""
+POINTS = click.IntRange(1, 10_000)
+TYPES: dict[str, Callable[[Option], dict[str, Any]]] = {  # of click, by the kind of an option
+    "flag": lambda option: {"is_flag": True},
+    "choices": lambda option: {"type": click.Choice(option.choices), "multiple": True},
+    "outputs": lambda option: {"type": Listed(), "metavar": "NAMES"},
+}
+
+
+def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every target, which the command gets by their names."""
+    for option, owners in reversed(options().items()):
+        command = _click(option, owners)(command)
+    return command
+
+
+def _click(option: Option, owners: tuple[Target, ...]) -> Callable[[Any], Any]:
+    help_ = f"{', '.join(owner.language for owner in owners)}: {option.help}"
+    return click.option(option.flag, option.name, help=help_, **TYPES[option.kind](option))
+
+
+@click.command(short_help=f"Write a network as {LANGUAGES} source code.", help=HELP)
+@click.option("--to", "target", type=click.Choice(list(BY_NAME)), required=True, help="The language to write.")
 @click.option(
-    "-o", "--output", type=PATH, metavar="FILE", help="File to write, or a folder/; other files go beside it. Else standard output."
+    "-o",
+    "--output",
+    type=PATH,
+    metavar="FILE",
+    help="File to write, or a folder/; other files go beside it. Else standard output.",
 )
-@click.option("--name", metavar="NAME", help="Name of the function (of the module in Python); else that of FILE, else of MODEL.")
-@click.option("--float", "single", is_flag=True, help="C: single precision.")
-@click.option("--with-tests", type=click.IntRange(1, 10_000), metavar="N", default=None, help="Write a test of N points too.")
-@click.option(
-    "--wrap", type=click.Choice(("objective", "constraint")), multiple=True, help="MATLAB: write such a function for fmincon too."
-)
-@click.option("--of", type=Listed(), metavar="NAMES", help="MATLAB: outputs that --wrap means: names, or numbers from 1, with commas.")
-@click.option("--mex", is_flag=True, help="C: write a MEX gateway too.")
-@click.option("--simulink", is_flag=True, help="C: write a function for Simulink's C Caller block too.")
+@click.option("--name", metavar="NAME", help="Name of the function or module; else that of FILE, else of MODEL.")
+@click.option("--with-tests", "tests", type=POINTS, metavar="N", help="Write a test of N points too.")
+@target_options
 @model_options
-def emit(model: str, told: dict[str, Any], quiet: bool, target: str, output: str | None, name: str | None, **asked: Any) -> None:
-    """\b
-    Example: nngrad emit sample_models/fitnet.mat --to matlab
-
-    Write MODEL as one source file that needs nothing but its language: it gives the outputs y, the exact Jacobian J and the Hessians H,
-    in the units of the training data, with everything that the model does to its inputs and outputs.
-
-    \b
-    matlab  NAME.m: [y, J, H] = NAME(x), samples in columns; MATLAB from R2013b, Octave, MATLAB Coder
-    c       NAME.c, NAME.h: NAME(x, y, J) and NAME_hessian(x, y, J, H); C90 or later, or C++
-    python  NAME.py: f(x), jacobian(x), hessian(x), samples in rows; NumPy only
-    """
+def emit(
+    model: str,
+    told: dict[str, Any],
+    quiet: bool,
+    target: str,
+    output: str | None,
+    name: str | None,
+    tests: int | None,
+    **asked: Any,
+) -> None:
     from nngrad import tables
     from nngrad.cli.output import note, opened
     from nngrad.cli.places import names_a_folder
-    from nngrad.emitters import Extras
-    from nngrad.emitters import emit as write
+    from nngrad.emitters.writing import written
 
     net = opened(model, told, quiet)
-    of = None if asked["of"] is None else net.indices_of_outputs(asked["of"])
-    if of is not None and not asked["wrap"]:
-        raise UsageError("--of: it is for --wrap; a function has all outputs")
-    extras = Extras(asked["single"], asked["with_tests"] or 0, tuple(dict.fromkeys(asked["wrap"])), of, asked["mex"], asked["simulink"])
     if output is None or tables.place(output).is_stream:
-        _show(write(net, target, name, extras), output or "-")
+        made = written(net, target, name, None, tests or 0, asked)
+        _show(made.files, made.alone, output or "-")
         return
     if not output:
         raise UsageError("-o: the name is empty; name a file, or - for standard output")
     folder = names_a_folder(output)
-    files = write(net, target, name, extras, file=None if folder else Path(output).name)
-    written = _write(files, Path(output) if folder else Path(output).parent, model)
-    note(f"wrote {', '.join(written)}{_called(target, next(iter(files)), name)}", quiet)
+    made = written(net, target, name, None if folder else Path(output).name, tests or 0, asked)
+    paths = _write(made.files, Path(output) if folder else Path(output).parent, model)
+    note(f"wrote {', '.join(paths)}{_called(made.function, next(iter(made.files)))}", quiet)
 
 
-def _show(files: dict[str, str], output: str) -> None:
-    """The main file (for C with its header in it) on standard output, a pipe or a device; the others have no place there."""
-    from nngrad.emitters.c import together
+def _show(files: dict[str, bytes], alone: bytes | None, output: str) -> None:
+    """All of it on standard output, a pipe or a device, where several files have no place."""
     from nngrad.tables.files import write as put
 
-    main, *others = files
-    if any(not f.endswith(".h") for f in others):
-        raise UsageError(
-            f"{', '.join(files)}: several files have no place on standard output; name one with -o FILE or a folder with -o FOLDER/"
-        )
-    put(output, (together(files) if others else files[main]).encode("ascii"))
+    if alone is None:
+        why = "several files have no place on standard output"
+        raise UsageError(f"{', '.join(files)}: {why}; name one with -o FILE or a folder with -o FOLDER/")
+    put(output, alone)
 
 
-def _write(files: dict[str, str], folder: Path, model: str) -> list[str]:
+def _write(files: dict[str, bytes], folder: Path, model: str) -> list[str]:
     """All files or none; their paths."""
     from nngrad.cli.places import spare
     from nngrad.tables.files import together
@@ -84,15 +108,11 @@ def _write(files: dict[str, str], folder: Path, model: str) -> list[str]:
         spare(path, model)
     folder.mkdir(parents=True, exist_ok=True)
     with together():
-        for path, text in zip(paths, files.values(), strict=True):
-            put(path, text.encode("ascii"))
+        for path, contents in zip(paths, files.values(), strict=True):
+            put(path, contents)
     return paths
 
 
-def _called(target: str, main: str, name: str | None) -> str:
-    """What a function of C is called, where its file is called something else."""
-    from nngrad.emitters.c import RESERVED
-    from nngrad.emitters.names import names
-
-    function = names(target, name, main, "", RESERVED).function if target == "c" else ""
-    return f"; the function is {function}" if function and not main.startswith(f"{function}.") else ""
+def _called(function: str, main: str) -> str:
+    """What the function is called, where its file is called something else."""
+    return "" if main.startswith(f"{function}.") else f"; the function is {function}"

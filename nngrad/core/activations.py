@@ -56,13 +56,14 @@ class Activation:
 
     def value(self, x: np.ndarray, params: dict[str, Any]) -> np.ndarray:
         """f(x), the shape of x; params maps names to numbers or to arrays that broadcast against the last axis."""
-        return formula.compiled(self.f)({"x": x, **params})
+        y: np.ndarray = formula.compiled(self.f)({"x": x, **params})
+        return y
 
     def slope(self, x: np.ndarray, y: np.ndarray, params: dict[str, Any]) -> np.ndarray:
         """f'(x), the shape of x, with y = f(x) at hand."""
         if self.fast_df is None:
             return self._exact_slope(x, y, params)
-        d = formula.compiled(self.fast_df)({"y": y})
+        d: np.ndarray = formula.compiled(self.fast_df)({"y": y})
         if d.size and not d.item(d.argmin()) >= FAST:  # argmin finds a NaN before all numbers; a NaN stays
             low = np.flatnonzero(d < FAST)
             d.flat[low] = self._exact_slope(x.ravel()[low], y.ravel()[low], params)

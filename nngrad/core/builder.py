@@ -19,8 +19,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from nngrad.core.graph import Node
 from nngrad.core.layers import Concatenate, Layer, Select
-from nngrad.core.network import MOST_LAYERS, MOST_NUMBERS, MOST_SOURCES, MOST_UNITS, Network, Node, Origin, Port, within
+from nngrad.core.network import MOST_LAYERS, MOST_NUMBERS, MOST_SOURCES, MOST_UNITS, Network, Origin, Port, within
 from nngrad.errors import ModelError
 
 Array = np.ndarray

@@ -1,4 +1,4 @@
-"""Formulas as text, evaluated with NumPy ufuncs in place. The one rule: text is parsed, never run as code.
+"""Formulas as text, parsed, never run as code, and evaluated with NumPy ufuncs in place.
 
 The vocabulary is what NumPy and C99 share: + - * /, comparisons, numbers, names, `where(c, a, b)`, and the functions of
 FUNCTIONS. A parsed formula is a tree of Python's own `ast` nodes, so emitters can print it in other languages.
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from nngrad.core.grammar import Grammar, NotAdmittedError
 from nngrad.core.scratch import LARGE, empty
 
 Env = dict[str, Any]
@@ -40,9 +41,11 @@ OPERATORS: dict[type, Callable[..., Any]] = {
     ast.GtE: np.greater_equal,
     ast.Eq: np.equal,
 }
-
-
-_PLAIN = (ast.BinOp, ast.UnaryOp, ast.USub, ast.Compare, ast.Name, ast.Load, *OPERATORS)
+GRAMMAR = Grammar(
+    operators=frozenset({ast.USub, *OPERATORS}),
+    functions=dict.fromkeys((*FUNCTIONS, "erfc"), 1) | {"where": 3},
+    number=lambda value: isinstance(value, float),
+)
 
 
 def function(name: str) -> Callable[..., Any]:
@@ -50,7 +53,8 @@ def function(name: str) -> Callable[..., Any]:
     if name == "erfc":  # the only function that NumPy lacks
         from scipy.special import erfc
 
-        return erfc
+        special: Callable[..., Any] = erfc
+        return special
     return FUNCTIONS[name]
 
 
@@ -58,19 +62,11 @@ def function(name: str) -> Callable[..., Any]:
 def parse(text: str) -> ast.expr:
     """The syntax tree of a formula; ValueError where it is outside the vocabulary."""
     try:
-        tree = ast.parse(text, mode="eval").body
-    except SyntaxError as e:
-        raise ValueError(f"formula {text!r} is outside the vocabulary: {e.msg}") from None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            known = isinstance(node.func, ast.Name) and node.func.id in (*FUNCTIONS, "erfc", "where") and not node.keywords
-        elif isinstance(node, ast.Constant):
-            known = isinstance(node.value, float)
-        else:
-            known = isinstance(node, _PLAIN)
-        if not known:
-            raise ValueError(f"formula {text!r}: {ast.unparse(node) if isinstance(node, ast.expr) else node} is outside the vocabulary")
-    return tree
+        return GRAMMAR.tree(text)
+    except NotAdmittedError as part:
+        raise ValueError(f"formula {text!r}: {part} is outside the vocabulary") from None
+    except ValueError as error:
+        raise ValueError(f"formula {text!r} is outside the vocabulary: {error}") from None
 
 
 @lru_cache(maxsize=1024)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from nngrad.core.graph import Graph, Step
-from nngrad.core.kernels import Array
-from nngrad.core.kernels.arrays import matrix_product
+from nngrad.core.kernels import Array, Params
 from nngrad.core.layers import Affine, Concatenate, Elementwise, FillMissing, Layer, Place, Scale, Select, Sum
 from nngrad.core.scratch import empty
 
@@ -20,31 +20,43 @@ MOST_MERGED = 131_072  # numbers of a product of weights that still stay in cach
 # values
 
 
-@dataclass(frozen=True, eq=False)
-class ShiftedAffine:
-    """y = W (x - center) + b: x - center stays apart, where folding it into b would lose digits. center is (in, 1)."""
+class Weights:
+    """y = W (x - center) + b, with everything at hand: x - center stays apart, where folding it into b would lose digits."""
 
-    center: Array
-    affine: Affine
+    def __init__(self, W: Array, b: Array, center: Array | None = None) -> None:
+        self.W, self.b, self.center = W, b[:, None], center
 
     def __call__(self, x: Array) -> Array:
-        affine = self.affine
-        y = matrix_product(affine.W, np.subtract(x, self.center, empty(x.shape)))
-        y += affine.kernel.vector("b{n}", affine.b)
+        if self.center is not None:
+            x = np.subtract(x, self.center, empty(x.shape))
+        y = self.W.dot(x, empty((len(self.W), x.shape[1])))
+        y += self.b
         return y
 
 
-def gains_into_weights(first: Layer | ShiftedAffine, second: Layer) -> Layer | ShiftedAffine | None:
+Rule = Callable[[Any], Array]  # of one value, or of a tuple of several
+
+
+def rule(layer: Layer, sources: Sequence[int]) -> Rule | Weights:
+    """The forward rule of a layer as a function of the value that it reads, or of a tuple where it reads several."""
+    if isinstance(layer, Affine):
+        return Weights(layer.W, layer.b)
+    forward, kernel = layer.forward, layer.kernel
+    if isinstance(layer, Elementwise):
+        value, params = layer.activation.value, kernel.columns(layer.params)
+        return lambda x: value(x, params)
+    return (lambda x: forward(kernel, (x,))) if len(sources) == 1 else partial(forward, kernel)
+
+
+def gains_into_weights(first: Layer | Weights, second: Layer) -> Weights | None:
     """Two layers as one, where one is a scale and the other has weights to take its gains; None otherwise."""
     match first, second:
         case Scale(gain, center, shift), Affine(W, b):
-            return ShiftedAffine(center[:, None], Affine(W * gain, W @ shift + b))
+            return Weights(W * gain, W @ shift + b, center[:, None])
         case Affine(W, b), Scale(gain, center, shift):
-            return Affine(W * gain[:, None], (b - center) * gain + shift)
-        case ShiftedAffine(center, affine), Scale():
-            behind = gains_into_weights(affine, second)
-            assert isinstance(behind, Affine)
-            return ShiftedAffine(center, behind)
+            return Weights(W * gain[:, None], (b - center) * gain + shift)
+        case Weights(), Scale(gain, center, shift):
+            return Weights(first.W * gain[:, None], (first.b[:, 0] - center) * gain + shift, first.center)
     return None
 
 
@@ -103,11 +115,16 @@ class SlopesTimes:
     K: Array
     target: int
     whole: bool
+    _slope: Callable[..., Array] = field(init=False, repr=False)
+    _params: Params = field(init=False, repr=False)
 
     def slope(self, known: Sequence[Array]) -> Array:
         """f' (w, N) of the rows."""
-        a = self.activation
-        return a.kernel.slope(a.activation, known[self.step.sources[0]], known[self.step.target], a.params)
+        return self._slope(known[self.step.sources[0]], known[self.step.target], self._params)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_slope", self.activation.activation.slope)
+        object.__setattr__(self, "_params", self.activation.kernel.columns(self.activation.params))
 
 
 def slopes_times_weights(first: Step, second: Step, G: Any, whole: bool, wrt: tuple[int, ...], m: int) -> SlopesTimes | None:

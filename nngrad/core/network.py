@@ -371,10 +371,10 @@ class Network:
         rows, size = len(tables[0]), size or self.block_rows
         if not rows:
             return None
-        size = -(-rows // -(-rows // size))  # even blocks: no thread waits for the last
         if rows * self._widest < scratch.LARGE:
             with np.errstate(all="ignore"):
                 return work(*tables)
+        size = -(-rows // -(-rows // size))  # even blocks: no thread waits for the last
 
         def on(first: int) -> None:
             with np.errstate(all="ignore"), scratch.block():

@@ -7,7 +7,7 @@ here (values() does it itself).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +32,7 @@ def values(net: Graph, x: Array) -> list[Array]:
 class Evaluation(NamedTuple):
     """How the values that derivatives need are computed: `calls` are (rule, the one value it reads or all it reads, what it makes)."""
 
-    calls: tuple[tuple[Callable[[Any], Array], int, tuple[int, ...], int], ...]
+    calls: tuple[tuple[fuse.Rule, int, tuple[int, ...], int], ...]
     values: int
 
     def __call__(self, x: Array) -> list[Any]:
@@ -48,7 +48,7 @@ class Evaluation(NamedTuple):
         """Gains of a scale before or behind weights become part of them; x - center stays apart, where folding would lose digits."""
         every = steps(net)
         readers = Counter(s for step in every for s in step.sources)
-        found: list[tuple[Layer | fuse.ShiftedAffine, tuple[int, ...], int]] = []
+        found: list[tuple[Layer | fuse.Weights, tuple[int, ...], int]] = []
         for step in every:
             merged = None
             if found and step.sources == (found[-1][2],) and readers[found[-1][2]] == 1:
@@ -60,16 +60,9 @@ class Evaluation(NamedTuple):
         return cls(tuple(_call(*item) for item in found), len(net.sizes))
 
 
-def _call(
-    layer: Layer | fuse.ShiftedAffine, sources: tuple[int, ...], target: int
-) -> tuple[Callable[[Any], Array], int, tuple[int, ...], int]:
-    """The rule of a layer as a function of what it reads: of one array, or of a tuple of several."""
-    if not isinstance(layer, Layer):
-        return layer, sources[0], (), target
-    forward, kernel = layer.forward, layer.kernel
-    if len(sources) == 1:
-        return lambda x: forward(kernel, (x,)), sources[0], (), target
-    return lambda x: forward(kernel, x), 0, sources, target
+def _call(what: Layer | fuse.Weights, sources: tuple[int, ...], target: int) -> tuple[fuse.Rule, int, tuple[int, ...], int]:
+    rule = what if isinstance(what, fuse.Weights) else fuse.rule(what, sources)
+    return rule, sources[0], (sources if len(sources) > 1 else ()), target
 
 
 def push(step: Step, known: Sequence[Array], tangents: Pass) -> None:

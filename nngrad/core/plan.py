@@ -101,13 +101,23 @@ class Plan:
         return len(self.of if self.reverse else self.wrt)
 
     def _at_once(self, rows: int) -> int:
-        """How many directions of so many rows go through all values within MOST_NUMBERS; all where the whole Jacobian is one product."""
-        if self.merged and self.merged.whole:
-            return self._directions
-        return max(1, MOST_NUMBERS // (max(rows, 1) * sum(self.sizes)))
+        """How many directions of so many rows go through all values within MOST_NUMBERS."""
+        return max(1, MOST_NUMBERS // (max(rows, 1) * self.numbers))
+
+    @cached_property
+    def numbers(self) -> int:
+        """Of all values of a row."""
+        return sum(self.sizes)
+
+    @cached_property
+    def _widest(self) -> int:
+        return max(self.sizes)
 
     def jacobian(self, known: Sequence[Array], J: Array) -> None:
         """Writes dy[of]/dx[wrt] of the rows into J (N, m', n')."""
+        if self.merged and self.merged.whole:
+            self.merged.slope(known).T.dot(self.merged.K, J.reshape(len(J), self.merged.K.shape[1]))
+            return
         at_once = self._at_once(len(J))
         if at_once >= self._directions:
             self._backward(known, J) if self.reverse else self._forward(known, J, self.forward.seeds)
@@ -131,9 +141,6 @@ class Plan:
         return found
 
     def _backward(self, known: Sequence[Array], J: Array) -> None:
-        if self.merged and self.merged.whole:
-            self.merged.slope(known).T.dot(self.merged.K, J.reshape(len(J), self.merged.K.shape[1]))
-            return
         own: set[int] = set()
         cotangents, left = dict(self.backward.seeds), self.backward.steps
         if self.merged:
@@ -189,8 +196,8 @@ class Plan:
 
     def hessian(self, known: Sequence[Array], H: Array) -> None:
         """Writes d2y[of]/dx[wrt]dx[wrt] of the rows into H (N, m', n', n'): the sum over layers of their curvature."""
-        rows, width, every = max(len(H), 1), max(self.sizes), sum(self.sizes)
-        inputs = max(1, MOST_NUMBERS // (2 * rows * every))
+        rows, width = max(len(H), 1), self._widest
+        inputs = max(1, MOST_NUMBERS // (2 * rows * self.numbers))
         outputs = max(1, MOST_NUMBERS // (rows * min(inputs, len(self.wrt)) * (width + min(inputs, len(self.wrt)))))
         if inputs >= len(self.wrt) and outputs >= len(self.of):
             self._curvatures(known, H, self.backward.seeds, self.forward.seeds, self.forward.seeds)
@@ -271,7 +278,7 @@ def hvp(plan: Plan, known: Sequence[Array], G: Array, V: Array) -> Array:
     H = np.zeros((known[0].shape[1], n))
     for step in plan.every:
         push(step, known, along)
-    at_once = max(1, MOST_NUMBERS // (max(len(H), 1) * sum(plan.sizes)))
+    at_once = max(1, MOST_NUMBERS // (max(len(H), 1) * plan.numbers))
     if at_once >= n:
         _add_curvatures(plan, known, H, G, plan.tangents(known, plan.forward.seeds), along)
         return H

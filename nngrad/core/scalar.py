@@ -1,8 +1,8 @@
 """A scalar of the outputs, written as text ("y1**2 + 3*y2"), with its gradient and Hessian with respect to the inputs.
 
-The one rule: the text is parsed, never run as code. It may use + - * / **, numbers, the names of outputs (or y1, y2, ... by number)
-and the functions of FUNCTIONS. Value, gradient and Hessian with respect to the outputs are carried through the expression together
-(forward mode); the network's own passes do the rest:
+The text is parsed, never run as code. It may use + - * / **, numbers, the names of outputs (or y1, y2, ... by number)
+and the functions of FUNCTIONS. Value, gradient and Hessian with respect to the outputs are carried through the
+expression together (forward mode); the network's own passes do the rest:
 
     gradient = (df/dy) J            Hessian = sum_i df/dy_i H_i + J' (d2f/dy dy) J
 """
@@ -13,7 +13,6 @@ import ast
 import difflib
 import re
 import unicodedata
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,11 +20,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nngrad.core.activations import BY_NAME, Activation
+from nngrad.core.grammar import MOST_NODES, Grammar, NoExpressionError, NotAdmittedError, TooLongError, names_in
 from nngrad.core.network import Network
 from nngrad.errors import UsageError, listed
 
 Array = np.ndarray
-MOST_NODES = 1000  # of an expression
 
 
 class Jet(NamedTuple):
@@ -49,8 +48,7 @@ class Scalar:
     def parse(cls, net: Network, text: str) -> Scalar:
         """UsageError, naming what is outside the vocabulary, or the unknown name with its nearest match."""
         tree = _parsed(text)
-        functions = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
-        found = [_output(net, node.id, text) for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in functions]
+        found = [_output(net, name, text) for name in names_in(tree)]
         if not found:
             raise UsageError(f"scalar {text!r}: names no output; it may use {listed(net.output_names)}")
         return cls(net, text, tree, tuple(sorted(set(found))))
@@ -103,37 +101,21 @@ class Scalar:
         return found[0] if np.ndim(x) == 1 else found
 
 
-# the grammar
+# names
 
 
 def _parsed(text: str) -> ast.expr:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the grammar, for a user of Python
-            tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return GRAMMAR.tree(text.strip())
+    except NoExpressionError:
         raise UsageError(f"scalar {text!r}: is no expression; write something like y1**2 + 3*y2") from None
-    nodes = list(ast.walk(tree))
-    if len(nodes) > MOST_NODES:
-        raise UsageError(f"scalar: has {len(nodes)} parts, at most {MOST_NODES} are taken; shorten it")
-    for node in nodes:
-        _admit(node, text)
-    return tree
-
-
-def _admit(node: ast.AST, text: str) -> None:
-    if isinstance(node, ast.BitXor):
-        raise UsageError(f"scalar {text!r}: write ** for powers, not ^")
-    if isinstance(node, ast.Call):
-        known = isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS and len(node.args) == 1 and not node.keywords
-    elif isinstance(node, ast.Constant):
-        value = node.value
-        known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
-    else:
-        known = isinstance(node, (ast.BinOp, ast.UnaryOp, ast.USub, ast.UAdd, ast.Name, ast.Load, *OPERATORS))
-    if not known:
-        what = ast.unparse(node) if isinstance(node, ast.expr) else type(node).__name__
-        raise UsageError(f"scalar {text!r}: {what} is not understood; it takes + - * / **, numbers, outputs and {', '.join(FUNCTIONS)}")
+    except TooLongError as long:
+        raise UsageError(f"scalar: has {long.count} parts, at most {MOST_NODES} are taken; shorten it") from None
+    except NotAdmittedError as part:
+        if isinstance(part.node, ast.BitXor):
+            raise UsageError(f"scalar {text!r}: write ** for powers, not ^") from None
+        known = f"+ - * / **, numbers, outputs and {', '.join(FUNCTIONS)}"
+        raise UsageError(f"scalar {text!r}: {part} is not understood; it takes {known}") from None
 
 
 def _output(net: Network, name: str, text: str) -> int:
@@ -230,3 +212,8 @@ FUNCTIONS: dict[str, Activation] = {
     "sqrt": Activation("sqrt", f="sqrt(x)", df="0.5/y", d2f="-0.5*d/x"),
     "tan": Activation("tan", f="sin(x)/cos(x)", df="1.0 + y*y", d2f="2.0*y*d"),
 }
+GRAMMAR = Grammar(
+    operators=frozenset({ast.USub, ast.UAdd, *OPERATORS}),
+    functions=dict.fromkeys(FUNCTIONS, 1),
+    number=lambda value: isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300,
+)

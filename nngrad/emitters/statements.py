@@ -331,6 +331,9 @@ class StatementKernel:
     def over(self, v: Any, y: Any, name: str) -> Any:
         return self.along(OVER, name=name, y=y, v=v)
 
+    def known(self, v: Any, t: Any, name: str) -> Any:
+        return self.along("where(t == t, a, t)", name=name, t=t, a=v)
+
     def cleared(self, v: Any, y: Any) -> Any:
         return self.along(CLEARED, y=y, v=self.dense(v, "whole_{out}"))
 

@@ -1,9 +1,11 @@
-"""Text that all target languages need: formulas, numbers, names, wrapped lines. The one rule: nothing that a model file says can
-become code. Names pass a whitelist, and numbers are printed from floats.
+"""Text that all target languages need: formulas, numbers, names, wrapped lines.
+
+Nothing that a model file says can become code: names pass a whitelist, and numbers are printed from floats.
 """
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import re
 import unicodedata
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nngrad.core.formula import ast, parse
+from nngrad.core.formula import parse
 from nngrad.core.network import Network, Port
 
 WIDTH = 118
@@ -99,7 +101,7 @@ def shortest_single(value: float) -> str:
 
 
 def plain(text: str, most: int = 100) -> str:
-    """Text of a model file as it may stand in a comment of any language: letters, digits and a few harmless signs, on one line.
+    """Text of a model file as it may stand in a comment of any language: letters, digits, harmless signs, on one line.
 
     A letter that ASCII has no likeness of stands as its code, such as <U+03B8>, so that names stay apart.
     """
@@ -151,7 +153,7 @@ def is_run(index: tuple[int, ...]) -> bool:
 
 
 def facts(net: Network, name: str, convention: list[str]) -> list[str]:
-    """What the comment at the head of every file says: the source, the sizes, the inputs and outputs with their training ranges."""
+    """What the comment at the head of every file says: the source, the sizes, inputs and outputs with their ranges."""
     origin = net.origin
     sizes = f"{_count(net.input_size, 'input')}, {_count(net.output_size, 'output')}"
     lines = [f"Written by nngrad from a trained network: {sizes}, in the units of its data."]
@@ -192,4 +194,5 @@ def _names(port: Port) -> list[str]:
     """What each column of a port is: its name, and where that isn't the port's own, its place in the port."""
     own, count = plain(port.name, 60), port.size
     places = [f"[{own}]" if count == 1 else f"[{own}, {k} of {count}]" for k in range(1, count + 1)]
-    return [plain(c, 60) if not own or c == port.name else f"{plain(c, 60)} {place}" for c, place in zip(port.columns, places, strict=True)]
+    columns = zip(port.columns, places, strict=True)
+    return [plain(c, 60) if not own or c == port.name else f"{plain(c, 60)} {place}" for c, place in columns]

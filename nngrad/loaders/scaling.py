@@ -21,8 +21,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nngrad.core.graph import Node
 from nngrad.core.layers import Scale
-from nngrad.core.network import Network, Node, Port
+from nngrad.core.network import Network, Port
 from nngrad.errors import ModelError, UsageError, listed
 from nngrad.loaders import containers, limits
 from nngrad.loaders.matlab.processing import STEPS, vector

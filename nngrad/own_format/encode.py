@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from nngrad.core.activations import Activation
+from nngrad.core.graph import Node
 from nngrad.core.layers import Sum
-from nngrad.core.network import Network, Node, Port, encodable
+from nngrad.core.network import Network, Port, encodable
 from nngrad.errors import ModelError, UsageError
 from nngrad.own_format.decode import FORMAT, VERSION
 from nngrad.tables.files import write

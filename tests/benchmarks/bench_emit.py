@@ -18,7 +18,7 @@ import networks
 import numpy as np
 from measure import Row, at_most, missing
 
-import nngrad.emitters
+import nngrad
 from nngrad import load
 from nngrad.core.layers import Affine, Scale
 
@@ -97,8 +97,8 @@ def measured(name: str, python: str) -> list[Row]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         net = load(networks.write(name, folder))
-        for file, text in nngrad.emit(net, "c", "ours").items():
-            (folder / file).write_text(text)
+        for file, contents in nngrad.emit(net, "c", "ours").items():
+            (folder / file).write_bytes(contents)
         lower, upper = networks.ranges(name)
         np.random.default_rng(3).uniform(lower, upper, (256, len(lower))).tofile(folder / "x.bin")
         np.savez(folder / "weights.npz", **weights(net))

@@ -126,7 +126,7 @@ def test_names_that_are_no_text(tmp_path, nngrad, target):
         assert library.load(tmp_path / again).output_names == library.load(model).output_names == ("y\\udccc",)
 
 
-SOURCES = sorted(path for path in Path(library.__file__).parent.rglob("*.py") if path.parent.name != "emitters")
+SOURCES = sorted(path for path in Path(library.__file__).parent.rglob("*.py") if "emitters" not in path.parts)
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)

@@ -9,7 +9,10 @@ import threading
 import pytest
 
 
-@pytest.mark.parametrize(("target", "files"), [("matlab", {"fitnet.m"}), ("c", {"fitnet.c", "fitnet.h"}), ("python", {"fitnet.py"})])
+@pytest.mark.parametrize(
+    ("target", "files"),
+    [("matlab", {"fitnet.m"}), ("c", {"fitnet.c", "fitnet.h"}), ("python", {"fitnet.py"}), ("jax", {"fitnet.py"})],
+)
 def test_into_a_folder(nngrad, fitnet, tmp_path, target, files):
     done = nngrad("emit", fitnet[0], "--to", target, "-o", f"{tmp_path}/new/")
     assert (done.code, done.out) == (0, "")
@@ -83,6 +86,8 @@ def test_a_folder_ends_as_the_folders_of_the_system_do(monkeypatch, tmp_path, se
         (["--to", "python", "--float"], "--float: only --to c"),
         (["--to", "matlab", "--of", "y1"], "--of: it is for --wrap"),
         (["--to", "matlab", "--wrap", "objective", "--of", "z9"], "no output 'z9'"),
+        (["--to", "jax", "--float"], "--float: only --to c has it, not --to jax; leave it out"),
+        (["--to", "jax", "-o", "x/jax.py"], "take -o jax_net.py"),
         (["--to", "fortran"], "'fortran' is not one of"),
         ([], "missing option '--to'"),
     ],

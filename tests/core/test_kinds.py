@@ -15,7 +15,8 @@ from nngrad.core.layers.base import Cost, SmoothLayer
 from nngrad.core.layers.linear import there
 from nngrad.core.network import Network, Port, numbered
 from nngrad.core.slope import Slope
-from nngrad.emitters import build, emit
+from nngrad.emitters import emit
+from nngrad.emitters.build import build
 from nngrad.proofs.check import at_kinks, check
 from nngrad.proofs.definitions import COMPLEX
 from nngrad.reports import info, units

@@ -5,6 +5,7 @@ import threading
 import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +22,17 @@ from nngrad.errors import UsageError
 R = np.random.default_rng(12)
 
 
+def the_same_every_time(make):
+    """Whatever was made before."""
+
+    @wraps(make)
+    def from_the_start(*args, **kwargs):
+        R.bit_generator.state = np.random.default_rng(12).bit_generator.state
+        return make(*args, **kwargs)
+
+    return from_the_start
+
+
 def dense(n, m):
     return Affine(R.normal(size=(m, n)) / np.sqrt(n), R.normal(size=m))
 
@@ -29,6 +41,7 @@ def tansig():
     return Elementwise(BY_NAME["tansig"])
 
 
+@the_same_every_time
 def deep(n=4, m=2, widths=(6, 5), last=()):
     sizes = (n, *widths)
     layers = [Scale(R.uniform(0.5, 2, n), R.normal(size=n), R.normal(size=n))]
@@ -37,6 +50,7 @@ def deep(n=4, m=2, widths=(6, 5), last=()):
     return Network.chain([*layers, dense(sizes[-1], m), *last], input_size=n)
 
 
+@the_same_every_time
 def branched():
     """Skips, a product, several linear layers in a row, values read twice."""
     b = Builder()
@@ -48,6 +62,7 @@ def branched():
     return Network(tuple(b.nodes), (Port("x", numbered("x", 4)),), (Port("y", numbered("y", 3)),))
 
 
+@the_same_every_time
 def lone_product():
     """A product with one input, as a layer of several inputs may have it."""
     b = Builder()
@@ -56,6 +71,7 @@ def lone_product():
     return Network(tuple(b.nodes), (Port("x", numbered("x", 3)),), (Port("y", numbered("y", 4)),))
 
 
+@the_same_every_time
 def linear():
     return Network.chain([dense(3, 4), Scale(*R.normal(size=(3, 4))), dense(4, 2)], input_size=3)
 

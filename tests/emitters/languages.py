@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from nngrad.core.network import Network
-from nngrad.emitters import Extras, emit
+from nngrad.emitters import emit
+from nngrad.emitters.registry import Target
 
 ALL_WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror"]
 WARNINGS = ["-std=c99", *ALL_WARNINGS]
@@ -58,7 +59,7 @@ def load(path: Path) -> Any:
 def c(cases: Cases, folder: Path, hessian: bool = True, single: bool = False, compiler: str = "") -> list[Results]:
     found = []
     for k, (net, x) in enumerate(cases):
-        write(net, "c", f"case{k}", folder, Extras(single=single))
+        write(net, "c", f"case{k}", folder, single=single)
         library = folder / f"case{k}_{compiler or COMPILERS[0]}.so"
         done = subprocess.run(
             [compiler or COMPILERS[0], *WARNINGS, "-O2", "-shared", "-fPIC", "-o", library, folder / f"case{k}.c", "-lm"],
@@ -120,9 +121,20 @@ def octave(lines: list[str], folder: Path) -> str:
     return done.stdout.removesuffix("the end\n")
 
 
-def write(net: Network, target: str, name: str, folder: Path, extras: Extras | None = None) -> None:
-    for file, text in emit(net, target, name, extras).items():
-        (folder / file).write_text(text)
+def write(net: Network, target: str, name: str, folder: Path, **how: Any) -> None:
+    for file, contents in emit(net, target, name, **how).items():
+        (folder / file).write_bytes(contents)
+
+
+def texts(net: Network, target: str, name: str | None = None, **how: Any) -> dict[str, str]:
+    """What emit() gives, as text."""
+    return {file: contents.decode("ascii") for file, contents in emit(net, target, name, **how).items()}
+
+
+def everything(target: Target) -> dict[str, Any]:
+    """Every option that a target has."""
+    values = {"flag": lambda option: True, "choices": lambda option: option.choices, "outputs": lambda option: (0,)}
+    return {option.name: values[option.kind](option) for option in target.options}
 
 
 def worst(found: Results, net: Network, x: np.ndarray) -> tuple[float, float, float]:

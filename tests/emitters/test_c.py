@@ -11,9 +11,10 @@ import pytest
 from nngrad import load
 from nngrad.core.layers import Affine, Compet
 from nngrad.core.network import Network
-from nngrad.emitters import Extras, c, emit
+from nngrad.emitters import emit
+from nngrad.emitters.c import EMITTER
 from nngrad.emitters.selftest import points
-from tests.emitters.languages import ALL_WARNINGS, write
+from tests.emitters.languages import ALL_WARNINGS, texts, write
 from tests.emitters.test_languages import NETWORKS, all_activations
 from tests.makers import SAMPLES
 
@@ -47,8 +48,7 @@ def networks():
 @cache
 def emitted(single):
     """The sources of all networks."""
-    extras = Extras(single=single, simulink=True)
-    return {file: text for name, net in networks().items() for file, text in emit(net, "c", name, extras).items()}
+    return {file: text for name, net in networks().items() for file, text in texts(net, "c", name, single=single, simulink=True).items()}
 
 
 def every(single, folder):
@@ -83,7 +83,7 @@ def test_everything_compiles_without_a_warning(compiler, standard, single, tmp_p
 @pytest.mark.parametrize("model", ["patternnet", "two_inputs", "rbf"])
 @pytest.mark.parametrize("single", [False, True], ids=["double", "float"])
 def test_the_self_test_passes_everywhere(compiler, standard, model, single, tmp_path):
-    write(load(SAMPLES / f"{model}.mat"), "c", "net", tmp_path, Extras(single=single, tests=3))
+    write(load(SAMPLES / f"{model}.mat"), "c", "net", tmp_path, single=single, tests=3)
     compiled(compiler, standard, tmp_path, "net.c", "test_net.c", "-o", "test", "-lm")
     assert run(tmp_path) == "net: 3 points agree\n"
 
@@ -105,14 +105,14 @@ def test_the_rules_of_msvc_are_kept(single, tmp_path):
     for name, text in MSVC.items():
         (tmp_path / name).write_text(f"#pragma once\n#pragma clang system_header\n{text}")
     rules = ["--target=x86_64-pc-windows-msvc", "-fms-compatibility", "-fms-extensions", "-fms-compatibility-version=19.20", "-nostdinc"]
-    write(not_finite(), "c", "net", tmp_path, Extras(single=single, tests=1))
+    write(not_finite(), "c", "net", tmp_path, single=single, tests=1)
     for source in (every(single, tmp_path), "test_net.c"):
         compiled("clang", "-std=c90", tmp_path, *rules, "-isystem", ".", "-fsyntax-only", source)
 
 
 @pytest.mark.parametrize("single", [False, True], ids=["double", "float"])
 def test_no_keyword_of_c99_stands_alone(single):
-    beside = emit(not_finite(), "c", "net", Extras(single=single, tests=2, mex=True))
+    beside = texts(not_finite(), "c", "net", single=single, tests=2, mex=True)
     for text in [*emitted(single).values(), *beside.values()]:
         code = re.sub(r"(?s)/\*.*?\*/", "", text)
         assert not re.search(r"(?m)//|for \(int|^(?!#define \w+_RESTRICT).*\brestrict\b|\binline\b", code)
@@ -123,7 +123,7 @@ def test_no_keyword_of_c99_stands_alone(single):
 def test_two_networks_in_one_program_and_in_one_unit(compiler, standard, tmp_path):
     models = {"net": ("patternnet", False), "Net": ("cascade", False), "other": ("two_inputs", True)}
     for name, (model, single) in models.items():
-        write(load(SAMPLES / f"{model}.mat"), "c", name, tmp_path, Extras(single=single, simulink=True))
+        write(load(SAMPLES / f"{model}.mat"), "c", name, tmp_path, single=single, simulink=True)
     sources = [f"{name}{rest}.c" for name in models for rest in ("", "_simulink")]
     (tmp_path / "unit.c").write_text("".join(f'#include "{source}"\n' for source in [*sources, "main.c"]))
     (tmp_path / "main.c").write_text(MAIN)
@@ -169,7 +169,7 @@ int main(void)
 def test_simulink_has_the_jacobian_in_columns(model, single, tmp_path):
     net = load(SAMPLES / f"{model}.mat")
     m, n, real = net.output_size, net.input_size, "float" if single else "double"
-    write(net, "c", "net", tmp_path, Extras(single=single, simulink=True))
+    write(net, "c", "net", tmp_path, single=single, simulink=True)
     x = points(net, 1)[0]
     (tmp_path / "main.c").write_text(
         f'#include <stdio.h>\n#include "net_simulink.h"\nint main(void) {{ const {real} x[] = {{ {", ".join(map(repr, x.tolist()))} }}; '
@@ -186,7 +186,7 @@ def test_simulink_has_the_jacobian_in_columns(model, single, tmp_path):
 
 def test_gateways_keep_no_jacobian_on_the_stack():
     net = Network.chain([Affine(np.ones((1024, 6)), np.zeros(1024))])
-    files = emit(net, "c", "net", Extras(mex=True, simulink=True))
+    files = texts(net, "c", "net", mex=True, simulink=True)
     assert not re.search(r"(?m)^ +(double|float)\b[^;]*\[\d{4,}\]", files["net_mex.c"] + files["net_simulink.c"])
     assert "Stack: 6144 bytes, and that of net (see net.h)" in files["net_simulink.h"]
     assert "Stack: that of net and net_hessian (see net.h)" in files["net_mex.c"]
@@ -196,7 +196,7 @@ def test_gateways_keep_no_jacobian_on_the_stack():
 @pytest.mark.parametrize("level", ["-O0", "-O1", "-O2", "-O3"])
 def test_the_stack_that_the_header_states_is_enough(level, tmp_path):
     for model in MODELS:
-        files = emit(load(SAMPLES / f"{model}.mat"), "c", "net", Extras(simulink=True))
+        files = texts(load(SAMPLES / f"{model}.mat"), "c", "net", simulink=True)
         for file, text in files.items():
             (tmp_path / file).write_text(text)
         subprocess.run(["gcc", level, "-fstack-usage", "-c", "net.c", "net_simulink.c"], cwd=tmp_path, check=True)
@@ -214,7 +214,7 @@ def test_the_stack_that_the_header_states_is_enough(level, tmp_path):
 def test_the_mex_gateway_compiles_without_a_warning(compiler, tmp_path):
     if not shutil.which(compiler[0]):
         pytest.skip(f"no {compiler[0]}")
-    write(load(SAMPLES / "two_inputs.mat"), "c", "net", tmp_path, Extras(mex=True))
+    write(load(SAMPLES / "two_inputs.mat"), "c", "net", tmp_path, mex=True)
     flags = subprocess.run(["mkoctfile", "-p", "INCFLAGS"], capture_output=True, text=True, check=True).stdout
     system = [flag.replace("-I", "-isystem") for flag in flags.split()]
     done = subprocess.run([*compiler, *ALL_WARNINGS, *system, "-c", "net_mex.c"], cwd=tmp_path, capture_output=True, text=True)
@@ -223,6 +223,6 @@ def test_the_mex_gateway_compiles_without_a_warning(compiler, tmp_path):
 
 
 def test_source_and_header_together_need_no_file(tmp_path):
-    text = c.together(emit(load(SAMPLES / "fitnet.mat"), "c", "net"))
+    text = EMITTER.alone(emit(load(SAMPLES / "fitnet.mat"), "c", "net")).decode()
     assert '#include "' not in text
     assert text.index("void net(const double *x, double *y, double *J);") < text.index("static const double net_W1")

@@ -10,11 +10,11 @@ from nngrad import load
 from nngrad.core.activations import ACTIVATIONS
 from nngrad.core.layers import Affine, Elementwise
 from nngrad.core.network import Network
-from nngrad.emitters import Extras, emit
-from nngrad.emitters.python import analytic
+from nngrad.emitters.build import build
+from nngrad.emitters.python.module import analytic
 from nngrad.emitters.selftest import points
 from tests.emitters.languages import load as loaded
-from tests.emitters.languages import octave, octave_only, write
+from tests.emitters.languages import octave, octave_only, texts, write
 from tests.emitters.test_languages import NETWORKS
 from tests.makers import SAMPLES
 
@@ -107,7 +107,7 @@ def test_the_mex_gateway_takes_its_matrix_and_nothing_else(model, compiler, tmp_
     net = load(SAMPLES / f"{model}.mat")
     write(net, "matlab", "net", tmp_path)
     suffix = ".c" if compiler == "c" else ".cpp"
-    for file, text in emit(net, "c", "net", Extras(mex=True), file=f"net{suffix}").items():
+    for file, text in texts(net, "c", "net", mex=True, file=f"net{suffix}").items():
         (tmp_path / file.replace("_mex.c", f"_mex{suffix}")).write_text(text)
     subprocess.run(["mkoctfile", "--mex", f"net_mex{suffix}", f"net{suffix}"], cwd=tmp_path, check=True, capture_output=True)
     refused = ["net_mex()", "net_mex(X, X)", "[a, b, c, d] = net_mex(X)"]
@@ -128,7 +128,7 @@ def test_a_network_of_one_input_takes_a_row_of_samples(tmp_path):
 def test_wrappers_take_rows_and_columns_and_refuse_the_rest(model, tmp_path):
     net = load(SAMPLES / f"{model}.mat")
     m, n = net.output_size, net.input_size
-    write(net, "matlab", "net", tmp_path, Extras(wrap=("objective", "constraint")))
+    write(net, "matlab", "net", tmp_path, wrap=("objective", "constraint"))
     x = points(net, 1)[0]
     y, J = net.value_and_jacobian(x)
     good = [
@@ -212,7 +212,7 @@ def test_python_never_ignores_a_name(tmp_path):
     assert module.f(Frame([0, 1])) == 21.0
 
 
-COMPLEX = [name for name, net in NETWORKS.items() if analytic(net)]
+COMPLEX = [name for name, net in NETWORKS.items() if analytic(build(net))]
 
 
 @pytest.mark.parametrize("name", COMPLEX)
@@ -227,7 +227,7 @@ def test_complex_x_of_sample_models(model, tmp_path):
     net = load(SAMPLES / f"{model}.mat")
     write(net, "python", "net", tmp_path)
     module = loaded(tmp_path / "net.py")
-    (complex_step if analytic(net) else refused)(net, module, points(net, 4))
+    (complex_step if analytic(build(net)) else refused)(net, module, points(net, 4))
 
 
 ANALYTIC = set("tansig logsig purelin radbas netinv negsquare softplus swish gelu_tanh sin cos exp mish log_sigmoid".split())  # noqa: SIM905

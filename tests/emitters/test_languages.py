@@ -30,7 +30,6 @@ from nngrad.core.layers import (
     Sum,
 )
 from nngrad.core.network import Network, Port, numbered
-from nngrad.emitters import Extras
 from nngrad.emitters.selftest import points
 from tests.emitters import languages
 from tests.emitters.languages import COMPILERS, EVERY, LANGUAGES, OCTAVE, WARNINGS, c, compiler_only, octave, octave_only, worst, write
@@ -190,7 +189,7 @@ def test_single_precision(compiler, tmp_path):
 @compiler_only
 @pytest.mark.parametrize("flags", ["-O3 -march=native", "-O0 -fsanitize=undefined"])
 def test_compiles_without_a_word_and_passes_its_own_test(flags, tmp_path):
-    write(load(SAMPLES / "two_inputs.mat"), "c", "net", tmp_path, Extras(tests=9, simulink=True))
+    write(load(SAMPLES / "two_inputs.mat"), "c", "net", tmp_path, tests=9, simulink=True)
     files = ["net.c", "net_simulink.c", "test_net.c"]
     built = run([COMPILERS[0], *WARNINGS, *flags.split(), *files, "-o", "test", "-lm"], tmp_path)
     assert (built.returncode, built.stderr) == (0, "")
@@ -213,7 +212,7 @@ def run(command, folder):
 def test_a_self_test_fails_where_a_weight_differs(language, tmp_path):
     net = load(SAMPLES / "fitnet.mat")
     weight = next(float(node.layer.W.flat[0]) for node in net.layers if isinstance(node.layer, Affine))
-    write(net, language, "net", tmp_path, Extras(tests=3))
+    write(net, language, "net", tmp_path, tests=3)
     main = next(tmp_path / f"net{s}" for s in (".py", ".c", ".m") if (tmp_path / f"net{s}").exists())
     good = run(COMMANDS[language], tmp_path)
     assert (good.returncode, good.stdout) == (0, "net: 3 points agree\n")
@@ -233,7 +232,7 @@ def bowl():
 
 @octave_only
 def test_an_objective_guides_fminunc_and_sqp(tmp_path):
-    write(bowl(), "matlab", "bowl", tmp_path, Extras(wrap=("objective", "constraint"), of=(0,)))
+    write(bowl(), "matlab", "bowl", tmp_path, wrap=("objective", "constraint"), of=(0,))
     printed = octave(
         [
             "x0 = [0; 0.1];",
@@ -259,7 +258,7 @@ def test_an_objective_guides_fminunc_and_sqp(tmp_path):
 def test_the_lines_for_octave_in_the_readme_run(tmp_path):
     lines = re.search(r"    gradient = @.*?'on'\)\)\n", (ROOT / "README.md").read_text(), re.DOTALL)[0]
     net = load(SAMPLES / "cascade.mat")
-    write(net, "matlab", "net_of_x", tmp_path, Extras(wrap=("objective",), of=(0,)))
+    write(net, "matlab", "net_of_x", tmp_path, wrap=("objective",), of=(0,))
     solve, invert = lines.split("\n\n")
     printed = octave([solve, "printf('at %.12g\\n', x);", invert, "printf('at %.12g\\n', x);"], tmp_path)
     found = np.array(re.findall(r"(?m)^at (.*)$", printed), float).reshape(2, 2)
@@ -272,7 +271,7 @@ def test_the_lines_for_octave_in_the_readme_run(tmp_path):
 
 @octave_only
 def test_the_lines_for_octave_in_the_help_of_a_constraint_run(tmp_path):
-    write(bowl(), "matlab", "bowl", tmp_path, Extras(wrap=("constraint",), of=(0,)))
+    write(bowl(), "matlab", "bowl", tmp_path, wrap=("constraint",), of=(0,))
     text = (tmp_path / "bowl_constraint.m").read_text()
     lines = [line.split("%")[1].strip() for line in text.splitlines() if re.match(r"% +(above|equal) = ", line)]
     assert len(lines) == 2
@@ -292,7 +291,7 @@ def test_the_lines_for_octave_in_the_help_of_a_constraint_run(tmp_path):
 @octave_only
 def test_a_constraint_has_the_shapes_that_fmincon_wants(tmp_path):
     net = load(SAMPLES / "patternnet.mat")
-    write(net, "matlab", "net", tmp_path, Extras(wrap=("constraint",)))
+    write(net, "matlab", "net", tmp_path, wrap=("constraint",))
     x = points(net, 1)[0]
     y, J = net.value_and_jacobian(x)
     lower, upper = [0.1, 0.5, -np.inf], [0.7, 0.5, 0.2]
@@ -308,7 +307,7 @@ def test_a_constraint_has_the_shapes_that_fmincon_wants(tmp_path):
 @pytest.mark.skipif(shutil.which("mkoctfile") is None, reason="Octave's headers are not installed")
 def test_the_mex_gateway_gives_what_the_function_gives(tmp_path):
     net = load(SAMPLES / "constant_rows.mat")
-    write(net, "c", "net", tmp_path, Extras(mex=True))
+    write(net, "c", "net", tmp_path, mex=True)
     write(net, "matlab", "net", tmp_path)
     subprocess.run(["mkoctfile", "--mex", "net_mex.c", "net.c"], cwd=tmp_path, check=True, capture_output=True)
     octave(

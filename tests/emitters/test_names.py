@@ -12,9 +12,12 @@ import pytest
 from nngrad import UsageError
 from nngrad.core.layers import Affine
 from nngrad.core.network import Network, Origin, Port
-from nngrad.emitters import Extras, c, emit
-from nngrad.emitters.names import HEADERS, names
-from tests.emitters.languages import ALL_WARNINGS, octave, octave_only
+from nngrad.emitters import emit
+from nngrad.emitters.c import EMITTER
+from nngrad.emitters.c.words import HEADERS
+from nngrad.emitters.names import names
+from nngrad.emitters.registry import TARGETS
+from tests.emitters.languages import ALL_WARNINGS, octave, octave_only, texts
 
 NET = Network.chain([Affine(np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros(2))], origin=Origin(path="no/where/model.mat"))
 
@@ -40,7 +43,7 @@ NET = Network.chain([Affine(np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros(2))], o
     ],
 )
 def test_a_file_gives_the_function_a_name_that_can_be_used(target, file, function, main):
-    files = emit(NET, target, file=file)
+    files = texts(NET, target, file=file)
     assert next(iter(files)) == main
     declared = {"c": f"void {function}(const double *x", "matlab": f"function [y, J, H] = {function}(x)", "python": f'"""{function}: '}
     assert any(declared[target] in text for text in files.values())
@@ -71,14 +74,14 @@ def test_a_file_gives_the_function_a_name_that_can_be_used(target, file, functio
 )
 def test_other_files_are_refused_with_one_that_will_do(target, file, hint):
     with pytest.raises(UsageError) as error:
-        emit(NET, target, file=file)
+        texts(NET, target, file=file)
     assert hint in str(error.value)
     assert len(str(error.value)) < 300
     offered = str(error.value).rpartition("take -o ")[2]
-    assert next(iter(emit(NET, target, file=offered))) == offered
+    assert next(iter(texts(NET, target, file=offered))) == offered
 
 
-@pytest.mark.parametrize("target", ["matlab", "c", "python"])
+@pytest.mark.parametrize("target", TARGETS, ids=lambda t: t.name)
 def test_without_a_name_the_model_gives_it(target):
     assert names(target, None, None, "C:\\data\\my model.mat", ()).function == "my_model"
     assert names(target, None, None, "", ()).function == "net"
@@ -86,7 +89,7 @@ def test_without_a_name_the_model_gives_it(target):
 
 
 def test_in_c_the_function_and_its_file_may_differ():
-    files = emit(NET, "c", "engine", Extras(tests=1, mex=True, simulink=True), file="a-b.cpp")
+    files = texts(NET, "c", "engine", tests=1, mex=True, simulink=True, file="a-b.cpp")
     assert set(files) == {"a-b.cpp", "a-b.h", "test_engine.c", "engine_mex.c", "engine_simulink.c", "engine_simulink.h"}
     assert all('#include "a-b.h"' in text for file, text in files.items() if file.endswith((".c", ".cpp")))
     assert "mex engine_mex.c a-b.cpp " in files["engine_mex.c"]
@@ -100,7 +103,7 @@ def test_every_name_that_c_takes_compiles_with_everything(tmp_path):
     words = [*string.ascii_letters, *of_the_files.split(), *of_libraries.split()]
     sources = []
     for word in words:
-        for file, text in emit(NET, "c", file=f"{word}.c", extras=Extras(tests=1, simulink=True)).items():
+        for file, text in texts(NET, "c", file=f"{word}.c", tests=1, simulink=True).items():
             (tmp_path / file).write_text(text)
             sources += [file] if file.endswith(".c") else []
     done = subprocess.run(["gcc", "-std=c90", *ALL_WARNINGS, "-fsyntax-only", *sources], cwd=tmp_path, capture_output=True, text=True)
@@ -111,13 +114,13 @@ def test_every_name_that_c_takes_compiles_with_everything(tmp_path):
 @octave_only
 def test_names_that_matlab_takes_can_be_called(tmp_path):
     for name in ("f", "values", "model", "net"):
-        (tmp_path / f"{name}.m").write_text(emit(NET, "matlab", file=f"{name}.m")[f"{name}.m"])
+        (tmp_path / f"{name}.m").write_text(texts(NET, "matlab", file=f"{name}.m")[f"{name}.m"])
         octave([f"[y, J, H] = {name}([1; 1]); assert(y, [3; 7]); assert(J, [1 2; 3 4]); assert(all(H(:) == 0));"], tmp_path)
 
 
 def test_names_that_python_takes_can_be_imported(tmp_path):
     for name in ("f", "x", "values", "W1", "match"):
-        (tmp_path / f"{name}.py").write_text(emit(NET, "python", file=f"{name}.py")[f"{name}.py"])
+        (tmp_path / f"{name}.py").write_text(texts(NET, "python", file=f"{name}.py")[f"{name}.py"])
         text = f"import {name}; assert {name}.f([1.0, 1.0]).tolist() == [3.0, 7.0]"
         subprocess.run([sys.executable, "-B", "-c", text], cwd=tmp_path, check=True)
 
@@ -127,15 +130,15 @@ def test_every_language_says_which_input_is_which():
     net = Network.chain([Affine(np.ones((1, 4)), np.zeros(1))], inputs=ports, outputs=(Port("torque", ("y1",)),))
     lines = ("1  x1 [position, 1 of 2]", "2  x2 [position, 2 of 2]", "3  x3 [load]", "4  speed", "1  y1 [torque]")
     for target, main in {"matlab": "net.m", "c": "net.h", "python": "net.py"}.items():
-        assert all(line in emit(net, target, "net")[main] for line in lines)
-    beside = emit(net, "matlab", "net", Extras(wrap=("objective", "constraint"))) | emit(net, "c", "net", Extras(mex=True, simulink=True))
+        assert all(line in texts(net, target, "net")[main] for line in lines)
+    beside = texts(net, "matlab", "net", wrap=("objective", "constraint")) | texts(net, "c", "net", mex=True, simulink=True)
     for file in ("net_objective.m", "net_constraint.m", "net_mex.c", "net_simulink.h"):
         assert "x1 [position, 1 of 2], x2 [position, 2 of 2], x3 [load], speed" in beside[file]
-    assert "4  speed" in c.together(emit(net, "c", "net"))
+    assert "4  speed" in EMITTER.alone(emit(net, "c", "net")).decode()
 
 
 def test_letters_beyond_ascii_keep_names_apart():
     net = Network.chain([Affine(np.ones((1, 3)), np.zeros(1))], inputs=(Port("", ("θ", "φ", "Höhe")),))
-    text = emit(net, "python", "net")["net.py"]
+    text = texts(net, "python", "net")["net.py"]
     assert text.isascii()
     assert "1  <U+03B8>\n    2  <U+03C6>\n    3  Hohe\n" in text

@@ -88,6 +88,9 @@ class Kernel(Protocol[V]):
     def over(self, v: V, y: V, name: str) -> V:
         """A flow over a value, 0 where that is 0."""
 
+    def known(self, v: V, t: V, name: str) -> V:
+        """The flow v where the flow t is a number, and NaN elsewhere; where v is NaN there already it may stay as it is."""
+
     def cleared(self, v: V, y: V) -> V:
         """A flow of zeros, NaN where y is."""
 

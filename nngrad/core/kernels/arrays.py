@@ -54,19 +54,26 @@ class ArrayKernel:
         return result
 
     def rescaled(self, x: Array, center: Array, gain: Array, shift: Array) -> Array:
-        y = np.subtract(x, self.vector("center", center), empty(x.shape))
+        y: Array = np.subtract(x, self.vector("center", center), empty(x.shape))
         y *= self.vector("gain", gain)
         y += self.vector("shift", shift)
         return y
 
     def activated(self, activation: Activation, x: Array, params: Params) -> Array:
-        return activation.value(x, self._columns(params))
+        return activation.value(x, self.columns(params))
 
-    def _columns(self, params: Params) -> Params:
-        return {name: self.number(name, p) for name, p in params.items()} if params else params
+    def columns(self, params: Params) -> Params:
+        """The parameters of the layer's activation, as formulas take them."""
+        if not params:
+            return params
+        try:
+            columns: Params = self._kept["params"]
+        except KeyError:
+            columns = self._kept["params"] = {name: self.number(name, p) for name, p in params.items()}
+        return columns
 
     def largest(self, x: Array, name: str) -> Array:
-        return x.max(axis=0, keepdims=True) if len(x) else np.zeros((1, x.shape[1]))
+        return np.maximum.reduce(x, axis=0, keepdims=True) if len(x) else np.zeros((1, x.shape[1]))
 
     def winner(self, x: Array) -> Array:
         y = np.zeros(x.shape)
@@ -77,7 +84,8 @@ class ArrayKernel:
 
     def distances(self, x: Array, centres: Array, absolute: bool, name: str) -> Array:
         D = x.T[:, None, :] - centres
-        return np.abs(D).sum(axis=2).T if absolute else np.einsum("noi,noi->on", D, D)
+        r: Array = np.abs(D).sum(axis=2).T if absolute else np.einsum("noi,noi->on", D, D)
+        return r
 
     def joined(self, parts: Sequence[Array | None], sizes: Sequence[int]) -> Array:
         there = [part for part in parts if part is not None]
@@ -124,6 +132,9 @@ class ArrayKernel:
         zero = y == 0.0
         return v * np.where(zero, 0.0, 1.0 / np.where(zero, 1.0, y))[:, None]
 
+    def known(self, v: Array, t: Array, name: str) -> Array:
+        return v  # it is a mean over t
+
     def cleared(self, v: Array, y: Array) -> Array:
         return np.zeros((len(y), v.shape[1], y.shape[1])) + np.where(np.isnan(y), y, 0.0)[:, None]
 
@@ -159,9 +170,12 @@ class ArrayKernel:
     # both
 
     def total(self, v: Array, name: str, groups: int = 0) -> Array:
-        if not groups:
-            return v.sum(axis=0, keepdims=True)
-        return v.reshape(groups, len(v) // groups, *v.shape[1:]).sum(axis=1)
+        total: Array
+        if groups > 1:
+            total = np.add.reduce(v.reshape(groups, len(v) // groups, *v.shape[1:]), axis=1)
+        else:
+            total = np.add.reduce(v, axis=0, keepdims=True)
+        return total
 
     def spread(self, v: Array, size: int, name: str) -> Array:
         return v if len(v) in (1, size) else np.repeat(v, size // len(v), axis=0)
@@ -176,10 +190,10 @@ class ArrayKernel:
     # slopes
 
     def slope(self, activation: Activation, x: Array, y: Array, params: Params) -> Array:
-        return activation.slope(x, y, self._columns(params))
+        return activation.slope(x, y, self.columns(params))
 
     def second(self, activation: Activation, x: Array, y: Array, params: Params) -> Array:
-        return activation.second(x, y, self._columns(params))
+        return activation.second(x, y, self.columns(params))
 
     def differences(self, x: Array, centres: Array, sign: bool, name: str) -> Array:
         D: Array = x.T[:, None, :] - centres
@@ -193,8 +207,10 @@ class ArrayKernel:
         return result
 
     def gram(self, weights: Array, S: Array, T: Array) -> Array:
-        rows = max(weights.shape[2], S.shape[2], T.shape[2])
-        return weighted_gram(np.broadcast_to(weights, (len(S), weights.shape[1], rows)), S, T)
+        if len(S) < len(weights):  # one for all units
+            weights = np.add.reduce(weights, axis=0, keepdims=True)
+        shape = len(S), weights.shape[1], max(weights.shape[2], S.shape[2], T.shape[2])
+        return weighted_gram(weights if weights.shape == shape else np.broadcast_to(weights, shape), S, T)
 
     def cross(self, weights: Array, S: tuple[Array, Array], T: tuple[Array, Array]) -> Array:
         half = self._half(weights, S, T)
@@ -203,9 +219,10 @@ class ArrayKernel:
     def _half(self, weights: Array, S: tuple[Array, Array], T: tuple[Array, Array]) -> Array:
         if len(S[1]) == len(weights):
             return self.gram(weights, S[1], T[0])
-        rows = max(weights.shape[2], S[0].shape[2], T[1].shape[2])
-        w, s, t = (np.broadcast_to(v, (*v.shape[:2], rows)) for v in (weights, S[0], T[1]))
-        half: Array = np.einsum("omn,oan,bn->nmab", w, s, t[0])
+        rows = max(weights.shape[2], S[0].shape[2])  # one number for all units: their sum comes first
+        w, s = (np.broadcast_to(v, (*v.shape[:2], rows)) for v in (weights, S[0]))
+        sums: Array = np.einsum("omn,oan->nma", w, s)
+        half: Array = sums[..., None] * T[1][0].T[:, None, None, :]
         return half
 
     def named(self, name: str) -> ArrayKernel:
@@ -225,7 +242,9 @@ def matrix_product(A: Array, B: Array) -> Array:
 
 def scaled(V: Array, gain: Array) -> Array:
     """V (units, k, N or 1) times gain (units, N or 1), direction by direction."""
-    return np.multiply(V, gain[:, None], out=empty((*V.shape[:2], V.shape[2] if gain.shape[1] == 1 else gain.shape[1])))
+    rows = V.shape[2] if gain.shape[1] == 1 else gain.shape[1]
+    product: Array = np.multiply(V, gain[:, None], out=empty((*V.shape[:2], rows)))
+    return product
 
 
 def weighted_gram(weights: Array, S: Array, T: Array) -> Array:
@@ -259,7 +278,8 @@ def _gram_of_shared(weights: Array, S: Array, T: Array) -> Array:
 
 def _along(D: Array, T: Array) -> Array:
     """Sample by sample D (N, out, in) times T (in, k, N or 1) -> (out, k, N)."""
-    return (D @ np.ascontiguousarray(T.transpose(2, 0, 1))).transpose(1, 2, 0)
+    along: Array = D @ np.ascontiguousarray(T.transpose(2, 0, 1))
+    return along.transpose(1, 2, 0)
 
 
 def _back(D: Array, G: Array) -> Array:

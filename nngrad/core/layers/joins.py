@@ -35,7 +35,7 @@ class Sum(LinearLayer):
         return (G,) * len(x)
 
     def reaches(self, reads: Values[Mask]) -> Mask:
-        return np.logical_or.reduce(reads)
+        return np.asarray(np.logical_or.reduce(reads))
 
     def needs(self, wanted: Mask, sizes: Sequence[int]) -> Values[Mask]:
         return (wanted,) * len(sizes)
@@ -93,7 +93,7 @@ class Product(SmoothLayer):
         return k.once(name, lambda: k.map("*".join(factors), name=name, **factors))
 
     def reaches(self, reads: Values[Mask]) -> Mask:
-        return np.logical_or.reduce(reads)
+        return np.asarray(np.logical_or.reduce(reads))
 
     def needs(self, wanted: Mask, sizes: Sequence[int]) -> Values[Mask]:
         return (wanted,) * len(sizes)

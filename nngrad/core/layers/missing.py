@@ -75,7 +75,7 @@ class FillMissing(Layer):
         return None
 
     def reaches(self, reads: Values[Mask]) -> Mask:
-        return reads[0][self.source] & ~np.asarray(self.flag, bool)
+        return np.asarray(reads[0][self.source] & ~np.asarray(self.flag, bool))
 
     def needs(self, wanted: Mask, sizes: Sequence[int]) -> Values[Mask]:
         return (at(self.inputs, self.source[wanted & ~np.asarray(self.flag, bool)]),)

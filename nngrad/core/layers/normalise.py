@@ -84,7 +84,7 @@ class Normalize(SmoothLayer):
         """The deviations of a tangent, and its correlation with y for every unit."""
         t = self._centered(k, k.along, k.dense(flow, "d{x}_dx"), "T_{y}")
         yt = self._correlation(k, y, t, "yT_{y}", "each_yT_{y}")
-        return t, k.along("where(t == t, a, t)", name="full_yT_{y}", t=t, a=yt)
+        return t, k.known(yt, t, name="full_yT_{y}")
 
     def reaches(self, reads: Values[Mask]) -> Mask:
         return self._whole_runs(reads[0])

@@ -1,9 +1,9 @@
-"""MATLAB functions in the shape that fmincon wants: an objective, a constraint. The one rule: they only call the network's own function."""
+"""Functions that call the function, in the shapes that optimisers ask for: an objective, a constraint."""
 
 from __future__ import annotations
 
 from nngrad.core.network import Network
-from nngrad.emitters.matlab import number
+from nngrad.emitters.matlab.function import number
 from nngrad.emitters.text import filled, listed, plain, wrapped
 
 OBJECTIVE = """function [fval, grad, hess] = NAME_objective(x, weights)
@@ -87,7 +87,7 @@ end
 TEXTS = {"objective": OBJECTIVE, "constraint": CONSTRAINT}
 
 
-def emit(net: Network, name: str, kinds: tuple[str, ...], of: tuple[int, ...] | None) -> dict[str, str]:
+def write(net: Network, name: str, kinds: tuple[str, ...], of: tuple[int, ...] | None) -> dict[str, str]:
     """NAME_objective.m and NAME_constraint.m, of the outputs `of` (from 0; all where None)."""
     m = net.output_size
     chosen = tuple(range(m)) if of is None else of

@@ -1,9 +1,8 @@
-"""C around the C: a MEX gateway, and a function for Simulink's C Caller block. The one rule: they change the layout, and nothing else."""
+"""C around the C: a MEX gateway, and a function for Simulink's C Caller block. They change nothing but the layout."""
 
 from __future__ import annotations
 
 from nngrad.core.network import Network
-from nngrad.emitters.program import Program
 from nngrad.emitters.text import filled, listed
 
 MEX = """/* NAME_mex: [y, J, H] = NAME_mex(x) in MATLAB or Octave, with samples in columns; build it with
@@ -122,9 +121,9 @@ void NAME_simulink(const REAL x[N], REAL y[M], REAL J[MN]);
 """
 
 
-def emit(net: Network, program: Program, name: str, files: tuple[str, str], single: bool, mex: bool, simulink: bool) -> dict[str, str]:
+def write(net: Network, name: str, files: tuple[str, str], single: bool, mex: bool, simulink: bool) -> dict[str, str]:
     """NAME_mex.c; NAME_simulink.c and its header. `files` are the main source and its header."""
-    n, m = program.x.size, program.y.size
+    n, m = net.input_size, net.output_size
     words = {"NAME": name, "SOURCE": files[0], "HEADER": files[1], "INPUTS": listed(net.inputs, 12), "OUTPUTS": listed(net.outputs, 12)}
     words |= {"MN": str(m * n), "N": str(n), "M": str(m), "REAL": "float" if single else "double"}
     words["ROWS"] = f"{n} rows" if n > 1 else "1 row"

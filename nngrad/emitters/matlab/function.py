@@ -1,8 +1,8 @@
-"""MATLAB and Octave: one function file. The one rule: base language only, of R2013b and Octave 6, with sizes that MATLAB Coder can fix:
-no cells, no handles, no implicit expansion.
+"""MATLAB and Octave: one function file in the base language of R2013b and Octave 6.
 
-Samples are columns. What belongs to samples is computed for all of them at once; derivatives sample after sample, with the
-directions of a pass side by side as columns of a matrix.
+Sizes are such that MATLAB Coder can fix them: no cells, no handles, no implicit expansion. Samples are columns. What
+belongs to samples is computed for all of them at once; derivatives sample after sample, with the directions of a pass
+side by side as columns of a matrix.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from nngrad.emitters import program as p
 from nngrad.emitters.text import WIDTH, Style, facts, formula, indented, is_run, reserved, shortest, wrapped
 
 RESERVED = reserved(
-    "break case catch classdef continue else elseif end for function global if otherwise parfor persistent return spmd switch try while "
-    "endfunction endif endfor endwhile do until unwind_protect unwind_protect_cleanup end_unwind_protect end_try_catch endswitch endparfor "
-    "not and or x y J H Q s i k n m M nargin nargout zeros ones eye diag repmat class isa isreal issparse ndims double full "
-    "sum max abs exp expm1 log log1p sqrt tanh sin cos erfc sign size numel reshape isnan any isscalar where centered isequal error "
-    "upper lower weights fval grad hess c ceq DC DCeq chosen fixed low high second known scale live best "
-    "x0 y0 J0 H0 y1 J1 H1 disp realmin isfinite"
+    "break case catch classdef continue else elseif end for function global if otherwise parfor persistent return "
+    "spmd switch try while endfunction endif endfor endwhile do until unwind_protect unwind_protect_cleanup "
+    "end_unwind_protect end_try_catch endswitch endparfor not and or x y J H Q s i k n m M nargin nargout zeros ones "
+    "eye diag repmat class isa isreal issparse ndims double full sum max abs exp expm1 log log1p sqrt tanh sin cos "
+    "erfc sign size numel reshape isnan any isscalar where centered isequal error upper lower weights fval grad hess "
+    "c ceq DC DCeq chosen fixed low high second known scale live best x0 y0 J0 H0 y1 J1 H1 disp realmin isfinite"
 )
 
 
@@ -38,8 +38,8 @@ STYLE = Style(number, {n: n for n in FUNCTIONS} | {"fabs": "abs", "erfc": "erfc"
 
 
 @dataclass(frozen=True)
-class Columns:
-    """What stands in the columns of a matrix: all samples, or the directions of a pass at sample s."""
+class Side:
+    """What stands side by side in the columns of a matrix: all samples, or the directions of a pass at sample s."""
 
     count: str
     passing: bool
@@ -62,43 +62,43 @@ def _index(index: tuple[int, ...]) -> str:
     return "[" + " ".join(str(k + 1) for k in index) + "]"
 
 
-def _map(q: Columns, op: p.Map) -> list[str]:
+def _map(q: Side, op: p.Map) -> list[str]:
     env = {name: v if isinstance(v, float) else q.spread(v, op.out.size) for name, v in op.env.items()}
     text = formula(op.formula, env, STYLE)
     vectors = [v for v in op.env.values() if not isinstance(v, float)]
     return [f"{op.out.name} = {text if vectors else f'repmat({text}, {op.out.size}, {q.count})'};"]
 
 
-def _linear(q: Columns, op: p.Linear) -> list[str]:
+def _linear(q: Side, op: p.Linear) -> list[str]:
     bias = f" + {q.spread(op.b, op.out.size)}" if op.b else ""
     return [f"{op.out.name} = {op.table.name}{chr(39) if op.transposed else ''} * {q.whole(op.x)}{bias};"]
 
 
-def _gather(q: Columns, op: p.Gather) -> list[str]:
+def _gather(q: Side, op: p.Gather) -> list[str]:
     return [f"{op.out.name} = {_rows(q, op.x, _index(op.places))};"]
 
 
-def _rows(q: Columns, v: Any, index: str) -> str:
+def _rows(q: Side, v: Any, index: str) -> str:
     return f"{v.name}({index}, {'s' if q.passing and isinstance(v, p.Vector) and not v.along else ':'})"
 
 
-def _scatter(q: Columns, op: p.Scatter) -> list[str]:
+def _scatter(q: Side, op: p.Scatter) -> list[str]:
     start = f"repmat({op.fill.name}, 1, {q.count})" if op.fill else f"zeros({op.out.size}, {_count(q, op.out, op.x)})"
     return [f"{op.out.name} = {start};", *([f"{op.out.name}({_index(op.places)}, :) = {q.whole(op.x)};"] if op.places else [])]
 
 
-def _count(q: Columns, out: p.Vector, x: Any) -> str:
+def _count(q: Side, out: p.Vector, x: Any) -> str:
     return "1" if isinstance(x, p.Constant) and not out.along else q.count
 
 
-def _total(q: Columns, op: p.Total) -> list[str]:
+def _total(q: Side, op: p.Total) -> list[str]:
     groups, x = op.out.size, q.whole(op.x)
     if groups == 1:
         return [f"{op.out.name} = sum({x}, 1);"]
     return [f"{op.out.name} = reshape(sum(reshape({x}, {op.x.size // groups}, {groups}*{q.count}), 1), {groups}, {q.count});"]
 
 
-def _winner(q: Columns, op: p.Winner) -> list[str]:
+def _winner(q: Side, op: p.Winner) -> list[str]:
     out, x = op.out.name, q.whole(op.x)
     return [
         f"{out} = zeros({op.out.size}, {q.count});",
@@ -113,19 +113,19 @@ def _winner(q: Columns, op: p.Winner) -> list[str]:
     ]
 
 
-def _distances(q: Columns, op: p.Distances) -> list[str]:
+def _distances(q: Side, op: p.Distances) -> list[str]:
     out, x, c = op.out.name, q.whole(op.x), op.centres.name
     difference = f"{x} - repmat({c}(k, :)', 1, {q.count})"
     term = f"abs({difference})" if op.absolute else f"({difference}) .^ 2"
     return [f"{out} = zeros({op.out.size}, {q.count});", f"for k = 1:{op.out.size}", f"    {out}(k, :) = sum({term}, 1);", "end"]
 
 
-def _differences(q: Columns, op: p.Differences) -> list[str]:
+def _differences(q: Side, op: p.Differences) -> list[str]:
     difference = f"repmat({op.x.name}(:, s)', {op.out.rows}, 1) - {op.centres.name}"
     return [f"{op.out.name} = {f'sign({difference})' if op.sign else difference};"]
 
 
-def _one_hot(q: Columns, op: p.OneHot) -> list[str]:
+def _one_hot(q: Side, op: p.OneHot) -> list[str]:
     out, size, place = op.out.name, op.out.size, op.place
     if place == tuple(range(size)):
         return [f"{out} = {f'diag({q.whole(op.factor)})' if op.factor else f'eye({size})'};"]
@@ -134,7 +134,7 @@ def _one_hot(q: Columns, op: p.OneHot) -> list[str]:
     return [f"{out} = zeros({size}, {q.count});", f"{out}({_index(linear)}) = {value};"]
 
 
-def _row(q: Columns, op: p.Row) -> list[str]:
+def _row(q: Side, op: p.Row) -> list[str]:
     rows, columns = op.table.values.shape if isinstance(op.table, p.Constant) else (op.table.rows, op.table.columns)
     every = op.place == tuple(range(columns if op.column else rows))
     index = _index(op.place)
@@ -146,7 +146,7 @@ def _row(q: Columns, op: p.Row) -> list[str]:
     return [line + ";"]
 
 
-def _gram(q: Columns, op: p.Gram) -> list[str]:
+def _gram(q: Side, op: p.Gram) -> list[str]:
     return [
         f"for i = 1:{q.count}",
         f"    M = {op.S.name}' * (repmat({op.weights.name}(:, i), 1, DIRECTIONS) .* {op.T.name});",
@@ -155,7 +155,7 @@ def _gram(q: Columns, op: p.Gram) -> list[str]:
     ]
 
 
-PRINTERS: dict[type, Callable[[Columns, Any], list[str]]] = {
+PRINTERS: dict[type, Callable[[Side, Any], list[str]]] = {
     p.Map: _map,
     p.Linear: _linear,
     p.Gather: _gather,
@@ -200,7 +200,7 @@ end
 """
 
 
-def printed(q: Columns, sections: Iterable[p.Section]) -> list[str]:
+def printed(q: Side, sections: Iterable[p.Section]) -> list[str]:
     lines: list[str] = []
     for section in sections:
         lines.append(f"% {section.comment}")
@@ -215,7 +215,7 @@ def _tables(program: p.Program, *sweeps: p.Sweep) -> list[str]:
     """The matrices of a sample that passes read."""
     read = {v.name for sweep in sweeps for section in sweep.sections for op in section.statements for v in p.operands(op)}
     made = [op for op in program.every if isinstance(op, p.Differences) and op.out.name in read]
-    return [line for op in made for line in _differences(Columns("1", True), op)]
+    return [line for op in made for line in _differences(Side("1", True), op)]
 
 
 def matrix(name: str, values: np.ndarray) -> list[str]:
@@ -235,10 +235,10 @@ def matrix(name: str, values: np.ndarray) -> list[str]:
     return [*lines, "    ];"]
 
 
-def emit(net: Network, program: p.Program, name: str) -> dict[str, str]:
+def write(net: Network, program: p.Program, name: str) -> dict[str, str]:
     """NAME.m."""
     n, m = program.x.size, program.y.size
-    Q = Columns("Q", passing=False)
+    Q = Side("Q", passing=False)
     body = [*_checked(name, n), "Q = size(x, 2);", ""]
     for group in program.constants:
         body += [f"% {group.comment}", *(line for c in group.constants for line in matrix(c.name, c.values)), ""]
@@ -277,12 +277,12 @@ def _help(net: Network, name: str, n: int, m: int) -> list[str]:
     return [f"%{name.upper()}  Outputs, exact Jacobian and Hessian of a trained network.", "%", *(f"%   {t}".rstrip() for t in lines)]
 
 
-def _jacobian(program: p.Program, Q: Columns, m: int, n: int) -> list[str]:
+def _jacobian(program: p.Program, Q: Side, m: int, n: int) -> list[str]:
     sweep = program.jacobian
     lines = [*printed(Q, program.slopes), f"J = zeros({m}, {n}, Q);"]
     if sweep.result is None:
         return lines
-    q = Columns(str(len(sweep.place)), passing=True)
+    q = Side(str(len(sweep.place)), passing=True)
     every = len(sweep.place) == (m if sweep.along == "output" else n)
     place = ":" if every else _index(sweep.place)
     where = f"J({place}, :, s)" if sweep.along == "output" else f"J(:, {place}, s)"
@@ -290,12 +290,12 @@ def _jacobian(program: p.Program, Q: Columns, m: int, n: int) -> list[str]:
     return [*lines, "for s = 1:Q", *indented([*_tables(program, sweep), *printed(q, sweep.sections), f"{where} = {result};"]), "end"]
 
 
-def _hessian(program: p.Program, Q: Columns, m: int, n: int) -> list[str]:
+def _hessian(program: p.Program, Q: Side, m: int, n: int) -> list[str]:
     zero = f"H = zeros({n}, {n}, {m}, Q);"
     if program.tangents is None or program.cotangents is None:
         return ["% the network is linear between its kinks", zero]
     active, live = program.tangents.place, program.cotangents.place
-    ahead, back = (Columns(str(len(place)), passing=True) for place in (active, live))
+    ahead, back = (Side(str(len(place)), passing=True) for place in (active, live))
     output = "i" if live == tuple(range(m)) else str(live[0] + 1) if len(live) == 1 else "live(i)"
     words = {"DIRECTIONS": str(len(active)), "ACTIVE": ":" if len(active) == n else _index(active), "OUTPUT": output}
     after = printed(back, program.cotangents.sections)

@@ -1,4 +1,4 @@
-"""Python with NumPy alone: one module. The one rule: batch first, rows are samples, as everywhere in nngrad.
+"""Python with NumPy alone: one module, in which rows are samples as everywhere in nngrad.
 
 Vectors of samples are (N, size); of the directions of a pass (directions, N or 1, size).
 """
@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from nngrad.core.activations import ACTIVATIONS
 from nngrad.core.formula import FUNCTIONS, names_in
-from nngrad.core.layers import Compet, Distance, Elementwise
 from nngrad.core.network import Network
 from nngrad.emitters import program as p
 from nngrad.emitters.text import WIDTH, Style, facts, filled, formula, indented, is_run, reserved, shortest, wrapped
@@ -40,6 +40,7 @@ def _log1p(x):
     return np.log1p(x)
 '''
 FRACTION = "/(1.0 + np.exp("  # in logsig, swish and gelu_tanh
+KINKED = frozenset(a.f for a in ACTIVATIONS if a.kinks or a.flat or "erfc" in names_in(a.f))  # or real in NumPy
 ERFC = "\n\n_erfc = np.vectorize(math.erfc, otypes=[float])\n"
 
 
@@ -223,7 +224,7 @@ def array(name: str, values: np.ndarray) -> list[str]:
     return [*lines, f"]).reshape({values.shape[0]}, {values.shape[1]})"]
 
 
-def emit(net: Network, program: p.Program, name: str) -> dict[str, str]:
+def write(net: Network, program: p.Program, name: str) -> dict[str, str]:
     """NAME.py."""
     n, m = program.x.size, program.y.size
     body = [*printed(program.forward), "if order == 0:", "    return y, None", "", *_jacobian(program, m, n)]
@@ -231,20 +232,21 @@ def emit(net: Network, program: p.Program, name: str) -> dict[str, str]:
     text = "\n".join(body)
     helpers = [helper for call, helper in HELPERS.items() if call in text]
     imports = (["import math", ""] if "_erfc(" in text else []) + ["import numpy as np"]
-    lines = [*_doc(net, name, n, m), *imports]
+    lines = [*_doc(net, program, name), *imports]
     for group in program.constants:
         lines += ["", f"# {group.comment}", *(line for c in group.constants for line in array(c.name, c.values))]
     doors = {True: ANALYTIC, False: REAL}
-    functions = filled(FUNCTIONS_TEXT, {"DOOR": doors[analytic(net)]}).replace("INPUTS", str(n))
+    functions = filled(FUNCTIONS_TEXT, {"DOOR": doors[analytic(program)]}).replace("INPUTS", str(n))
     evaluate = ["", "", "def _evaluate(x, order):", '    """y, with J where order is 1, with H where it is 2."""', *indented(body)]
     return {f"{name}.py": "\n".join(lines) + "\n" + "".join(helpers) + functions + "\n".join(evaluate) + "\n"}
 
 
-def _doc(net: Network, name: str, n: int, m: int) -> list[str]:
+def _doc(net: Network, program: p.Program, name: str) -> list[str]:
+    n, m = program.x.size, program.y.size
     convention = [
         f"f(x) -> y, jacobian(x) -> J, hessian(x) -> H. Rows are samples: x (N, {n}), y (N, {m}), J (N, {m}, {n}), H (N, {m}, {n}, {n}),",
         f"J[s, i, j] = dy_i/dx_j of row s, H[s, i, a, b] = d2y_i/dx_a dx_b; for one sample x ({n},) without the leading axis.",
-        f"What is masked is NaN. {COMPLEX if analytic(net) else 'x is real: not every part of the network is analytic in NumPy.'}",
+        f"What is masked is NaN. {COMPLEX if analytic(program) else 'x is real: not every part of the network is analytic in NumPy.'}",
         "Nothing is needed but NumPy.",
     ]
     return [f'"""{name}: outputs, exact Jacobian and Hessian of a trained network.', "", *facts(net, name, convention), '"""', ""]
@@ -299,12 +301,19 @@ def _rows(x, order):
 '''
 
 
-def analytic(net: Network) -> bool:
-    """Whether y is an analytic function of x that NumPy can compute for complex x."""
-    layers = [node.layer for node in net.layers]
-    elementwise = [layer.activation for layer in layers if isinstance(layer, Elementwise)]
-    smooth = all(not a.kinks and not a.flat and "erfc" not in names_in(a.f) for a in elementwise)
-    return smooth and not any(isinstance(layer, Compet | Distance) for layer in layers)
+def analytic(program: p.Program) -> bool:
+    """Whether y is an analytic function of x that NumPy can compute for complex x: no statement has a kink or jump."""
+    ops = [op for section in program.forward for op in section.statements]
+    squares = {op.out.name for op in ops if isinstance(op, p.Distances)}
+    return not any(_kinked(op, squares) for op in ops)
+
+
+def _kinked(op: Any, squares: set[str]) -> bool:
+    """`squares` are the squared distances, whose roots have a kink at the centres."""
+    if isinstance(op, p.Map):
+        of_squares = any(isinstance(v, p.Vector) and v.name in squares for v in op.env.values())
+        return op.formula in KINKED or (of_squares and "sqrt" in names_in(op.formula))
+    return isinstance(op, p.Winner) or (isinstance(op, p.Distances) and op.absolute)
 
 
 def _jacobian(program: p.Program, m: int, n: int) -> list[str]:
