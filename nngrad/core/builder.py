@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from nngrad.core.graph import Node
-from nngrad.core.layers import Concatenate, Layer, Select, Sum
+from nngrad.core.layers import Concatenate, Layer, Select
 from nngrad.core.network import MOST_LAYERS, MOST_NUMBERS, MOST_SOURCES, MOST_UNITS, Network, Origin, Port, within
 from nngrad.errors import ModelError
 
@@ -181,10 +181,8 @@ class Builder:
     # the end
 
     def network(self, y: Value, inputs: Iterable[Port], outputs: Iterable[Port], origin: Origin) -> Network:
-        """The network whose outputs are the columns of y."""
-        if y.number != len(self.nodes) or not self.nodes:
-            self.add(Sum(), y)  # an output that is not the last value computed
-        return Network(tuple(self.nodes), tuple(inputs), tuple(outputs), origin)
+        """The network whose outputs are the columns of y, whichever value that is."""
+        return Network(tuple(self.nodes), tuple(inputs), tuple(outputs), origin, result=y.number)
 
     # their layers
 

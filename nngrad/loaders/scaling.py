@@ -69,12 +69,12 @@ def applied(net: Network, tree: Tree, inputs: Scaling | None, outputs: Scaling |
 def _in_front(net: Network, by: Numbers, said: str) -> Network:
     first = Node(Scale(by.gain, by.center, by.shift), (0,))
     nodes = (first, *(Node(n.layer, tuple(s + 1 for s in n.sources)) for n in net.layers))
-    return replace(net, layers=nodes, inputs=_ports(net.inputs, by), origin=_told(net, said))
+    return replace(net, layers=nodes, result=net.last + 1, inputs=_ports(net.inputs, by), origin=_told(net, said))
 
 
 def _behind(net: Network, by: Numbers, said: str) -> Network:
-    nodes = (*net.layers, Node(Scale(1.0 / by.gain, by.shift, by.center), (len(net.layers),)))
-    return replace(net, layers=nodes, outputs=_ports(net.outputs, by), origin=_told(net, said))
+    nodes = (*net.layers, Node(Scale(1.0 / by.gain, by.shift, by.center), (net.last,)))
+    return replace(net, layers=nodes, result=None, outputs=_ports(net.outputs, by), origin=_told(net, said))
 
 
 def _told(net: Network, said: str) -> Any:

@@ -105,7 +105,7 @@ def read(element: Fields, hints: Hints = NO_HINTS) -> Network:
         raise ModelError(".layers: there is none; a network has at least one")
     given = _get(element, "inputs")
     inputs = (Port("x", numbered("x", _first_width(layers[0]))),) if given is None else _ports(given, ".inputs", "x")
-    builder, size = _built(layers, sum(p.size for p in inputs))
+    builder, y, size = _built(layers, sum(p.size for p in inputs))
     given = _get(element, "outputs")
     outputs = (Port("y", numbered("y", size)),) if given is None else _ports(given, ".outputs", "y")
     if whole := [k for k, port in enumerate(outputs, 1) if port.integer]:
@@ -114,7 +114,7 @@ def read(element: Fields, hints: Hints = NO_HINTS) -> Network:
         raise ModelError(f".outputs: {sum(p.size for p in outputs)} columns are named, the last layer has {size} outputs")
     notes = (*_units(element, "inputs"), *_units(element, "outputs"))
     origin = _origin(_get(element, "origin"), layers, notes)
-    return _tried(Network(tuple(builder.nodes), inputs, outputs, origin))
+    return _tried(Network(tuple(builder.nodes), inputs, outputs, origin, result=y))
 
 
 def _tried(net: Network) -> Network:
@@ -126,8 +126,8 @@ def _tried(net: Network) -> Network:
     return net
 
 
-def _built(layers: list[Fields], width: int) -> tuple[Builder, int]:
-    """The layers in evaluation order, and how many outputs the last one has."""
+def _built(layers: list[Fields], width: int) -> tuple[Builder, int, int]:
+    """The layers in evaluation order, the value that the last one gives, and how many outputs it has."""
     builder, values, sizes = Builder(), [0], [width]
     within(MOST_LAYERS, len(layers), "layers")
     units = 0
@@ -148,9 +148,7 @@ def _built(layers: list[Fields], width: int) -> tuple[Builder, int]:
             raise ModelError(f"{path}.sources: {len(value)} sources for a {_kind(fields, path)}, which takes one")
         values.append(value[0])
         sizes.append(size[0])
-    if not builder.nodes or values[-1] != len(builder.nodes):
-        builder.add(Sum(), values[-1])  # an output that is not the last value computed
-    return builder, sizes[-1]
+    return builder, values[-1], sizes[-1]
 
 
 def _checked(layer: Any, sizes: tuple[int, ...], path: str) -> int:

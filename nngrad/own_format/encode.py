@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from nngrad.core.activations import Activation
+from nngrad.core.graph import Node
+from nngrad.core.layers import Sum
 from nngrad.core.network import Network, Port, encodable
 from nngrad.errors import ModelError, UsageError
 from nngrad.own_format.decode import FORMAT, VERSION
@@ -39,12 +41,14 @@ def encoded(net: Network) -> Fields:
     """The network as dicts, lists, text, numbers and float64 arrays: what both containers hold."""
     origin = {f.name: getattr(net.origin, f.name) for f in dataclasses.fields(net.origin)}
     origin["path"] = os.path.basename(net.origin.path)  # where the file stood is nobody's business
+    ends_with_y = bool(net.layers) and net.last == len(net.layers)
+    moved = [] if ends_with_y else [Node(Sum(), (net.last,))]  # in a file y is the last value
     fields = {
         "format": FORMAT,
         "version": float(VERSION),
         "inputs": [_port(p) for p in net.inputs],
         "outputs": [_port(p) for p in net.outputs],
-        "layers": [_layer(node.layer) | {"sources": np.array(node.sources, float)} for node in net.layers],
+        "layers": [_layer(node.layer) | {"sources": np.array(node.sources, float)} for node in (*net.layers, *moved)],
         "origin": {name: list(map(encodable, v)) if isinstance(v, tuple) else encodable(v) for name, v in origin.items() if v},
     }
     return dict(_storable(fields))

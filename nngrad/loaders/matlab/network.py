@@ -415,10 +415,8 @@ class _Reader:
             ports.append(Port(_name(part, f"Output {len(ports) + 1}"), columns, *_ranges(part, size, f".outputs{{{i + 1}}}")))
             before += size
         self.agree()
-        last = builder.beside(values, [p.size for p in ports])
-        if last != len(builder.nodes) or not builder.nodes:
-            builder.add(Sum(), last)  # an output that is not the last value computed
-        return Network(tuple(builder.nodes), tuple(self.input_ports()), tuple(ports), self._origin(version))
+        y = builder.beside(values, [p.size for p in ports])
+        return Network(tuple(builder.nodes), tuple(self.input_ports()), tuple(ports), self._origin(version), result=y)
 
     def functions_are_known(self) -> None:
         """Refuses functions that are not supported, all of them at once."""
