@@ -78,6 +78,14 @@ class Tree:
         """Every element in file order: made once, as many look for something in it."""
         return Walk(self.variables)
 
+    def lock(self) -> Tree:
+        """The same, with arrays that nobody can write to: a network then needs no copies of them."""
+        for element in self.walk.elements:
+            while isinstance(element, np.ndarray):
+                element.flags.writeable = False
+                element = element.base
+        return self
+
 
 def shown(value: Any) -> str:
     """What was found, for a message: text in quotes, else its type."""

@@ -156,7 +156,7 @@ def frozen(values: Array) -> Array:
     """The array where nobody can write to it, else a read-only copy: what a network holds doesn't change with the caller's."""
     base: Any = values
     while isinstance(base, np.ndarray):
-        if base.flags.writeable:
+        if 0 in base.strides or base.flags.writeable:  # NumPy warns whoever asks that of a broadcast array
             values = values.copy(order="K")
             values.flags.writeable = False
             return values

@@ -41,7 +41,7 @@ def read(path: str | os.PathLike[str]) -> Tree:
         for container in CONTAINERS:
             if container.looks(data, path):
                 reader: Callable[[bytes], Tree] = import_module(f"nngrad.loaders.containers.{container.module}").read
-                return reader(data)
+                return reader(data).lock()
         refuse(data, AFTER)
         refuse_suffix(path)
         refuse(data, VAGUE)
