@@ -22,7 +22,8 @@ def convert(model: str, told: Told, output: str, quiet: bool) -> None:
 
     What the model file doesn't say itself (--activation, --weights) is said in OUTPUT. Several networks: one at a time, by --network.
     """
-    from nngrad.cli.output import note, opened
+    from nngrad.cli.messages import note
+    from nngrad.cli.opening import opened
     from nngrad.own_format.encode import save
 
     if os.path.exists(output) and os.path.exists(model) and os.path.samefile(model, output):

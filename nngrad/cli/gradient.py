@@ -28,12 +28,14 @@ def gradient(model: str, told: Told, asked: Asked, of: Any, scalar: Any, wrt: An
     (rows, inputs). A scalar takes + - * / **, numbers, the names of outputs or y1, y2, ... by number, and exp, log, sqrt, sin, cos, tan,
     tanh, abs, sigmoid, softplus, relu.
     """
-    from nngrad.cli import derivatives
-    from nngrad.cli.output import note, opened, write_results
+    from nngrad.cli import quantities
+    from nngrad.cli.messages import note
+    from nngrad.cli.opening import opened
+    from nngrad.cli.output import write_results
+    from nngrad.cli.scales import scale_of
 
     net = opened(model, told, asked.quiet)
     if net.flat:
         note(f"{model}: its outputs are piecewise constant, so the gradient is zero wherever it exists", asked.quiet)
-    what = derivatives.one_output(net, of, scalar)
-    wanted = derivatives.gradient(net, what, wrt, with_outputs, derivatives.scale_of(net, asked, scale, sigma))
-    return write_results(net, asked, wanted, net.input_size)
+    what = quantities.one_output(net, of, scalar)
+    return write_results(net, asked, quantities.gradient(net, what, wrt, with_outputs, scale_of(net, asked, scale, sigma)))

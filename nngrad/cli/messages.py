@@ -25,6 +25,12 @@ def say(text: str) -> None:
     _tell(one_line(text))
 
 
+def note(text: str, quiet: bool) -> None:
+    """Something worth knowing that is no failure, on standard error unless it is to be quiet."""
+    if not quiet:
+        say(text)
+
+
 def complain(error: BaseException) -> None:
     """The line for an error on standard error."""
     _tell(message(error))

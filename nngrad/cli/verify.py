@@ -56,8 +56,9 @@ def verify(
         y = net(x);
         save('recorded.mat', 'net', 'x', 'y')
     """
-    from nngrad.cli import recorded
-    from nngrad.cli.output import note
+    from nngrad.cli import expected
+    from nngrad.cli.messages import note
+    from nngrad.proofs import recorded
 
     if finding and (source or expect or expect_columns or reading):
         raise UsageError("--find: searches the model's own file; leave -i, --expect and the options about tables out, or --find")
@@ -66,7 +67,7 @@ def verify(
     if finding:
         facts = recorded.found(model, told)
     else:
-        facts, notes = recorded.compared(model, told, str(source), str(expect), reading, expect_columns)
+        facts, notes = expected.compared(model, told, str(source), str(expect), reading, expect_columns)
         for text in notes:
             note(text, quiet)
     if as_json:

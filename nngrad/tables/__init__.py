@@ -68,11 +68,11 @@ from typing import Any
 
 from nngrad.errors import DataError, UsageError, listed
 from nngrad.tables import arrow, delimited, excel, hdf5, matlab, ndjson, npy, parquet
-from nngrad.tables.common import Block, Reader, Wanted, Writer
+from nngrad.tables.common import Block, RowReader, RowWriter, Wanted
 from nngrad.tables.files import Place, Stream, place
 from nngrad.tables.matching import COMMAND, Hints
 
-__all__ = ["FORMATS", "READERS", "WRITERS", "Block", "Format", "Place", "Reader", "Writer", "check_source", "reader", "writer"]
+__all__ = ["FORMATS", "READERS", "WRITERS", "Block", "Format", "Place", "RowReader", "RowWriter", "check_source", "reader", "writer"]
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def reader(
     max_rows: int | None = None,
     hints: Hints = COMMAND,
     **options: Any,
-) -> Reader:
+) -> RowReader:
     """Open a table for reading: see the module's text."""
     where = place(source)
     if os.path.isdir(where.path):
@@ -126,7 +126,7 @@ def reader(
         where = where._replace(opened=where.stream())
         fmt = _sniffed(where.stream())
     found = _chosen(READERS, where, fmt, options)
-    opened: Reader = found.open(where, wanted, **_given(options))
+    opened: RowReader = found.open(where, wanted, **_given(options))
     return opened
 
 
@@ -144,7 +144,7 @@ def understood(source: str | os.PathLike[str], fmt: str | None = None, **options
     return {name: value for name, value in options.items() if known is None or name in (*known, *MATCHING)}
 
 
-def writer(target: str | os.PathLike[str], fmt: str | None = None, *, name: str | None = None, **options: Any) -> Writer:
+def writer(target: str | os.PathLike[str], fmt: str | None = None, *, name: str | None = None, **options: Any) -> RowWriter:
     """Open a table for writing: see the module's text."""
     where = place(target)
     if where.is_stream and not any(f.fits(where) for f in WRITERS):
@@ -152,7 +152,7 @@ def writer(target: str | os.PathLike[str], fmt: str | None = None, *, name: str 
     found = _chosen(WRITERS, where, fmt, options)
     if "name" in found.options:
         options["name"] = name
-    opened: Writer = found.open(where, **_given(options))
+    opened: RowWriter = found.open(where, **_given(options))
     return opened
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nngrad.errors import DataError
-from nngrad.tables.common import Reader, Wanted, polars
+from nngrad.tables.common import RowReader, Wanted, polars
 from nngrad.tables.files import Place, open_input
 from nngrad.tables.parquet import scanned
 
@@ -13,7 +13,7 @@ OTHERS = (  # how files begin that bear the suffix all the same
 )
 
 
-def read_arrow(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
+def read_arrow(place: Place, wanted: Wanted, samples: str | None = None) -> RowReader:
     """Rows of an Arrow file."""
     where = place.path
     with open_input(where) as file:

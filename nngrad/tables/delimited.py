@@ -16,7 +16,7 @@ import numpy as np
 from nngrad.errors import DataError, listed
 from nngrad.tables import headings
 from nngrad.tables.cells import COMMA, FREQUENT, NAME, kind, number, shortened
-from nngrad.tables.common import Block, Kept, Reader, Wanted, checked_digits, counted, match, polars
+from nngrad.tables.common import Block, Kept, RowReader, Wanted, checked_digits, counted, match, polars
 from nngrad.tables.files import Lines, Output, Place, count, outside_quotes
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
 from nngrad.tables.text import BLANKS, Spelling, TextTable, checked_delimiter, tabbed
@@ -360,19 +360,19 @@ def _lines(table: np.ndarray, delimiter: str) -> bytearray:
     return text
 
 
-def read_csv(place: Place, wanted: Wanted, samples: str | None = None, **spelling: Any) -> Reader:
+def read_csv(place: Place, wanted: Wanted, samples: str | None = None, **spelling: Any) -> RowReader:
     """Rows of a csv file: the delimiter is found out."""
     checked_samples(samples)
     text = TextTable(place, Spelling(**spelling))
     return _turned(text, wanted) if samples == "columns" else DelimitedReader(text, wanted)
 
 
-def read_tsv(place: Place, wanted: Wanted, delimiter: str = "\t", **options: Any) -> Reader:
+def read_tsv(place: Place, wanted: Wanted, delimiter: str = "\t", **options: Any) -> RowReader:
     """Rows of a tsv file."""
     return read_csv(place, wanted, delimiter=delimiter, **options)
 
 
-def _turned(text: TextTable, wanted: Wanted) -> Reader:
+def _turned(text: TextTable, wanted: Wanted) -> RowReader:
     """A table of which each line is an input and each column a sample; names may stand in the first column."""
     rows: list[list[str]] = []
     lines: list[int] = []

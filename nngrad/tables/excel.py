@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nngrad.errors import DataError, UsageError, listed
-from nngrad.tables.common import Reader, Wanted
+from nngrad.tables.common import RowReader, Wanted
 from nngrad.tables.files import Place, open_input
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
 
@@ -27,7 +27,7 @@ def read_xlsx(
     header: bool | None = None,
     skip: int = 0,
     units: bool = False,
-) -> Reader:
+) -> RowReader:
     """Rows of a sheet: `file.xlsx:Sheet1`, or the first that is not empty."""
     checked_samples(samples)
     with open_input(place.path) as file:

@@ -15,7 +15,7 @@ import numpy as np
 
 from nngrad.errors import DataError
 from nngrad.tables.cells import number, without_options
-from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Reader, Wanted, checked_digits, distinct, match, polars
+from nngrad.tables.common import CHUNK_BYTES, Block, Kept, RowReader, Wanted, checked_digits, distinct, match, polars
 from nngrad.tables.delimited import rounded
 from nngrad.tables.files import LONGEST_ROW, Lines, Output, Place, count, line_chunks
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
@@ -157,7 +157,7 @@ class NdjsonReader:
         self._stream.close()
 
 
-def read_ndjson(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
+def read_ndjson(place: Place, wanted: Wanted, samples: str | None = None) -> RowReader:
     """Rows of an ndjson file; with samples="columns", each object is an input, and its keys mean nothing."""
     checked_samples(samples)
     if samples != "columns":

@@ -16,7 +16,7 @@ import numpy as np
 
 from nngrad.errors import DataError, listed
 from nngrad.tables.arrays import ArrayReader, Layout, doubts, layout, rows_per_chunk
-from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Reader, Wanted, match, numbers_only
+from nngrad.tables.common import CHUNK_BYTES, Block, Kept, RowReader, Wanted, match, numbers_only
 from nngrad.tables.files import Output, Place, Stream, reason
 from nngrad.tables.held import columns_among
 
@@ -87,12 +87,12 @@ class NpyReader:
         self._stream.close()
 
 
-def read_npy(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
+def read_npy(place: Place, wanted: Wanted, samples: str | None = None) -> RowReader:
     """Rows of an .npy file; columns stored one after another (MATLAB, Fortran) are memory-mapped."""
     return _opened(place.stream(), place.label, None if place.is_stream or place.gz else place.path, wanted, samples)
 
 
-def read_npz(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
+def read_npz(place: Place, wanted: Wanted, samples: str | None = None) -> RowReader:
     """Rows of one array of an .npz file: `file.npz:key`, or the only one there is."""
     try:
         archive = zipfile.ZipFile(place.path)
@@ -119,7 +119,7 @@ def read_npz(place: Place, wanted: Wanted, samples: str | None = None) -> Reader
     return _opened(stream, f"{place.path}:{key}", None, wanted, samples, member=True)
 
 
-def _beside(path: str, wanted: Wanted) -> Reader:
+def _beside(path: str, wanted: Wanted) -> RowReader:
     """Rows of arrays that hold one column each."""
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -132,7 +132,7 @@ def _beside(path: str, wanted: Wanted) -> Reader:
     return ArrayReader(path, array, layout(path, array.shape, array.dtype, Wanted(), "rows"), wanted, names=found.names)
 
 
-def _opened(stream: Stream, where: str, path: str | None, wanted: Wanted, samples: str | None, member: bool = False) -> Reader:
+def _opened(stream: Stream, where: str, path: str | None, wanted: Wanted, samples: str | None, member: bool = False) -> RowReader:
     try:
         header = _header(stream, where)
         how = layout(where, header.shape, header.dtype, wanted, samples)

@@ -19,7 +19,7 @@ import numpy as np
 from nngrad.errors import DataError, listed
 from nngrad.tables import headings
 from nngrad.tables.arrays import rows_per_chunk
-from nngrad.tables.common import Block, Kept, Reader, Wanted, distinct, match, polars
+from nngrad.tables.common import Block, Kept, RowReader, Wanted, distinct, match, polars
 from nngrad.tables.files import Output, Place, open_input
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
 
@@ -96,7 +96,7 @@ class FrameReader:
         """Nothing stays open."""
 
 
-def read_parquet(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
+def read_parquet(place: Place, wanted: Wanted, samples: str | None = None) -> RowReader:
     """Rows of a Parquet file."""
     where = place.path
     with open_input(where) as file:
@@ -105,7 +105,7 @@ def read_parquet(place: Place, wanted: Wanted, samples: str | None = None) -> Re
     return scanned(where, "Parquet", polars().scan_parquet, wanted, samples)
 
 
-def scanned(where: str, what: str, scan: Callable[..., Any], wanted: Wanted, samples: str | None) -> Reader:
+def scanned(where: str, what: str, scan: Callable[..., Any], wanted: Wanted, samples: str | None) -> RowReader:
     """Rows of a file that polars scans; its columns are the samples if `samples` says so, and then their names mean nothing."""
     path = text_path(where)
     with refused(where, what):
