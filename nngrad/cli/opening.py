@@ -13,7 +13,7 @@ from nngrad.cli.options import Asked, Reading
 from nngrad.core.network import Network
 from nngrad.errors import DataError
 from nngrad.loaders import load
-from nngrad.tables.matching import COMMAND
+from nngrad.matching import COMMAND
 
 OF_OUTPUTS = COMMAND._replace(part="--expect-columns NAMES --by order takes those", choose="choose with --expect-columns")
 Names = tuple[str, ...]

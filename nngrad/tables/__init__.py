@@ -22,7 +22,7 @@ reader(source, fmt=None, *, size=None, columns=None, aliases=(), keep=(), choose
     fmt         the name of one of READERS; otherwise the suffix decides, and for "-", pipes and devices the first bytes do (npy, ndjson,
                 else csv); .gz may follow the suffix of csv, tsv, ndjson and npy
     size        number of columns that the network takes (None: all of them)
-    columns     their names, matched with those of the table by the rule of matching.py: by name, by number, or in order where that is said
+    columns     their names, matched with those of the table by the rule of nngrad.matching: by name, by number, or in order where that is said
     aliases     other names of theirs, one each ("" for none)
     choose      the columns of the table to take, by name or number from 1 (a range 2-5 too); the rule applies to what is chosen.
                 npz, mat, h5: or the names of arrays that hold one column each
@@ -67,10 +67,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from nngrad.errors import DataError, UsageError, listed
+from nngrad.matching import COMMAND, Advice, Wanted
 from nngrad.tables import arrow, delimited, excel, hdf5, matlab, ndjson, npy, parquet
-from nngrad.tables.common import Block, RowReader, RowWriter, Wanted
+from nngrad.tables.common import Block, RowReader, RowWriter
 from nngrad.tables.files import Place, Stream, place
-from nngrad.tables.matching import COMMAND, Hints
 
 __all__ = ["FORMATS", "READERS", "WRITERS", "Block", "Format", "Place", "RowReader", "RowWriter", "check_source", "reader", "writer"]
 
@@ -102,7 +102,7 @@ def reader(
     choose: Sequence[str] | None = None,
     by: str | None = None,
     max_rows: int | None = None,
-    hints: Hints = COMMAND,
+    hints: Advice = COMMAND,
     **options: Any,
 ) -> RowReader:
     """Open a table for reading: see the module's text."""

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nngrad.errors import DataError, UsageError
+from nngrad.matching import Wanted, counted, match
 from nngrad.tables import headings
-from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Wanted, counted, match
+from nngrad.tables.common import CHUNK_BYTES, Block, Kept
 
 SAMPLES = ("rows", "columns")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nngrad.errors import DataError
-from nngrad.tables.common import RowReader, Wanted, polars
+from nngrad.matching import Wanted
+from nngrad.tables.common import RowReader, polars
 from nngrad.tables.files import Place, open_input
 from nngrad.tables.parquet import scanned
 

@@ -1,4 +1,4 @@
-"""What every table has in common: blocks, and the protocol of readers and writers. Which column is which stands in matching.py."""
+"""What every table has in common: blocks, and the protocol of readers and writers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from nngrad.errors import UsageError, listed
-from nngrad.tables.matching import Match as Match
-from nngrad.tables.matching import Wanted as Wanted
-from nngrad.tables.matching import counted as counted
-from nngrad.tables.matching import match as match
 
 CHUNK_BYTES = 1 << 20
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError, listed
+from nngrad.matching import Wanted, counted, match
 from nngrad.tables import headings
 from nngrad.tables.cells import COMMA, FREQUENT, NAME, kind, number, shortened
-from nngrad.tables.common import Block, Kept, RowReader, Wanted, checked_digits, counted, match, polars
+from nngrad.tables.common import Block, Kept, RowReader, checked_digits, polars
 from nngrad.tables.files import Lines, Output, Place, count, outside_quotes
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
 from nngrad.tables.text import BLANKS, Spelling, TextTable, checked_delimiter, tabbed

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from nngrad.errors import DataError, UsageError, listed
-from nngrad.tables.common import RowReader, Wanted
+from nngrad.matching import Wanted
+from nngrad.tables.common import RowReader
 from nngrad.tables.files import Place, open_input
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
 

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError, UsageError, listed
+from nngrad.matching import Wanted, match
 from nngrad.tables import headings
 from nngrad.tables.arrays import SAMPLES, rows_per_chunk
 from nngrad.tables.cells import POINT, number, without_options
-from nngrad.tables.common import Block, Wanted, match
+from nngrad.tables.common import Block
 
 MOST_CELLS = 1 << 24
 CHECKED = 200  # rows that are read before anything is done with them

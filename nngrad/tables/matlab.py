@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError, NngradError, UsageError, listed
+from nngrad.matching import Wanted
 from nngrad.tables.arrays import ArrayReader, Layout, layout
-from nngrad.tables.common import Kept, Wanted, numbers_only
+from nngrad.tables.common import Kept, numbers_only
 from nngrad.tables.files import Output, Place, open_input
 from nngrad.tables.held import Held, columns_among, held
 

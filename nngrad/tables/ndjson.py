@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError
+from nngrad.matching import Wanted, match
 from nngrad.tables.cells import number, without_options
-from nngrad.tables.common import CHUNK_BYTES, Block, Kept, RowReader, Wanted, checked_digits, distinct, match, polars
+from nngrad.tables.common import CHUNK_BYTES, Block, Kept, RowReader, checked_digits, distinct, polars
 from nngrad.tables.delimited import rounded
 from nngrad.tables.files import LONGEST_ROW, Lines, Output, Place, count, line_chunks
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large

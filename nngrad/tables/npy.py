@@ -15,8 +15,9 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import numpy as np
 
 from nngrad.errors import DataError, listed
+from nngrad.matching import Wanted, match
 from nngrad.tables.arrays import ArrayReader, Layout, doubts, layout, rows_per_chunk
-from nngrad.tables.common import CHUNK_BYTES, Block, Kept, RowReader, Wanted, match, numbers_only
+from nngrad.tables.common import CHUNK_BYTES, Block, Kept, RowReader, numbers_only
 from nngrad.tables.files import Output, Place, Stream, reason
 from nngrad.tables.held import columns_among
 

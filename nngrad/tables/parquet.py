@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError, listed
+from nngrad.matching import Wanted, match
 from nngrad.tables import headings
 from nngrad.tables.arrays import rows_per_chunk
-from nngrad.tables.common import Block, Kept, RowReader, Wanted, distinct, match, polars
+from nngrad.tables.common import Block, Kept, RowReader, distinct, polars
 from nngrad.tables.files import Output, Place, open_input
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError, NngradWarning, listed
-from nngrad.tables.matching import PYTHON, Wanted, match
+from nngrad.matching.columns import match
+from nngrad.matching.wanted import PYTHON, Wanted
 
 Array = np.ndarray
 
