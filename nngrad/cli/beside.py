@@ -8,12 +8,12 @@ from functools import partial
 
 import numpy as np
 
-from nngrad import tables
 from nngrad.cli import opening
 from nngrad.cli.messages import note
 from nngrad.cli.options import Asked
 from nngrad.cli.pipeline import Array, InOrder, RowBlock
 from nngrad.errors import DataError
+from nngrad.tables.common import RowReader
 
 Names = tuple[str, ...]
 
@@ -30,7 +30,7 @@ def opened(path: str, option: str, asked: Asked, called: tuple[Names, ...], alia
         yield InOrder(partial(_joined, reader, len(called[0]), path, option))
 
 
-def _joined(reader: tables.RowReader, width: int, path: str, option: str, flow: Iterator[RowBlock]) -> Iterator[RowBlock]:
+def _joined(reader: RowReader, width: int, path: str, option: str, flow: Iterator[RowBlock]) -> Iterator[RowBlock]:
     rows = (reader.parse(chunk).x for chunk in reader.chunks())
     left = np.empty((0, width))
     for block in flow:

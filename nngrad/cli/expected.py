@@ -75,7 +75,7 @@ def _array(source: str, size: int, read: Callable[[], Whole]) -> Whole:
         return turned, ()
 
 
-def _as_it_stands(where: tables.Place) -> np.ndarray | None:
+def _as_it_stands(where: tables.Location) -> np.ndarray | None:
     if not where.path.lower().endswith(".mat"):
         return opening.as_it_stands(where.label)[0]
     return element_at(containers.read(where.path), where.name) if where.name else None

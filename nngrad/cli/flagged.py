@@ -9,21 +9,22 @@ from typing import Any
 import numpy as np
 
 from nngrad import tables
-from nngrad.cli.options import LINES, Asked
+from nngrad.cli.options import Asked
 from nngrad.cli.pipeline import Array, Kept, RowBlock
 from nngrad.cli.places import format_of, side_file
 from nngrad.errors import UsageError
 from nngrad.reports.flags import Flags
+from nngrad.tables.common import RowWriter
 from nngrad.tables.files import together
 
 
-def writer(target: str, asked: Asked, name: str, flags: Flags | None) -> tables.RowWriter:
+def writer(target: str, asked: Asked, name: str, flags: Flags | None) -> RowWriter:
     """What writes the target, in the format that was asked for; `name` is that of the array in formats of arrays."""
 
-    def main() -> tables.RowWriter:
+    def main() -> RowWriter:
         return tables.writer(target, asked.format, digits=asked.digits, name=name)
 
-    if flags is None or format_of(target, asked.format) in LINES:
+    if flags is None or format_of(target, asked.format) in tables.LINES:
         return main()
     if tables.place(target).is_stream:
         raise UsageError(
@@ -40,7 +41,7 @@ def flagged(flags: Flags, block: RowBlock) -> RowBlock:
 class WithFlags:
     """A table of numbers, and its flags in a table of text beside it: both appear, or neither."""
 
-    def __init__(self, main: Callable[[], tables.RowWriter], side: Callable[[], tables.RowWriter], flags: tuple[str, ...]) -> None:
+    def __init__(self, main: Callable[[], RowWriter], side: Callable[[], RowWriter], flags: tuple[str, ...]) -> None:
         self._open, self._flags = (main, side), flags
 
     def begin(

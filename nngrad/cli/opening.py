@@ -14,6 +14,7 @@ from nngrad.core.network import Network
 from nngrad.errors import DataError
 from nngrad.loaders import load
 from nngrad.matching import COMMAND
+from nngrad.tables.common import RowReader
 
 OF_OUTPUTS = COMMAND._replace(part="--expect-columns NAMES --by order takes those", choose="choose with --expect-columns")
 Names = tuple[str, ...]
@@ -28,12 +29,12 @@ def opened(model: str, told: Any, quiet: bool) -> Network:
     return net
 
 
-def rows(net: Network, source: str, asked: Asked, most: int | None = None) -> tables.RowReader:
+def rows(net: Network, source: str, asked: Asked, most: int | None = None) -> RowReader:
     """The inputs in one table as they were asked for, `most` rows at a time."""
     return _inputs(net, source, asked.reading, keep=asked.keep, max_rows=most)
 
 
-def beside(path: str, called: tuple[Names, ...], aliases: Names, reading: Reading) -> tables.RowReader:
+def beside(path: str, called: tuple[Names, ...], aliases: Names, reading: Reading) -> RowReader:
     """A second table, with those of the options that mean something for it.
 
     It is read by the names of the input's table, called[0]; where those don't fit, by the model's own and nothing but names.
@@ -70,11 +71,11 @@ def as_it_stands(source: str) -> Whole:
     return _whole(tables.reader(source), 0)
 
 
-def _inputs(net: Network, source: str, reading: Reading, **options: Any) -> tables.RowReader:
+def _inputs(net: Network, source: str, reading: Reading, **options: Any) -> RowReader:
     return tables.reader(source, size=net.input_size, columns=net.input_names, aliases=net.input_aliases, **options, **reading)
 
 
-def _whole(reader: tables.RowReader, width: int) -> Whole:
+def _whole(reader: RowReader, width: int) -> Whole:
     with reader:
         blocks = [reader.parse(chunk).x for chunk in reader.chunks()]
         return (np.concatenate(blocks) if blocks else np.empty((0, width))), reader.notes

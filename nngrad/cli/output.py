@@ -16,7 +16,7 @@ from nngrad.cli import opening
 from nngrad.cli.flagged import flagged, writer
 from nngrad.cli.messages import SOME_FAILED, WRONG_USAGE, complain, note, say
 from nngrad.cli.opening import opened as opened  # for cli.emit
-from nngrad.cli.options import ARRAYS, LINES, Asked
+from nngrad.cli.options import Asked
 from nngrad.cli.pipeline import Each, RowBlock, Stage, by_blocks, run
 from nngrad.cli.places import format_of, pairs
 from nngrad.cli.progress import Progress
@@ -25,6 +25,7 @@ from nngrad.cli.results import Request, Result
 from nngrad.core.network import Network
 from nngrad.errors import DataError, UsageError, WholeNumbersError
 from nngrad.reports.flags import Flags, flags_of
+from nngrad.tables.common import RowReader, RowWriter
 
 CHUNK_NUMBERS = 500_000  # in and out, of one chunk: bounds memory where Jacobians are large
 
@@ -112,12 +113,11 @@ def _row_of_fraction(net: Network, source: str, asked: Asked) -> int:
     return before
 
 
-def _written(net: Network, rows: tables.RowReader, source: str, target: str, asked: Asked, what: Result, watch: Watch) -> None:
+def _written(net: Network, rows: RowReader, source: str, target: str, asked: Asked, what: Result, watch: Watch) -> None:
     """All rows through all stages; the table appears as a whole, or not at all."""
-    if what.lines_only and (fmt := format_of(target, asked.format)) in ARRAYS:
-        raise UsageError(
-            f"{target}: {fmt} stores {what.name[-1]} alone, as numbers of one shape; {what.lines_only} needs one of {', '.join(LINES)}"
-        )
+    if what.lines_only and (fmt := format_of(target, asked.format)) in tables.ARRAYS:
+        alone = f"{fmt} stores {what.name[-1]} alone, as numbers of one shape"
+        raise UsageError(f"{target}: {alone}; {what.lines_only} needs one of {', '.join(tables.LINES)}")
     flags = flags_of(net, rows.names, what.scalar) if asked.flags else None
     with (
         writer(target, asked, what.name, flags) as out,
@@ -133,9 +133,7 @@ def _written(net: Network, rows: tables.RowReader, source: str, target: str, ask
 
 
 @contextlib.contextmanager
-def _stages(
-    net: Network, rows: tables.RowReader, out: tables.RowWriter, what: Result, flags: Flags | None, watch: Watch
-) -> Iterator[tuple[Stage, ...]]:
+def _stages(net: Network, rows: RowReader, out: RowWriter, what: Result, flags: Flags | None, watch: Watch) -> Iterator[tuple[Stage, ...]]:
     """What happens to every block between reading and writing; a second table is open meanwhile."""
     with what.beside() if what.beside else contextlib.nullcontext() as beside:
         yield (
@@ -148,7 +146,7 @@ def _stages(
         )
 
 
-def _parsed(rows: tables.RowReader, watch: Watch, chunk: Any) -> RowBlock:
+def _parsed(rows: RowReader, watch: Watch, chunk: Any) -> RowBlock:
     block = rows.parse(chunk)
     watch.see(block.x)
     return RowBlock(block.x, block.kept)
@@ -158,5 +156,5 @@ def _computed(numbers: Callable[..., Any], size: int, block: RowBlock) -> RowBlo
     return block._replace(values=by_blocks(numbers, size, block.x, *block.beside))
 
 
-def _formatted(out: tables.RowWriter, block: RowBlock) -> tuple[Any, int]:
+def _formatted(out: RowWriter, block: RowBlock) -> tuple[Any, int]:
     return out.format(block.values, block.kept), len(block.x)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from nngrad.errors import UsageError, listed
+from nngrad.tables.formats import LINES
 
 CHUNK_BYTES = 1 << 20
 
@@ -72,7 +73,8 @@ class RowWriter(Protocol):
 def numbers_only(what: str, keep: Sequence[str]) -> None:
     """Refuse passed-through text for a format of numbers."""
     if keep:
-        raise UsageError(f"{what} holds numbers only, so {listed(keep)} can't be passed through; write csv, tsv, ndjson or parquet")
+        others = f"{', '.join(LINES[:-1])} or {LINES[-1]}"
+        raise UsageError(f"{what} holds numbers only, so {listed(keep)} can't be passed through; write {others}")
 
 
 def distinct(what: str, columns: Sequence[str]) -> None:

@@ -18,9 +18,11 @@ from nngrad.matching import Wanted, counted, match
 from nngrad.tables import headings
 from nngrad.tables.cells import COMMA, FREQUENT, NAME, kind, number, shortened
 from nngrad.tables.common import Block, Kept, RowReader, checked_digits, polars
-from nngrad.tables.files import Lines, Output, Place, count, outside_quotes
+from nngrad.tables.files import Output
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
-from nngrad.tables.text import BLANKS, Spelling, TextTable, checked_delimiter, tabbed
+from nngrad.tables.lines import Lines, count, outside_quotes
+from nngrad.tables.locations import Location
+from nngrad.tables.text import BLANKS, TextOptions, TextTable, checked_delimiter, tabbed
 
 CHUNK_BYTES = 1 << 21  # a tenth faster than 1 MiB: polars takes about 0.1 ms a call, whatever it holds
 FORMATTED = 1 << 15  # numbers that become text at once: in cache, and memory of this size is used again without asking the system
@@ -100,7 +102,7 @@ class DelimitedReader:
     def _at(self, row: int, column: int) -> str:
         return f"{self._path}, line {self._text.head[row].line}, column {column + 1}"
 
-    def _matched(self, columns: headings.Columns, wanted: Wanted, body: Sequence[Sequence[str]]) -> Any:
+    def _matched(self, columns: headings.TableColumns, wanted: Wanted, body: Sequence[Sequence[str]]) -> Any:
         width = columns.width - columns.blank
         try:
             return match(self._path, columns.names, width, wanted, lambda: body[:3])
@@ -273,7 +275,7 @@ class DelimitedReader:
 class DelimitedWriter:
     """Rows as csv or tsv; numbers in the shortest form that reads back as the same bits, or rounded to `digits` significant digits."""
 
-    def __init__(self, place: Place, delimiter: str = ",", digits: int | None = None, header: bool | None = None) -> None:
+    def __init__(self, place: Location, delimiter: str = ",", digits: int | None = None, header: bool | None = None) -> None:
         self._delimiter = checked_delimiter(delimiter) or ","
         if self._delimiter == BLANKS:
             self._delimiter = " "
@@ -361,14 +363,14 @@ def _lines(table: np.ndarray, delimiter: str) -> bytearray:
     return text
 
 
-def read_csv(place: Place, wanted: Wanted, samples: str | None = None, **spelling: Any) -> RowReader:
+def read_csv(place: Location, wanted: Wanted, samples: str | None = None, **spelling: Any) -> RowReader:
     """Rows of a csv file: the delimiter is found out."""
     checked_samples(samples)
-    text = TextTable(place, Spelling(**spelling))
+    text = TextTable(place, TextOptions(**spelling))
     return _turned(text, wanted) if samples == "columns" else DelimitedReader(text, wanted)
 
 
-def read_tsv(place: Place, wanted: Wanted, delimiter: str = "\t", **options: Any) -> RowReader:
+def read_tsv(place: Location, wanted: Wanted, delimiter: str = "\t", **options: Any) -> RowReader:
     """Rows of a tsv file."""
     return read_csv(place, wanted, delimiter=delimiter, **options)
 
@@ -390,11 +392,11 @@ def _turned(text: TextTable, wanted: Wanted) -> RowReader:
     return GridReader(grid.turned(), wanted, text.spelling.header, text.spelling.units, text.comment_notes())
 
 
-def write_csv(place: Place, delimiter: str = ",", digits: int | None = None, header: bool | None = None) -> DelimitedWriter:
+def write_csv(place: Location, delimiter: str = ",", digits: int | None = None, header: bool | None = None) -> DelimitedWriter:
     """Rows as csv."""
     return DelimitedWriter(place, delimiter, digits, header)
 
 
-def write_tsv(place: Place, delimiter: str = "\t", digits: int | None = None, header: bool | None = None) -> DelimitedWriter:
+def write_tsv(place: Location, delimiter: str = "\t", digits: int | None = None, header: bool | None = None) -> DelimitedWriter:
     """Rows as tsv."""
     return DelimitedWriter(place, delimiter, digits, header)

@@ -15,14 +15,15 @@ from typing import Any
 from nngrad.errors import DataError, UsageError, listed
 from nngrad.matching import Wanted
 from nngrad.tables.common import RowReader
-from nngrad.tables.files import Place, open_input
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
+from nngrad.tables.locations import Location
+from nngrad.tables.streams import open_input
 
 DATES = (datetime.date, datetime.time, datetime.timedelta)
 
 
 def read_xlsx(
-    place: Place,
+    place: Location,
     wanted: Wanted,
     samples: str | None = None,
     header: bool | None = None,
@@ -55,7 +56,7 @@ def _corner(rows: list[list[str]], skip: int) -> tuple[int, int]:
     return first, min(columns, default=0)
 
 
-def _sheet(place: Place) -> tuple[str, list[list[str]]]:
+def _sheet(place: Location) -> tuple[str, list[list[str]]]:
     """The name and the cells of the sheet that is asked for."""
     openpyxl = _openpyxl(place.path)
     try:
@@ -82,7 +83,7 @@ def _openpyxl(path: str) -> Any:
     return openpyxl
 
 
-def _chosen(place: Place, book: Any) -> Any:
+def _chosen(place: Location, book: Any) -> Any:
     names = [sheet.title for sheet in book.worksheets]
     if place.name is not None:
         if place.name not in names:

@@ -13,8 +13,10 @@ from nngrad.errors import DataError, UsageError, listed
 from nngrad.matching import Wanted
 from nngrad.tables.arrays import ArrayReader, Layout, doubts, layout
 from nngrad.tables.common import Kept, numbers_only
-from nngrad.tables.files import Output, Place, open_input
+from nngrad.tables.files import Output
 from nngrad.tables.held import Held, columns_among
+from nngrad.tables.locations import Location
+from nngrad.tables.streams import open_input
 
 MOST_BESIDE = 1 << 27
 
@@ -23,7 +25,7 @@ SMALL_CACHE = 1 << 19  # bytes of chunks that HDF5's own cache holds in any case
 MOST_CACHED = 1 << 30
 
 
-def read_h5(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayReader:
+def read_h5(place: Location, wanted: Wanted, samples: str | None = None) -> ArrayReader:
     """Rows of a data set: `file.h5:group/name`, or the only one there is; the attribute `columns` names its columns."""
     open_input(place.path).close()
     file = _opened(place.path)
@@ -52,7 +54,7 @@ def read_h5(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayRe
         raise
 
 
-def _beside(place: Place, file: Any, names: Sequence[str]) -> Held | None:
+def _beside(place: Location, file: Any, names: Sequence[str]) -> Held | None:
     """Data sets of the file or of the group that is named, which hold one column each."""
     import h5py
 
@@ -147,7 +149,7 @@ class Hdf5Writer:
     the process down with it.
     """
 
-    def __init__(self, place: Place, name: str = "J") -> None:
+    def __init__(self, place: Location, name: str = "J") -> None:
         self._name = place.name or name
         parts = self._name.split("/")
         if not parts[-1] or "." in parts:

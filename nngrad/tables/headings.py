@@ -35,7 +35,7 @@ PLACEHOLDERS = frozenset("-–—?.*_/#")  # what stands for a missing number as
 FEW_DIGITS = re.compile(r"\d{1,9}(?:[.,]\d{1,9})?")
 
 
-class Columns(NamedTuple):
+class TableColumns(NamedTuple):
     """Names of the columns (None: they have none), the cells of a row, and how many of them at its end are always empty."""
 
     names: list[str] | None
@@ -112,7 +112,7 @@ def _steps(values: Sequence[float]) -> bool:
     return all(abs(b - a - step) <= 1e-9 * step for a, b in pairwise(values))
 
 
-def columns(header: Sequence[str] | None, body: Rows, size: int | None) -> Columns:
+def columns(header: Sequence[str] | None, body: Rows, size: int | None) -> TableColumns:
     """The columns of a table, of which the header or the rows may end in delimiters that have nothing behind them.
 
     Columns at the end are left out if they are empty in all rows, and either their names are empty or, without a header, `size` columns
@@ -121,7 +121,7 @@ def columns(header: Sequence[str] | None, body: Rows, size: int | None) -> Colum
     width = len(body[0]) if body else len(header or ())
     if header is None:
         fits = size is not None and 0 < size < width and all(_blank(row[size:]) for row in body)
-        return Columns(None, width, width - size if fits and size is not None else 0)
+        return TableColumns(None, width, width - size if fits and size is not None else 0)
     names = [name.strip() for name in header]
     if len(names) > width and _blank(names[width:]):
         names = names[:width]
@@ -130,7 +130,7 @@ def columns(header: Sequence[str] | None, body: Rows, size: int | None) -> Colum
     blank = 0
     while blank < len(names) - 1 and not names[-1 - blank] and all(_blank(row[len(names) - 1 - blank :]) for row in body):
         blank += 1
-    return Columns(names[: len(names) - blank], len(names), blank)
+    return TableColumns(names[: len(names) - blank], len(names), blank)
 
 
 def _row_names(body: Rows) -> bool:

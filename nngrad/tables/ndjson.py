@@ -15,11 +15,13 @@ import numpy as np
 
 from nngrad.errors import DataError
 from nngrad.matching import Wanted, match
-from nngrad.tables.cells import number, without_options
+from nngrad.tables.cells import number
 from nngrad.tables.common import CHUNK_BYTES, Block, Kept, RowReader, checked_digits, distinct, polars
 from nngrad.tables.delimited import rounded
-from nngrad.tables.files import LONGEST_ROW, Lines, Output, Place, count, line_chunks
+from nngrad.tables.files import Output
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
+from nngrad.tables.lines import LONGEST_ROW, Lines, count, line_chunks
+from nngrad.tables.locations import Location
 from nngrad.tables.text import HEAD
 
 
@@ -28,7 +30,7 @@ class NdjsonReader:
 
     count: int | None = None
 
-    def __init__(self, place: Place, wanted: Wanted) -> None:
+    def __init__(self, place: Location, wanted: Wanted) -> None:
         self._path, self._stream = place.label, place.stream()
         try:
             first, line = self._first()
@@ -124,7 +126,7 @@ class NdjsonReader:
 
     def _object(self, text: bytes, line: int) -> dict[str, Any]:
         try:
-            value = json.loads(text.removeprefix(b"\xef\xbb\xbf"), parse_float=Number, parse_int=Number, object_pairs_hook=_once)
+            value = json.loads(text.removeprefix(b"\xef\xbb\xbf"), parse_float=NumberText, parse_int=NumberText, object_pairs_hook=_once)
         except (ValueError, RecursionError) as error:
             raise DataError(f"{self._path}, line {line}: is not a JSON object: {error}") from None
         if not isinstance(value, dict):
@@ -138,10 +140,10 @@ class NdjsonReader:
             if isinstance(value, float):  # NaN and Infinity, which some programs write
                 return value
             if isinstance(value, str):
-                return number(value)
+                return number(value, in_cells=True)
             raise ValueError(f"{json.dumps(value, default=str)[:60]} is not a number; write null for a missing value")
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{self._path}, line {line}, {name!r}: {without_options(str(error))}") from None
+            raise DataError(f"{self._path}, line {line}, {name!r}: {error}") from None
 
     def _text(self, value: Any, name: str, line: int) -> str | None:
         if value is None or isinstance(value, str):
@@ -158,7 +160,7 @@ class NdjsonReader:
         self._stream.close()
 
 
-def read_ndjson(place: Place, wanted: Wanted, samples: str | None = None) -> RowReader:
+def read_ndjson(place: Location, wanted: Wanted, samples: str | None = None) -> RowReader:
     """Rows of an ndjson file; with samples="columns", each object is an input, and its keys mean nothing."""
     checked_samples(samples)
     if samples != "columns":
@@ -176,7 +178,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-class Number(str):
+class NumberText(str):
     """The text of a JSON number, as it stands in the file."""
 
 
@@ -186,13 +188,13 @@ def _plain(value: Any) -> Any:
         return {name: _plain(part) for name, part in value.items()}
     if isinstance(value, list):
         return [_plain(part) for part in value]
-    return json.loads(value) if isinstance(value, Number) else value
+    return json.loads(value) if isinstance(value, NumberText) else value
 
 
 class NdjsonWriter:
     """Rows as JSON objects."""
 
-    def __init__(self, place: Place, digits: int | None = None) -> None:
+    def __init__(self, place: Location, digits: int | None = None) -> None:
         self._digits = checked_digits(digits)
         self._gz = place.gz
         self._names: list[str] = []

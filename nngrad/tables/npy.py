@@ -18,13 +18,15 @@ from nngrad.errors import DataError, listed
 from nngrad.matching import Wanted, match
 from nngrad.tables.arrays import ArrayReader, Layout, doubts, layout, rows_per_chunk
 from nngrad.tables.common import CHUNK_BYTES, Block, Kept, RowReader, numbers_only
-from nngrad.tables.files import Output, Place, Stream, reason
+from nngrad.tables.files import Output
 from nngrad.tables.held import columns_among
+from nngrad.tables.locations import Location
+from nngrad.tables.streams import Stream, reason
 
 MAGIC = b"\x93NUMPY"
 
 
-class Header(NamedTuple):
+class NpyHeader(NamedTuple):
     """What stands before the numbers."""
 
     shape: tuple[int, ...]
@@ -88,12 +90,12 @@ class NpyReader:
         self._stream.close()
 
 
-def read_npy(place: Place, wanted: Wanted, samples: str | None = None) -> RowReader:
+def read_npy(place: Location, wanted: Wanted, samples: str | None = None) -> RowReader:
     """Rows of an .npy file; columns stored one after another (MATLAB, Fortran) are memory-mapped."""
     return _opened(place.stream(), place.label, None if place.is_stream or place.gz else place.path, wanted, samples)
 
 
-def read_npz(place: Place, wanted: Wanted, samples: str | None = None) -> RowReader:
+def read_npz(place: Location, wanted: Wanted, samples: str | None = None) -> RowReader:
     """Rows of one array of an .npz file: `file.npz:key`, or the only one there is."""
     try:
         archive = zipfile.ZipFile(place.path)
@@ -147,7 +149,7 @@ def _opened(stream: Stream, where: str, path: str | None, wanted: Wanted, sample
         raise
 
 
-def _header(stream: Stream, where: str) -> Header:
+def _header(stream: Stream, where: str) -> NpyHeader:
     start = stream.peek(12)
     if start[:6] != MAGIC or len(start) < 12:
         raise DataError(f"{where}: is not an npy file")
@@ -163,10 +165,10 @@ def _header(stream: Stream, where: str) -> Header:
         raise DataError(f"{where}: its header is damaged: {str(error).splitlines()[0]}") from error
     if min(shape, default=0) < 0:
         raise DataError(f"{where}: its header is damaged: the shape is {shape}")
-    return Header(shape, fortran and len(shape) > 1, dtype, size)
+    return NpyHeader(shape, fortran and len(shape) > 1, dtype, size)
 
 
-def _mapped(stream: Stream, where: str, path: str | None, header: Header) -> Any:
+def _mapped(stream: Stream, where: str, path: str | None, header: NpyHeader) -> Any:
     size = math.prod(header.shape) * header.dtype.itemsize
     order: Any = "F" if header.fortran else "C"
     if path is not None:
@@ -182,7 +184,7 @@ def _mapped(stream: Stream, where: str, path: str | None, header: Header) -> Any
 class NpyWriter:
     """Rows as (rows, *shape) float64 in one .npy file; where the number of rows is not known, the header is written last."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Location) -> None:
         self._out = Output(place.path)
         self._rows: int | None = None
         self._written = 0
@@ -242,7 +244,7 @@ class NpyWriter:
 class NpzWriter:
     """Rows as one array of an .npz file, not compressed."""
 
-    def __init__(self, place: Place, name: str = "J") -> None:
+    def __init__(self, place: Location, name: str = "J") -> None:
         self._name = place.name or name
         self._out = Output(place.path)
         self._array = tempfile.TemporaryFile(dir=os.path.dirname(self._out.path))  # noqa: SIM115

@@ -21,8 +21,10 @@ from nngrad.matching import Wanted, match
 from nngrad.tables import headings
 from nngrad.tables.arrays import rows_per_chunk
 from nngrad.tables.common import Block, Kept, RowReader, distinct, polars
-from nngrad.tables.files import Output, Place, open_input
+from nngrad.tables.files import Output
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
+from nngrad.tables.locations import Location
+from nngrad.tables.streams import open_input
 
 OF_SYSTEM = re.compile(r"\(os error (\d+)\)")  # what polars' messages say of a full disk and the like
 GROUP_NUMBERS = 1 << 19  # numbers in a row group that is written: 4 MiB
@@ -97,7 +99,7 @@ class FrameReader:
         """Nothing stays open."""
 
 
-def read_parquet(place: Place, wanted: Wanted, samples: str | None = None) -> RowReader:
+def read_parquet(place: Location, wanted: Wanted, samples: str | None = None) -> RowReader:
     """Rows of a Parquet file."""
     where = place.path
     with open_input(where) as file:
@@ -150,7 +152,7 @@ def refused(where: str, what: str) -> Iterator[None]:
 class ParquetWriter:
     """Rows as a Parquet file of kept text columns and float64 columns."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Location) -> None:
         self._out = Output(place.path)
         self._frames: queue.Queue[Any] = queue.Queue(4)
         self._failure: BaseException | None = None

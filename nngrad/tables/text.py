@@ -15,7 +15,10 @@ from typing import NamedTuple
 
 from nngrad.errors import DataError, UsageError, listed
 from nngrad.tables.cells import COMMA, EMPTY, NAME, NUMBER, POINT, kind, shortened
-from nngrad.tables.files import LONGEST_ROW, Lines, Place, Read, Stream, last_row_end, line_chunks
+from nngrad.tables.formats import READERS
+from nngrad.tables.lines import LONGEST_ROW, Lines, last_row_end, line_chunks
+from nngrad.tables.locations import Location
+from nngrad.tables.streams import Read, Stream
 
 BLANKS = "blanks"
 DELIMITERS = ("\t", ";", ",")  # a decimal comma stands in files separated by semicolons, so those come first
@@ -29,20 +32,14 @@ MARKS = (  # how a byte order mark tells an encoding; the longer ones first
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
-FOREIGN = (  # how files begin that are no text tables; what they are, and the format that reads them
-    (b"\xd0\xcf\x11\xe0", "an Excel workbook of before 2007; save it as .xlsx", ""),
-    (b"\x1f\x8b", "compressed with gzip; name it .csv.gz, or unpack it", ""),
-    (b"BZh91AY", "compressed; unpack it", ""),
-    (b"\xfd7zXZ", "compressed; unpack it", ""),
-    (b"7z\xbc\xaf", "compressed; unpack it", ""),
-    (b"\x28\xb5\x2f\xfd", "compressed; unpack it", ""),
-    (b"\x89HDF", "an HDF5 file", "h5"),
-    (b"MATLAB 5.0 MAT-file", "a MATLAB file", "mat"),
-    (b"MATLAB 7.3 MAT-file", "a MATLAB file", "mat"),
-    (b"PAR1\x15", "a Parquet file", "parquet"),
-    (b"ARROW1\0", "an Arrow file", "arrow"),
-    (b"\x93NUMPY", "a NumPy array", "npy"),
-    (b"%PDF-", "a PDF document; export the table as text", ""),
+FOREIGN = (  # how files begin that no format reads, and what they are
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook of before 2007; save it as .xlsx"),
+    (b"\x1f\x8b", "compressed with gzip; name it .csv.gz, or unpack it"),
+    (b"BZh91AY", "compressed; unpack it"),
+    (b"\xfd7zXZ", "compressed; unpack it"),
+    (b"7z\xbc\xaf", "compressed; unpack it"),
+    (b"\x28\xb5\x2f\xfd", "compressed; unpack it"),
+    (b"%PDF-", "a PDF document; export the table as text"),
 )
 PAGES = (b"<!doctype", b"<html", b"<?xml", b"<table", b"<head", b"<body", b"<!--")
 BLANK_LINES = re.compile(r"(?:[ \r]*\n)+")
@@ -55,7 +52,7 @@ QUOTED_CELL = re.compile(r'"(?:[^"]|"")*"')
 WITH_COMMA = re.compile(r"[+-]?\d+(?:,\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 
-class Spelling(NamedTuple):
+class TextOptions(NamedTuple):
     """How a text table is written, where the user said so: see nngrad.tables.reader."""
 
     header: bool | None = None
@@ -67,7 +64,7 @@ class Spelling(NamedTuple):
     encoding: str | None = None
 
 
-class Row(NamedTuple):
+class HeadRow(NamedTuple):
     """A row at the beginning of a table: its line in the file, its cells, and its text with the newline."""
 
     line: int
@@ -81,14 +78,14 @@ class TextTable:
     `head` holds the first rows, which are still unread; `whole` says whether they are all; `comments` the comment lines before them.
     """
 
-    def __init__(self, place: Place, spelling: Spelling) -> None:
+    def __init__(self, place: Location, spelling: TextOptions) -> None:
         self.label, self.spelling, self.decimal = place.label, spelling, spelling.decimal
         if spelling.decimal not in (POINT, COMMA):
             raise UsageError(f"--decimal {spelling.decimal!r}: . and , are possible")
         self._separator_told = checked_delimiter(spelling.delimiter)
         if spelling.decimal == self._separator_told == POINT:
             raise UsageError("--delimiter '.': it must be another character than the decimal point")
-        self.comments: list[Row] = []
+        self.comments: list[HeadRow] = []
         self._comments_out: WithoutComments | None = None
         self._line = 1  # the next one that is unread, not counting those that are left out
         self.stream = place.stream()
@@ -168,7 +165,7 @@ class TextTable:
                 self._separator_told = self._separator_told or checked_delimiter(found[1])
                 first = False
             elif found := COMMENT.match(head):
-                self.comments.append(Row(self.line(self._line), [], found[0]))
+                self.comments.append(HeadRow(self.line(self._line), [], found[0]))
                 first = False
             else:
                 return head
@@ -208,7 +205,7 @@ class TextTable:
         except csv.Error as error:
             raise self._of_quotes(line, text.split("\n", line - chunk.first)[-1], error) from None
 
-    def _rows_of(self, head: str) -> Iterator[Row]:
+    def _rows_of(self, head: str) -> Iterator[HeadRow]:
         """The first rows of the head."""
         if self.delimiter == BLANKS:
             lines = [line + "\n" for line in head.split("\n")]
@@ -220,7 +217,7 @@ class TextTable:
         try:
             for row in rows:
                 cells = [cell.replace("\t", " ") for cell in row] if self.delimiter == BLANKS else row
-                yield Row(self.line(first + start), cells, "".join(lines[start : rows.line_num]))
+                yield HeadRow(self.line(first + start), cells, "".join(lines[start : rows.line_num]))
                 start = rows.line_num
                 if start >= SHOWN:
                     return
@@ -431,8 +428,10 @@ def _foreign(stream: Stream) -> tuple[str, str]:
     start = stream.peek(512).removeprefix(b"\xef\xbb\xbf")
     if start[:4] == b"PK\x03\x04":
         return ("an Excel workbook", "xlsx") if b"xl/" in stream.peek(1 << 13) or b"[Content_Types]" in start else ("a zip archive", "")
-    if found := next((rest for magic, *rest in FOREIGN if start.startswith(magic)), None):
-        return found[0], found[1]
+    if found := next((what for magic, what in FOREIGN if start.startswith(magic)), ""):
+        return found, ""
+    if other := next((f for f in READERS if start.startswith(f.begins)), None):
+        return other.what, other.name
     bare = start.lstrip()
     if bare.lower().startswith(PAGES):
         return "an HTML or XML page; save the table as csv", ""
