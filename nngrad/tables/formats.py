@@ -58,13 +58,13 @@ FORMATS = (
         "csv",
         (".csv", ".txt", ".dat"),
         Way("delimited.read_csv", TEXT),
-        Way("delimited.write_csv", AS_TEXT),
+        Way("delimited_out.write_csv", AS_TEXT),
     ),
     Format(
         "tsv",
         (".tsv", ".tab"),
         Way("delimited.read_tsv", TEXT),
-        Way("delimited.write_tsv", AS_TEXT),
+        Way("delimited_out.write_tsv", AS_TEXT),
     ),
     Format(
         "npy",

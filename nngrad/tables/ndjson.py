@@ -17,7 +17,7 @@ from nngrad.errors import DataError
 from nngrad.matching import Wanted, match
 from nngrad.tables.cells import number
 from nngrad.tables.common import CHUNK_BYTES, Block, Kept, RowReader, checked_digits, distinct, polars
-from nngrad.tables.delimited import rounded
+from nngrad.tables.delimited_out import rounded
 from nngrad.tables.files import Output
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
 from nngrad.tables.lines import LONGEST_ROW, Lines, count, line_chunks
