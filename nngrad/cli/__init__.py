@@ -1,4 +1,4 @@
-"""The command line. Its one rule: errors become messages and exit codes here and nowhere else.
+"""The command line: the one place where errors become messages and exit codes.
 
 Data goes to standard output, everything else to standard error. Commands return None, or their exit code if it isn't 0.
 """

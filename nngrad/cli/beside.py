@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
 
 import numpy as np
@@ -20,9 +20,10 @@ Names = tuple[str, ...]
 
 @contextlib.contextmanager
 def opened(path: str, option: str, asked: Asked, called: tuple[Names, ...], aliases: Names) -> Iterator[InOrder]:
-    """The stage that adds to every block as many rows (N, k) of the table at `path`, which is open meanwhile; its notes are said.
+    """The stage that adds to every block as many rows (N, k) of the table at `path`, which is open meanwhile.
 
-    `called` are names of its k columns, first choice first. DataError where it has more rows than the input, or fewer.
+    `called` are names of its k columns, first choice first. Its notes are said. DataError where it has more rows than the
+    input, or fewer.
     """
     with opening.beside(path, called, aliases, asked.reading) as reader:
         for text in reader.notes:
@@ -30,7 +31,13 @@ def opened(path: str, option: str, asked: Asked, called: tuple[Names, ...], alia
         yield InOrder(partial(_joined, reader, len(called[0]), path, option))
 
 
-def _joined(reader: RowReader, width: int, path: str, option: str, flow: Iterator[RowBlock]) -> Iterator[RowBlock]:
+def _joined(
+    reader: RowReader,
+    width: int,
+    path: str,
+    option: str,
+    flow: Iterator[RowBlock],
+) -> Generator[RowBlock, None, None]:
     rows = (reader.parse(chunk).x for chunk in reader.chunks())
     left = np.empty((0, width))
     for block in flow:

@@ -1,4 +1,4 @@
-"""Tables that are written with flags: what is to be doubted about a row, as text beside the numbers or in a table of its own."""
+"""Tables that are written with flags: what to doubt about a row, as text beside the numbers or in a table of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The group of commands. Its one rule: a command's module is imported when that command is wanted, and never a numerical library here."""
+"""The group of commands: a command's module is imported when it is wanted, and no numerical library before it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors in words: the line `nngrad: subject: cause; next action`, and the exit code. Its one rule: one error, one line."""
+"""Errors in words: one line for each, `nngrad: subject: cause; next action`, and the exit code."""
 
 from __future__ import annotations
 

@@ -16,7 +16,10 @@ from nngrad.loaders import load
 from nngrad.matching import COMMAND
 from nngrad.tables.common import RowReader
 
-OF_OUTPUTS = COMMAND._replace(part="--expect-columns NAMES --by order takes those", choose="choose with --expect-columns")
+OF_OUTPUTS = COMMAND._replace(
+    part="--expect-columns NAMES --by order takes those",
+    choose="choose with --expect-columns",
+)
 Names = tuple[str, ...]
 Whole = tuple[np.ndarray, tuple[str, ...]]  # all rows (N, n) of a table, and what is worth saying about it
 
@@ -37,7 +40,7 @@ def rows(net: Network, source: str, asked: Asked, most: int | None = None) -> Ro
 def beside(path: str, called: tuple[Names, ...], aliases: Names, reading: Reading) -> RowReader:
     """A second table, with those of the options that mean something for it.
 
-    It is read by the names of the input's table, called[0]; where those don't fit, by the model's own and nothing but names.
+    It is read by the names of the input's table, called[0]; where those don't fit, by the model's own and by nothing else.
     """
     options = tables.understood(path, **reading)
     options.pop("choose", None)  # --columns are those of the input

@@ -1,4 +1,4 @@
-"""Options that commands share, as decorators. Their one rule: what is asked for becomes one value, `Asked`; nothing is done here."""
+"""Options that commands share, as decorators: what the user asks for becomes one value, `Asked`."""
 
 from __future__ import annotations
 

@@ -31,7 +31,10 @@ CHUNK_NUMBERS = 500_000  # in and out, of one chunk: bounds memory where Jacobia
 
 
 def write_results(net: Network, asked: Asked, request: Request) -> int:
-    """Write what is requested for every input that was asked for; a failure of one of several leaves the rest. The exit code."""
+    """Write what is requested for every input that was asked for, and return the exit code.
+
+    A failure of one of several inputs is said and leaves the rest; where it concerns all of them, it is raised.
+    """
     if not asked.inputs and (sys.stdin is None or sys.stdin.isatty()):
         click.echo(click.get_current_context().get_help(), err=True)
         return WRONG_USAGE
@@ -46,7 +49,7 @@ def write_results(net: Network, asked: Asked, request: Request) -> int:
         except (DataError, UsageError, OSError) as error:
             if isinstance(error, OSError) and target != "-":
                 error.filename = error.filename or target  # a write that fails doesn't know where it was writing to
-            if len(every) == 1 or (k == 0 and isinstance(error, UsageError)):  # wrong usage of all inputs, where the first shows it
+            if len(every) == 1 or (k == 0 and isinstance(error, UsageError)):  # wrong usage that the first input shows
                 raise
             _complain_of(source, error)
             failed += 1
@@ -64,7 +67,7 @@ def _complain_of(source: str, error: Exception) -> None:
 
 
 class Notes:
-    """What is worth knowing about tables: what holds of many is said of the first, and at the end how many more there are."""
+    """What is worth knowing about tables: what holds of many is said of the first, and at the end of how many more."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
@@ -93,8 +96,8 @@ def _convert(net: Network, source: str, target: str, asked: Asked, request: Requ
                 notes.say(source, text)
             _written(net, rows, source, target, asked, request.result(rows.names), watch)
     except WholeNumbersError as error:  # of one block: the rows before it are counted, where the input can be read again
-        cell = error.cell if tables.place(source).is_stream else f"row {_row_of_fraction(net, source, asked)}: {error.cell}"
-        raise DataError(f"{source}: {cell}") from None
+        row = "" if tables.place(source).is_stream else f"row {_row_of_fraction(net, source, asked)}: "
+        raise DataError(f"{source}: {row}{error.cell}") from None
     if not asked.flags and (text := watch.note(rows.names)):  # the flags say it of every row
         notes.say(source, f"{tables.place(source).label}: {text}")
 

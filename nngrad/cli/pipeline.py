@@ -1,10 +1,10 @@
-"""Rows on their way from one table to another: stages over blocks of rows, in the order of the rows and in bounded memory.
+"""Rows on their way from one table to another: stages over blocks of rows, in order and in bounded memory.
 
     parse and match | rows of a second table | compute | flags | numbers of rows, a line a number | format | write
 
-Most stages make one block out of another and run in threads, several blocks at a time (`Each`). Others see the blocks one after the
-other in the calling thread and may carry something from one block to the next (`InOrder`). Both kinds may stand anywhere. Nothing here
-knows files, networks or options, and no result depends on the number of threads.
+Most stages make one block out of another and run in threads, several blocks at a time (`Each`). Others see the blocks one
+after the other in the calling thread and may carry something from one block to the next (`InOrder`). Both kinds may stand
+anywhere. Nothing here knows files, networks or options, and no result depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Each:
 class InOrder:
     """A stage that draws the blocks one by one and yields as many: what it carries on stands in its local variables."""
 
-    work: Callable[[Iterator[Any]], Iterator[Any]]
+    work: Callable[[Iterator[Any]], Generator[Any, None, None]]
 
 
 Stage = Each | InOrder
@@ -56,8 +56,8 @@ Stage = Each | InOrder
 def run(chunks: Iterable[Any], stages: Sequence[Stage], threads: int | None = None) -> Generator[Any, None, None]:
     """What the last stage makes of every chunk, in order; stages that run in threads and follow each other are one job.
 
-    The first failure in the order of the chunks is raised, whichever stage it comes from. Then, and when the iterator is closed,
-    no thread is left.
+    The first failure in the order of the chunks is raised, whichever stage it comes from. Then, and when this is closed, no
+    thread is left.
     """
     flow: Any = iter(chunks)
     with ExitStack() as opened:
@@ -76,7 +76,7 @@ def _chained(works: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
     return lambda block: reduce(lambda value, work: work(value), works, block)
 
 
-def numbered(flow: Iterator[RowBlock]) -> Iterator[RowBlock]:
+def numbered(flow: Iterator[RowBlock]) -> Generator[RowBlock, None, None]:
     """The stage that numbers the rows, from 1."""
     first = 1
     for block in flow:
@@ -85,7 +85,7 @@ def numbered(flow: Iterator[RowBlock]) -> Iterator[RowBlock]:
 
 
 def by_blocks(numbers: Callable[..., Array], size: int, *tables: Array) -> Array:
-    """numbers(*tables) for `size` rows at a time, (N, ...): the network's own size, so that the bits are those of the library."""
+    """numbers(*tables), (N, ...), for `size` rows at a time: the network's own size, so that the bits are the library's."""
     rows = len(tables[0])
     if rows <= size:
         return numbers(*tables)

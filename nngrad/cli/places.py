@@ -1,4 +1,4 @@
-"""Which file is read, and which is written for it. The one rule: no output takes the place of an input or of another output."""
+"""Which file is read, and which is written for it: no output takes the place of an input or of another output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What predict, jacobian, gradient, hessian, jvp and vjp ask of a network: for each, the names of the columns, the shape and the numbers.
+"""What predict, jacobian, gradient, hessian, jvp and vjp ask of a network: names of columns, shapes and numbers.
 
 A function here takes the network and the options of its command, and gives the Request that cli.output carries out.
 """
@@ -33,7 +33,7 @@ def outputs(net: Network, of: Names | None) -> Request:
 
 
 def jacobian(net: Network, of: Names | None, wrt: Names | None, with_outputs: bool, in_lines: bool, scale: Scale | None) -> Request:
-    """J (N, m, n) of the outputs `of` with respect to the inputs `wrt`, scaled; with the outputs before it (N, m + m n)."""
+    """J (N, m, n) of the outputs `of` with respect to the inputs `wrt`, scaled; with the outputs before it (N, m+mn)."""
     rows = chosen_outputs(net, of)
     of_names = tuple(net.output_names[i] for i in rows)
 
@@ -103,20 +103,21 @@ def _value_and_gradient(net: Network, f: int | Scalar, columns: tuple[int, ...],
 
 
 def one_output(net: Network, of: str | None, scalar: str | None) -> tuple[str, int | Scalar]:
-    """What is differentiated, under its name in columns: an output, or a scalar of the outputs ("f"). UsageError if that is open."""
+    """What is differentiated, under its name in columns: an output, or a scalar of them ("f"). UsageError if unclear."""
     if scalar is not None and of is not None:
         raise UsageError("--of and --scalar: give one of the two")
     if scalar is not None:
         return "f", Scalar.parse(net, scalar)
     if of is None and net.output_size > 1:
         names = listed(net.output_names)
-        raise UsageError(f"{net.origin.path}: has {net.output_size} outputs ({names}); choose one with --of, or say --scalar 'y1 + y2'")
+        several = f"{net.origin.path}: has {net.output_size} outputs ({names})"
+        raise UsageError(f"{several}; choose one with --of, or say --scalar 'y1 + y2'")
     (i,) = (0,) if of is None else net.indices_of_outputs((of,))
     return net.output_names[i], i
 
 
 def hessian(net: Network, of: Names | Scalar | None, wrt: Names | None, upper: bool, laplacian: bool) -> Request:
-    """Second derivatives of outputs (N, m, n, n), or of a scalar (N, n, n); their upper triangles (N, ...), or their traces (N, m)."""
+    """Second derivatives of outputs (N, m, n, n), or of a scalar (N, n, n); or their upper triangles or traces (N, ...)."""
     scalar = of if isinstance(of, Scalar) else None
     rows = () if isinstance(of, Scalar) else chosen_outputs(net, of)
     names = ("f",) if scalar else tuple(net.output_names[i] for i in rows)
@@ -135,7 +136,8 @@ def hessian(net: Network, of: Names | Scalar | None, wrt: Names | None, upper: b
             traces = tuple(f"laplacian({y})" for y in names)
             return Result("L", traces, (len(names),), lambda x: np.trace(full(x), axis1=2, axis2=3), scalar=scalar)
         if upper:
-            return Result("H", pairs, (len(pairs),), lambda x: full(x)[:, :, a, b].reshape(len(x), -1), "--upper", scalar)
+            upper_half = lambda x: full(x)[:, :, a, b].reshape(len(x), -1)  # noqa: E731
+            return Result("H", pairs, (len(pairs),), upper_half, "--upper", scalar)
         return Result("H", pairs, shape, lambda x: full(x).reshape(len(x), *shape), scalar=scalar)
 
     return Request(result, len(names) * net.input_size * net.input_size)
@@ -147,7 +149,8 @@ def second_order(net: Network, of: Names | None) -> Names | None:
         return None
     if of is None and net.output_size > 1:
         names = listed(net.output_names)
-        raise UsageError(f"{net.origin.path}: has {net.output_size} outputs ({names}); choose with --of NAMES, or say --of all")
+        several = f"{net.origin.path}: has {net.output_size} outputs ({names})"
+        raise UsageError(f"{several}; choose with --of NAMES, or say --of all")
     return of
 
 
@@ -186,13 +189,14 @@ def _along(
 ) -> Result:
     """A product with one vector (k,) for all rows, or with the rows (N, k) of the table at `text`.
 
-    The columns of that table are called as those of the input, or as the model calls them: `called`, first choice first.
+    The columns of that table are called as the input's, or as the model calls them: `called`, first choice first.
     """
     if vector is None:
         return replace(product, beside=partial(beside.opened, text, option, asked, called, aliases))
     names, both = called[0], product.numbers
     if len(vector) != len(names):
-        raise UsageError(f"{option} {clipped(text)}: {len(vector)} numbers for {len(names)} columns ({listed(names)}); give one each")
+        counts = f"{len(vector)} numbers for {len(names)} columns ({listed(names)})"
+        raise UsageError(f"{option} {clipped(text)}: {counts}; give one each")
     return replace(product, numbers=lambda x: both(x, vector))
 
 

@@ -1,4 +1,4 @@
-"""What a command writes for every row: the names of the columns, the shape of a row, and the numbers of a block of rows."""
+"""What a command writes for every row: the names of the columns, the shape of a row, the numbers of a block of rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LINE_NUMBERS = 8  # a line of the long layout holds text: it takes the memory of
 
 @dataclass(frozen=True)
 class Result:
-    """What is written for one table. `numbers` takes x (N, n), and the rows of a second table, and gives (N, *shape)."""
+    """What is written for one table. `numbers` takes x (N, n), and rows of a second table, and gives (N, *shape)."""
 
     name: str  # of the array in formats of arrays
     columns: Names
@@ -27,7 +27,7 @@ class Result:
     numbers: Callable[..., Array]
     lines_only: str = ""  # the option that makes it fit formats of lines alone
     scalar: Scalar | None = None  # of the outputs, where it is what is differentiated
-    beside: Callable[[], AbstractContextManager[InOrder]] | None = None  # opens a second table: the stage that adds its rows
+    beside: Callable[[], AbstractContextManager[InOrder]] | None = None  # opens a second table, for a stage that adds rows
     lines: tuple[Stage, ...] = ()  # what makes several lines of a row
     before: Names = ()  # columns of text that these stages add before
     behind: Names = ()  # and behind those that are kept
@@ -35,7 +35,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Request:
-    """What a command asks of a network: a Result for the names that a table gives to the inputs (None: it has no names)."""
+    """What a command asks of a network: a Result for the names that a table gives to the inputs (None: it has none)."""
 
     result: Callable[[Names | None], Result]
     width: int  # numbers a row at most: where it is large, fewer rows are in memory together
@@ -71,18 +71,19 @@ def _spread(outputs: Names, inputs: Names, block: RowBlock) -> RowBlock:
 
 
 def chosen_outputs(net: Network, names: Names | None) -> tuple[int, ...]:
-    """Indices of outputs, by name or by number from 1; all of them for None. UsageError where there is no such output."""
+    """Indices of outputs, by name or by number from 1; all for None. UsageError where there is no such output."""
     return tuple(range(net.output_size)) if names is None else net.indices_of_outputs(names)
 
 
 def chosen_inputs(net: Network, table: Names | None, names: Names | None) -> tuple[int, ...]:
-    """Indices of inputs, by the names of the model, by those of the table, or by number from 1; all of them for None."""
+    """Indices of inputs, by the model's names, by those of the table, or by number from 1; all for None. UsageError."""
     if names is None:
         return tuple(range(net.input_size))
     if table is None:
         return net.indices_of_inputs(names)
     rest = iter(table)
-    called = replace(net, inputs=tuple(replace(port, columns=tuple(next(rest) for _ in port.columns)) for port in net.inputs))
+    ports = tuple(replace(port, columns=tuple(next(rest) for _ in port.columns)) for port in net.inputs)
+    called = replace(net, inputs=ports)
     return tuple(_chosen_input(net, called, name) for name in names)
 
 

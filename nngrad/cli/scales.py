@@ -1,4 +1,4 @@
-"""--scale and --sigma: the scale that derivatives are multiplied by, measured in a first pass over the inputs where that is asked for."""
+"""--scale and --sigma: what derivatives are multiplied by, measured in a first pass over the inputs where asked for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Array = np.ndarray
 
 
 def scale_of(net: Network, asked: Asked, scale: str, sigma: tuple[str, ...] | None) -> units.Scale | None:
-    """The scale that was asked for; None for raw. UsageError for a --sigma that is no list of numbers, or not wanted."""
+    """The scale that was asked for; None for raw. UsageError for a --sigma that is no list of numbers or not wanted."""
     if sigma is not None and scale != "sigma":
         raise UsageError("--sigma: means something with --scale sigma only; leave it out")
     if scale == "raw":
@@ -40,7 +40,8 @@ def deviations(net: Network, asked: Asked) -> Array:
     """Standard deviations (n,) of all rows of all inputs, in a first pass. UsageError for what can't be read twice."""
     sources = [source for source, _ in pairs(asked)]
     if any(tables.place(source).is_stream for source in sources):
-        raise UsageError("--scale sigma: a pipe can't be read twice; give the standard deviations with --sigma, one number an input")
+        twice = "--scale sigma: a pipe can't be read twice"
+        raise UsageError(f"{twice}; give the standard deviations with --sigma, one number an input")
     return units.deviations((x for source in sources for x in _inputs(net, source, asked)), net.input_names)
 
 

@@ -28,7 +28,10 @@ COMMAND = Advice(
     "give it a header line, or leave --by name out",
 )
 PYTHON = Advice(
-    "x.to_numpy() is taken as it stands", "x[[...]].to_numpy() is taken as it stands", "choose with x[[...]]", "give its columns names"
+    "x.to_numpy() is taken as it stands",
+    "x[[...]].to_numpy() is taken as it stands",
+    "choose with x[[...]]",
+    "give its columns names",
 )
 
 

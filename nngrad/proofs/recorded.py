@@ -1,4 +1,4 @@
-"""What a comparison with recorded numbers found, as plain facts: text, numbers, lists and dicts, for text and JSON alike."""
+"""What a comparison with recorded numbers found, as plain facts: numbers, texts, lists and dicts, as JSON holds them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ MOST_TRIED = 6  # pairs of arrays that are diagnosed where none is reproduced
 def compared(model: str, net: Network, x: Array, y: Array) -> Facts:
     """Recorded inputs x and outputs y, in raw units, against the network `net` of the file `model`.
 
-    {model, reproduced, networks: [one]}. Samples stand in rows or in columns. Where the numbers differ and nothing explains that, the
-    other networks of the file are tried. DataError where the arrays fit in no orientation.
+    {model, reproduced, networks: [one]}. Samples stand in rows or in columns. Where the numbers differ and nothing explains
+    that, the other networks of the file are tried. DataError where the arrays fit in no orientation.
     """
     verdict = verify(net, x, y)
     if not verdict.reproduced and not verdict.explanation:
@@ -34,9 +34,9 @@ def compared(model: str, net: Network, x: Array, y: Array) -> Facts:
 
 
 def found(model: str, told: Any) -> Facts:
-    """What the file `model` itself holds of inputs and outputs of its networks; `told` is what load() takes beside the file.
+    """What the file `model` itself holds of inputs and outputs of its networks.
 
-    {model, reproduced, networks: [one each]}. DataError where no network has any.
+    {model, reproduced, networks: [one each]}. `told` is what load() takes beside the file. DataError where no network has any.
     """
     tree = containers.read(model)
     every = candidates(tree)
@@ -44,9 +44,9 @@ def found(model: str, told: Any) -> Facts:
     one = told.get("network") is not None or len(choice) < 2
     nets = [load(model, **told)] if one else list(recordings.networks(model, tree, choice))
     results = [_found(tree, net, every) for net in nets]
-    results += [
-        {"network": c.path, "error": text} for c in choice if told.get("network") is None and (text := _unreadable(model, tree, c, nets))
-    ]
+    if told.get("network") is None:
+        unreadable = ((c.path, _unreadable(model, tree, c, nets)) for c in choice)
+        results += [{"network": path, "error": text} for path, text in unreadable if text]
     if all("error" in r for r in results):
         raise DataError(f"{model}: {results[0]['error']}; record inputs and outputs, and compare with -i and --expect")
     return {"model": model, "reproduced": any(r.get("reproduced") for r in results), "networks": results}
@@ -67,10 +67,8 @@ def _found(tree: Any, net: Network, every: Any) -> Facts:
     mine = next((c for c in every if c.path == net.origin.network), every[0])
     pairs = recordings.find_pairs(tree, mine, net, [c for c in every if c is not mine])
     if not pairs:
-        return {
-            "network": net.origin.network,
-            "error": f"no two arrays of the file fit {net.input_size} inputs and {net.output_size} outputs with as many samples",
-        }
+        sizes = f"{net.input_size} inputs and {net.output_size} outputs"
+        return {"network": net.origin.network, "error": f"no two arrays of the file fit {sizes} with as many samples"}
     good = [p for p in pairs if p.agreement.digits >= DIGITS]
     if good:
         verdict = verify(net, good[0].x, good[0].y)

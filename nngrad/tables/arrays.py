@@ -1,6 +1,6 @@
 """Tables that are one array: which way its samples stand, and its rows in blocks; for npy, npz, mat and h5.
 
-The rule: an array is taken as it stands or turned as a whole, and where both fit the caller has to say which.
+An array is taken as it stands or turned as a whole; where both fit, the caller has to say which.
 """
 
 from __future__ import annotations

@@ -39,6 +39,13 @@ def _foreign(stream: Stream) -> tuple[str, str]:
         return "an HTML or XML page; save the table as csv", ""
     if bare[:1] == b"{" and bare[1:].lstrip()[:1] in (b'"', b"}"):
         return "JSON", "ndjson"
-    if bare[:1] == b"[" and bare[1:].lstrip()[:1] in (*(b"%d" % digit for digit in range(10)), b"[", b"{", b'"', b"-", b"]"):
+    if bare[:1] == b"[" and bare[1:].lstrip()[:1] in (
+        *(b"%d" % digit for digit in range(10)),
+        b"[",
+        b"{",
+        b'"',
+        b"-",
+        b"]",
+    ):
         return "a list in brackets (JSON, Python, MATLAB); write rows of numbers without brackets", ""
     return "", ""

@@ -1,4 +1,4 @@
-"""Data sets of HDF5 files, read and written in blocks. The rule: nothing outside the file itself is ever opened."""
+"""Data sets of HDF5 files, read and written in blocks: nothing outside the file itself is ever opened."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Variables of MATLAB files. The rule: MATLAB keeps samples in columns, so the network's size decides which way a variable stands, and
-what holds numbers and is not understood is never passed over for something that happens to fit.
+"""Variables of MATLAB files. MATLAB keeps samples in columns, so the network's size decides which way a variable stands.
+
+What holds numbers and is not understood is never passed over for something that happens to fit.
 
 Reading holds the variable in memory. Writing is a version 5 file with rows as samples: y is (rows, m), J is (rows, m, n), and the names of
 the columns are the cell array `J_columns`.

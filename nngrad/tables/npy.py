@@ -1,4 +1,4 @@
-"""NumPy's .npy and .npz: streamed in and out; the one rule: nothing is ever unpickled."""
+"""NumPy's .npy and .npz, streamed in and out: nothing is ever unpickled."""
 
 from __future__ import annotations
 

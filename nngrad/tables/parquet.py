@@ -1,7 +1,6 @@
-"""Parquet through polars: row groups are streamed in and out.
+"""Parquet through polars: row groups are streamed in and out, in constant memory where polars lets them.
 
-The rule: constant memory in both directions (but polars 1 holds a file whole while it is read).
-Writing hands frames through a bounded queue to polars' own streaming sink.
+polars 1 holds a file whole while it is read. Writing hands frames through a bounded queue to polars' own streaming sink.
 """
 
 from __future__ import annotations
