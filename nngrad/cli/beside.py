@@ -22,8 +22,8 @@ Names = tuple[str, ...]
 def opened(path: str, option: str, asked: Asked, called: tuple[Names, ...], aliases: Names) -> Iterator[InOrder]:
     """The stage that adds to every block as many rows (N, k) of the table at `path`, which is open meanwhile.
 
-    `called` are names of its k columns, first choice first. Its notes are said. DataError where it has more rows than the
-    input, or fewer.
+    `called` are names of its k columns, first choice first. Its notes are said. DataError where it has more rows than
+    the input, or fewer.
     """
     with opening.beside(path, called, aliases, asked.reading) as reader:
         for text in reader.notes:

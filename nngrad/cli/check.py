@@ -45,13 +45,14 @@ def check(
     """\b
     Example: nngrad check sample_models/fitnet.mat --hessian
 
-    Differentiate MODEL by a route of its own and compare: the complex step through a second evaluator (its imaginary part is the
-    derivative, to the last digits), or where a layer is unknown to that, extrapolated differences of the outputs. Checked are the
-    outputs y, the Jacobian J, a product J v, a product w' J, and with --hessian the Hessian H (by differences of the first derivatives).
+    Differentiate MODEL by a route of its own and compare: the complex step through a second evaluator (its imaginary
+    part is the derivative, to the last digits), or where a layer is unknown to that, extrapolated differences of the
+    outputs. Checked are the outputs y, the Jacobian J, a product J v, a product w' J, and with --hessian the Hessian H
+    (by differences of the first derivatives).
 
-    For every output it shows the worst difference, relative to the largest derivative of that row, with inputs measured in their
-    training range (or spread), and where it is. Entries that differ because a kink lies within the step are counted, not blamed.
-    Exit code 0: all agree; 1: something differs.
+    For every output it shows the worst difference, relative to the largest derivative of that row, with inputs measured
+    in their training range (or spread), and where it is. Entries that differ because a kink lies within the step are
+    counted, not blamed. Exit code 0: all agree; 1: something differs.
     """
     from nngrad.cli.opening import opened
     from nngrad.proofs.check import check as checked

@@ -22,7 +22,7 @@ from nngrad.proofs.recordings import element_at
 def compared(
     model: str, told: Any, source: str, expect: str, reading: Reading, expect_columns: tuple[str, ...] | None
 ) -> tuple[recorded.Facts, tuple[str, ...]]:
-    """The recorded outputs `expect` against the network's for the inputs `source`; and what is worth saying about them."""
+    """The recorded outputs `expect` against the network's for the inputs `source`; and what is worth saying of them."""
     net = load(model, **told)
     of_inputs, of_outputs = _for_each(source, expect, reading)
     if expect_columns is not None:
@@ -37,7 +37,7 @@ def compared(
 
 
 def _for_each(source: str, expect: str, reading: Reading) -> tuple[Reading, Reading]:
-    """Each table gets the options that its format understands; --columns are the inputs'. UsageError for one that fits neither."""
+    """Each table gets the options that its format understands, --columns the inputs. UsageError for what fits neither."""
     of_inputs, of_outputs = tables.understood(source, **reading), tables.understood(expect, **reading)
     if reading.keys() - of_inputs.keys() - of_outputs.keys():
         tables.check_source(source, **reading)  # says which
@@ -46,7 +46,7 @@ def _for_each(source: str, expect: str, reading: Reading) -> tuple[Reading, Read
 
 
 def _read(read: Callable[[Network, str, Reading], Whole], net: Network, source: str, reading: Reading) -> Whole:
-    """A table with the options that were given; or without them, which is said, as they may be meant for the other one."""
+    """A table with the options that were given; or without them, which is said: they may be meant for the other one."""
     spelling = [name for name in reading if name not in tables.MATCHING]
     try:
         return read(net, source, reading)

@@ -1,4 +1,4 @@
-"""Tables that are written with flags: what to doubt about a row, as text beside the numbers or in a table of its own."""
+"""Tables with flags, which say what to doubt about a row: as text beside the numbers, or in a table of their own."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ def writer(target: str, asked: Asked, name: str, flags: Flags | None) -> RowWrit
     if flags is None or format_of(target, asked.format) in tables.LINES:
         return main()
     if tables.place(target).is_stream:
-        raise UsageError(
-            f"--flags: {format_of(target, asked.format)} holds numbers only; name a file with -o, and FILE.flags.csv is written too"
-        )
+        only = f"{format_of(target, asked.format)} holds numbers only"
+        raise UsageError(f"--flags: {only}; name a file with -o, and FILE.flags.csv is written too")
     return WithFlags(main, lambda: tables.writer(side_file(target)), flags.names)
 
 

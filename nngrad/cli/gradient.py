@@ -21,12 +21,12 @@ def gradient(model: str, told: Told, asked: Asked, of: Any, scalar: Any, wrt: An
     """\b
     Example: nngrad gradient sample_models/cascade.mat -i sample_models/cascade_x.csv --scalar 'y1*y2'
 
-    Write the gradient of one output of MODEL (--of), or of a scalar of its outputs (--scalar), for every row of the input, exact to
-    rounding and in the units of the training data.
+    Write the gradient of one output of MODEL (--of), or of a scalar of its outputs (--scalar), for every row of the
+    input, exact to rounding and in the units of the training data.
 
-    Tables have one line a row with the columns dy1/dx1, dy1/dx2, ... (df/dx1, ... of a scalar); npy, npz, mat and h5 store the shape
-    (rows, inputs). A scalar takes + - * / **, numbers, the names of outputs or y1, y2, ... by number, and exp, log, sqrt, sin, cos, tan,
-    tanh, abs, sigmoid, softplus, relu.
+    Tables have one line a row with the columns dy1/dx1, dy1/dx2, ... (df/dx1, ... of a scalar); npy, npz, mat and h5
+    store the shape (rows, inputs). A scalar takes + - * / **, numbers, the names of outputs or y1, y2, ... by number,
+    and exp, log, sqrt, sin, cos, tan, tanh, abs, sigmoid, softplus, relu.
     """
     from nngrad.cli import quantities
     from nngrad.cli.messages import note

@@ -75,7 +75,8 @@ def commands() -> None:
     """\b
     Example: nngrad jacobian sample_models/fitnet.mat -i sample_models/fitnet_x.csv
 
-    Outputs and exact Jacobians of trained networks saved by MATLAB or Keras, in the units of the data the network was trained on.
+    Outputs and exact Jacobians of trained networks saved by MATLAB or Keras, in the units of the data the network was
+    trained on.
 
     `nngrad MODEL` alone means `nngrad info MODEL`. Data goes to standard output, everything else to standard error.
 

@@ -21,12 +21,13 @@ def hessian(model: str, told: Told, asked: Asked, of: Any, wrt: Any, scalar: str
     """\b
     Example: nngrad hessian sample_models/fitnet.mat -i sample_models/fitnet_x.csv
 
-    Write the Hessian H of one output of MODEL for every row of the input, exact to rounding and in the units of the training data. Of a
-    model with several outputs, choose with --of NAMES, or --of all.
+    Write the Hessian H of one output of MODEL for every row of the input, exact to rounding and in the units of the
+    training data. Of a model with several outputs, choose with --of NAMES, or --of all.
 
-    H[s, i, j, k] is the second derivative of output i with respect to inputs j and k at row s. Tables have one line a row with the
-    columns d2y1/dx1dx1, d2y1/dx1dx2, ... (under the real names where they are known); npy, npz, mat and h5 store the shape (rows,
-    outputs, inputs, inputs), and (rows, inputs, inputs) for --scalar. At a kink (poslin at 0) the second derivative is taken as 0.
+    H[s, i, j, k] is the second derivative of output i with respect to inputs j and k at row s. Tables have one line a
+    row with the columns d2y1/dx1dx1, d2y1/dx1dx2, ... (under the real names where they are known); npy, npz, mat and h5
+    store the shape (rows, outputs, inputs, inputs), and (rows, inputs, inputs) for --scalar. At a kink (poslin at 0)
+    the second derivative is taken as 0.
     """
     from nngrad.cli import quantities
     from nngrad.cli.messages import note

@@ -40,7 +40,8 @@ def rows(net: Network, source: str, asked: Asked, most: int | None = None) -> Ro
 def beside(path: str, called: tuple[Names, ...], aliases: Names, reading: Reading) -> RowReader:
     """A second table, with those of the options that mean something for it.
 
-    It is read by the names of the input's table, called[0]; where those don't fit, by the model's own and by nothing else.
+    It is read by the names of the input's table, called[0]; where those don't fit, by the model's own and by nothing
+    else.
     """
     options = tables.understood(path, **reading)
     options.pop("choose", None)  # --columns are those of the input
@@ -51,7 +52,8 @@ def beside(path: str, called: tuple[Names, ...], aliases: Names, reading: Readin
         for names in others:
             if names != first and options.get("by") != "order" and path != "-":
                 with contextlib.suppress(DataError):
-                    return tables.reader(path, size=len(names), columns=names, aliases=aliases, **{**options, "by": "name"})
+                    by_name = {**options, "by": "name"}
+                    return tables.reader(path, size=len(names), columns=names, aliases=aliases, **by_name)
         raise
 
 
@@ -75,7 +77,8 @@ def as_it_stands(source: str) -> Whole:
 
 
 def _inputs(net: Network, source: str, reading: Reading, **options: Any) -> RowReader:
-    return tables.reader(source, size=net.input_size, columns=net.input_names, aliases=net.input_aliases, **options, **reading)
+    names, aliases = net.input_names, net.input_aliases
+    return tables.reader(source, size=net.input_size, columns=names, aliases=aliases, **options, **reading)
 
 
 def _whole(reader: RowReader, width: int) -> Whole:

@@ -95,7 +95,7 @@ def _convert(net: Network, source: str, target: str, asked: Asked, request: Requ
             for text in rows.notes:
                 notes.say(source, text)
             _written(net, rows, source, target, asked, request.result(rows.names), watch)
-    except WholeNumbersError as error:  # of one block: the rows before it are counted, where the input can be read again
+    except WholeNumbersError as error:  # of one block: the rows before it are counted, if the input can be read again
         row = "" if tables.place(source).is_stream else f"row {_row_of_fraction(net, source, asked)}: "
         raise DataError(f"{source}: {row}{error.cell}") from None
     if not asked.flags and (text := watch.note(rows.names)):  # the flags say it of every row

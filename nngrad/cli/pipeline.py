@@ -2,9 +2,9 @@
 
     parse and match | rows of a second table | compute | flags | numbers of rows, a line a number | format | write
 
-Most stages make one block out of another and run in threads, several blocks at a time (`Each`). Others see the blocks one
-after the other in the calling thread and may carry something from one block to the next (`InOrder`). Both kinds may stand
-anywhere. Nothing here knows files, networks or options, and no result depends on the number of threads.
+Most stages make one block out of another and run in threads, several blocks at a time (`Each`). Others see the blocks
+one after the other in the calling thread and may carry something from one block to the next (`InOrder`). Both kinds may
+stand anywhere. Nothing here knows files, networks or options, and no result depends on the number of threads.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ Stage = Each | InOrder
 def run(chunks: Iterable[Any], stages: Sequence[Stage], threads: int | None = None) -> Generator[Any, None, None]:
     """What the last stage makes of every chunk, in order; stages that run in threads and follow each other are one job.
 
-    The first failure in the order of the chunks is raised, whichever stage it comes from. Then, and when this is closed, no
-    thread is left.
+    The first failure in the order of the chunks is raised, whichever stage it comes from. Then, and when this is
+    closed, no thread is left.
     """
     flow: Any = iter(chunks)
     with ExitStack() as opened:
@@ -85,7 +85,7 @@ def numbered(flow: Iterator[RowBlock]) -> Generator[RowBlock, None, None]:
 
 
 def by_blocks(numbers: Callable[..., Array], size: int, *tables: Array) -> Array:
-    """numbers(*tables), (N, ...), for `size` rows at a time: the network's own size, so that the bits are the library's."""
+    """numbers(*tables), (N, ...), `size` rows at a time: the network's own size, so that the bits are the library's."""
     rows = len(tables[0])
     if rows <= size:
         return numbers(*tables)

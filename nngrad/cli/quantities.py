@@ -33,7 +33,7 @@ def outputs(net: Network, of: Names | None) -> Request:
 
 
 def jacobian(net: Network, of: Names | None, wrt: Names | None, with_outputs: bool, in_lines: bool, scale: Scale | None) -> Request:
-    """J (N, m, n) of the outputs `of` with respect to the inputs `wrt`, scaled; with the outputs before it (N, m+mn)."""
+    """J (N, m, n) of the outputs `of` by the inputs `wrt`, scaled; with the outputs before it (N, m + m n)."""
     rows = chosen_outputs(net, of)
     of_names = tuple(net.output_names[i] for i in rows)
 
@@ -103,7 +103,7 @@ def _value_and_gradient(net: Network, f: int | Scalar, columns: tuple[int, ...],
 
 
 def one_output(net: Network, of: str | None, scalar: str | None) -> tuple[str, int | Scalar]:
-    """What is differentiated, under its name in columns: an output, or a scalar of them ("f"). UsageError if unclear."""
+    """What is differentiated, under its name in columns: an output, or a scalar ("f"). UsageError if unclear."""
     if scalar is not None and of is not None:
         raise UsageError("--of and --scalar: give one of the two")
     if scalar is not None:
@@ -117,7 +117,7 @@ def one_output(net: Network, of: str | None, scalar: str | None) -> tuple[str, i
 
 
 def hessian(net: Network, of: Names | Scalar | None, wrt: Names | None, upper: bool, laplacian: bool) -> Request:
-    """Second derivatives of outputs (N, m, n, n), or of a scalar (N, n, n); or their upper triangles or traces (N, ...)."""
+    """Second derivatives of outputs (N, m, n, n) or of a scalar (N, n, n), their upper triangles, or their traces (N, m)."""
     scalar = of if isinstance(of, Scalar) else None
     rows = () if isinstance(of, Scalar) else chosen_outputs(net, of)
     names = ("f",) if scalar else tuple(net.output_names[i] for i in rows)

@@ -27,7 +27,7 @@ class Result:
     numbers: Callable[..., Array]
     lines_only: str = ""  # the option that makes it fit formats of lines alone
     scalar: Scalar | None = None  # of the outputs, where it is what is differentiated
-    beside: Callable[[], AbstractContextManager[InOrder]] | None = None  # opens a second table, for a stage that adds rows
+    beside: Callable[[], AbstractContextManager[InOrder]] | None = None  # opens a second table; adds its rows
     lines: tuple[Stage, ...] = ()  # what makes several lines of a row
     before: Names = ()  # columns of text that these stages add before
     behind: Names = ()  # and behind those that are kept

@@ -1,7 +1,8 @@
-"""Which column of a table is which input: one way for files of every format, for frames in memory, and for second tables.
+"""Which column of a table is which input, for files of every format, for frames in memory and for second tables.
 
-A name that both sides know decides, in any order. Where the spelling differs, exactly one column has to fit, and it is said. Names such
-as x1, x2 stand for positions: other columns may be taken for them in order, which is said too. Everything else is refused.
+A name that both sides know decides, in any order. Where the spelling differs, exactly one column has to fit, and it is
+said. Names such as x1, x2 stand for positions: other columns may be taken for them in order, which is said too.
+Everything else is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ def match(where: str, names: Sequence[str] | None, count: int, wanted: Wanted, r
     `rows` gives the first few rows; it is called for the words of a refusal, and where a column has no name.
     """
     kept = kept_columns(where, names, wanted.keep)
-    part, doubts = chosen(where, names, count, wanted.choose) if wanted.choose is not None else (tuple(range(count)), ())
+    part, doubts = tuple(range(count)), tuple[str, ...]()
+    if wanted.choose is not None:
+        part, doubts = chosen(where, names, count, wanted.choose)
     if names is not None and wanted.columns is not None and wanted.by != "order":
         found = ByName(where, names, part, kept, wanted, rows).match()
         return found._replace(notes=doubts + found.notes, doubts=doubts + found.doubts)

@@ -1,7 +1,7 @@
 """Tables in memory that name their columns: data frames, dicts of columns, records. None of their libraries is imported here.
 
-A frame gives the columns that are wanted as float64 and leaves the others alone; what is missing or masked is NaN. Anything without
-names is an array, and no business of this module.
+A frame gives the columns that are wanted as float64 and leaves the others alone; what is missing or masked is NaN.
+Anything without names is an array, and no business of this module.
 """
 
 from __future__ import annotations

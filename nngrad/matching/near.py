@@ -26,8 +26,11 @@ class Near:
         """The columns that may be meant by a name: more than one where another only begins with it."""
         how = spelled(name)
         same = self.whole.get(squeezed(name), set())
-        found = {i for i, other in self.bases.get((how.base, how.delay), ()) if not (how.unit and other.unit) or how.unit == other.unit}
-        return same if len(same) == 1 else found | same | (set(self._beginning(flattened(name) + "_")) if found else set())
+        alike = self.bases.get((how.base, how.delay), ())
+        found = {i for i, other in alike if not (how.unit and other.unit) or how.unit == other.unit}
+        if len(same) == 1:
+            return same
+        return found | same | (set(self._beginning(flattened(name) + "_")) if found else set())
 
     def _beginning(self, start: str) -> Iterator[int]:
         for name, i in self.starts[bisect_left(self.starts, (start,)) :]:

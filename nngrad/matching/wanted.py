@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-NUMBERED = re.compile(r"[xy]\d+(\(t([+-]\d+)?\))?|a\d+(_\d+)?\(t([+-]\d+)?\)")  # what loaders call columns without names
+# what loaders call columns without names
+NUMBERED = re.compile(r"[xy]\d+(\(t([+-]\d+)?\))?|a\d+(_\d+)?\(t([+-]\d+)?\)")
 
 Rows = Sequence[Sequence[Any]]
 
 
 class Advice(NamedTuple):
-    """What a refusal tells the user to do, in the words of the place where it happens: an option, or an expression of Python."""
+    """What a refusal tells the user to do, in the words of the place: options of a command, or expressions of Python."""
 
     order: str  # takes all columns that are left
     part: str  # takes some of them

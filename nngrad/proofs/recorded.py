@@ -1,4 +1,4 @@
-"""What a comparison with recorded numbers found, as plain facts: numbers, texts, lists and dicts, as JSON holds them."""
+"""What a comparison with recorded numbers found, as plain facts: numbers, texts, lists and dicts as in JSON."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ MOST_TRIED = 6  # pairs of arrays that are diagnosed where none is reproduced
 def compared(model: str, net: Network, x: Array, y: Array) -> Facts:
     """Recorded inputs x and outputs y, in raw units, against the network `net` of the file `model`.
 
-    {model, reproduced, networks: [one]}. Samples stand in rows or in columns. Where the numbers differ and nothing explains
-    that, the other networks of the file are tried. DataError where the arrays fit in no orientation.
+    {model, reproduced, networks: [one]}. Samples stand in rows or in columns. Where the numbers differ and nothing
+    explains that, the other networks of the file are tried. DataError where the arrays fit in no orientation.
     """
     verdict = verify(net, x, y)
     if not verdict.reproduced and not verdict.explanation:
@@ -36,7 +36,8 @@ def compared(model: str, net: Network, x: Array, y: Array) -> Facts:
 def found(model: str, told: Any) -> Facts:
     """What the file `model` itself holds of inputs and outputs of its networks.
 
-    {model, reproduced, networks: [one each]}. `told` is what load() takes beside the file. DataError where no network has any.
+    {model, reproduced, networks: [one each]}. `told` is what load() takes beside the file. DataError where no network
+    has any.
     """
     tree = containers.read(model)
     every = candidates(tree)

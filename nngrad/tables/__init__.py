@@ -1,7 +1,8 @@
 """Rows in and rows out, block by block: what opens a table of any format; nothing here knows networks.
 
-Rows are samples. A reader gives float64 blocks (rows, n); a writer takes float64 blocks (rows, columns) or (rows, m, n).
-Reading and writing happen in order in the calling thread; `parse` and `format` may run in any thread, several at a time.
+Rows are samples. A reader gives float64 blocks (rows, n); a writer takes float64 blocks (rows, columns) or (rows, m,
+n). Reading and writing happen in order in the calling thread; `parse` and `format` may run in any thread, several at a
+time.
 
     with tables.reader("x.csv", size=net.input_size, columns=net.input_names) as rows, tables.writer("J.csv") as out:
         out.begin(names, shape=(m, n), rows=rows.count)
@@ -13,7 +14,8 @@ Reading and writing happen in order in the calling thread; `parse` and `format` 
         for piece in blocks.ordered(rows.chunks(), work, threads):
             out.write(piece)
 
-Leaving the writer without an exception puts the file in place; any exception (Ctrl-C too) leaves no file, and an older one untouched.
+Leaving the writer without an exception puts the file in place; any exception (Ctrl-C too) leaves no file, and an older
+one untouched.
 
 reader(source, fmt=None, *, size=None, columns=None, aliases=(), keep=(), choose=None, by=None, max_rows=None, hints=COMMAND, header=None,
        delimiter=None, decimal=None, skip=None, units=None, comment=None, encoding=None, samples=None)
@@ -139,7 +141,7 @@ def check_source(source: str | os.PathLike[str], fmt: str | None = None, **optio
 
 
 def understood(source: str | os.PathLike[str], fmt: str | None = None, **options: Any) -> dict[str, Any]:
-    """Those options of reader() that mean something for a source; for tables that stand beside the one that they were given for."""
+    """Those options of reader() that mean something for a source other than the one that they were given for."""
     where = place(source)
     known = next((f.reads.options for f in READERS if (f.name == fmt if fmt else f.fits(where))), None)
     return {name: value for name, value in options.items() if known is None or name in (*known, *MATCHING)}
@@ -166,13 +168,14 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _chosen(ways: dict[Format, Way], option: str, where: Location, fmt: str | None, options: dict[str, Any]) -> Way:
-    """How a table is opened: in the format that is named, or that its suffix tells. UsageError where that is none, or can't be."""
+    """How a table is opened, in the format that is named or that its suffix tells. UsageError where that can't be."""
     fitting = [f for f in ways if (f.name == fmt.lower() if fmt else f.fits(where))]
     known = [f.name for f in ways]
     if not fitting and fmt:
         raise UsageError(f"format {fmt!r}: {listed(known, 20)} are possible")
     if not fitting:
-        raise UsageError(f"{where.path}: its suffix doesn't tell the format; name it with {option}, one of {listed(known, 20)}")
+        one = f"name it with {option}, one of {listed(known, 20)}"
+        raise UsageError(f"{where.path}: its suffix doesn't tell the format; {one}")
     name, way = fitting[0].name, ways[fitting[0]]
     unknown = [key for key in _given(options) if key not in way.options]
     if unknown:

@@ -1,6 +1,7 @@
 """What a cell of text means: a number, a missing number, a name, or what programs write for a number and nngrad refuses.
 
-A cell that is no number is refused with what to do about it, and what is read never depends on the other cells of the table.
+A cell that is no number is refused with what to do about it, and what is read never depends on the other cells of the
+table.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ Kept = tuple[list[str | None], ...]
 def polars() -> Any:
     """polars, imported where it is needed: `nngrad --help` does without.
 
-    Its import makes system calls go on after Ctrl-C, so that waiting for input could not be interrupted, and listens to Ctrl-C where
-    that is to be ignored: undone here.
+    Its import makes system calls go on after Ctrl-C, so that waiting for input could not be interrupted, and listens to
+    Ctrl-C where that is to be ignored: undone here.
     """
     first = "polars" not in sys.modules
     import polars

@@ -1,7 +1,8 @@
 """Comma and tab separated text in, plain or .gz: polars parses, a slow second pass explains what polars refused.
 
-polars is believed only where counting confirms it (it fills short rows with nulls silently, reads 1e400 as inf and, with a decimal comma,
-1.5 as a number); any doubt goes to the careful pass, which either reads the chunk cell by cell or names file, line, column and text.
+polars is believed only where counting confirms it (it fills short rows with nulls silently, reads 1e400 as inf and,
+with a decimal comma, 1.5 as a number); any doubt goes to the careful pass, which either reads the chunk cell by cell or
+names file, line, column and text.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Sheets of Excel workbooks (.xlsx) through openpyxl, an extra: `pip install 'nngrad[excel]'`.
 
-Numbers are those that the file holds, not their rounded display. polars' own way to Excel is not taken: it leaves open where in the sheet
-a cell stands, and takes errors (#DIV/0!) and formulas that were never calculated for empty cells. The sheet is held in memory.
+Numbers are those that the file holds, not their rounded display. polars' own way to Excel is not taken: it leaves open
+where in the sheet a cell stands, and takes errors (#DIV/0!) and formulas that were never calculated for empty cells.
+The sheet is held in memory.
 """
 
 from __future__ import annotations

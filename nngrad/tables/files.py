@@ -1,8 +1,8 @@
 """Files that are written: each appears whole or not at all, and several that belong together all or none.
 
-A target is written beside itself under a telling name (`.J.csv.1f7e29ab.tmp`) and renamed at the end. A run that is killed leaves that
-behind; the next one for the same target sweeps it, for a living run holds a lock on its own. Pipes, devices and "-" are written straight
-through.
+A target is written beside itself under a telling name (`.J.csv.1f7e29ab.tmp`) and renamed at the end. A run that is
+killed leaves that behind; the next one for the same target sweeps it, for a living run holds a lock on its own. Pipes,
+devices and "-" are written straight through.
 """
 
 from __future__ import annotations

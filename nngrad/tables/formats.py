@@ -1,7 +1,7 @@
-"""The formats of tables, an entry each: what opens a file, the suffixes and first bytes that tell it, the options that it understands.
+"""The formats of tables, an entry each: what opens a file, what tells it, and the options that it understands.
 
-Adding a format is a module beside this one and an entry in FORMATS: the command line, its help and its messages read it from here.
-A module is imported when a file of its format is opened, so nothing here needs a numerical library.
+Adding a format is a module beside this one and an entry in FORMATS: the command line, its help and its messages read it
+from here. A module is imported when a file of its format is opened, so nothing here needs a numerical library.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Way(NamedTuple):
     """How a format is read, or how it is written.
 
-    `opens` is module.function, called with the Location, with the Wanted columns where it is read, and with those options that were given.
+    `opens` is module.function, called with the Location, with the Wanted columns where it is read, and with those
+    options that were given.
     """
 
     opens: str

@@ -145,8 +145,8 @@ def _inside(where: str, file: Any, name: str, group: Any = ()) -> Any:
 class Hdf5Writer:
     """Rows as one float64 data set (rows, *shape) with the attribute `columns`.
 
-    HDF5 only lays the file out, in memory, and the numbers are written behind that: a library of which a write fails on a full disk takes
-    the process down with it.
+    HDF5 only lays the file out, in memory, and the numbers are written behind that: a library of which a write fails on
+    a full disk takes the process down with it.
     """
 
     def __init__(self, place: Location, name: str = "J") -> None:

@@ -1,6 +1,7 @@
 """Whether the first line of a table is its header or a sample, for tables of cells: csv, tsv, Excel, and those that are turned.
 
-No sample may be swallowed as a header, and no header read as a sample without a word. The first line is, if the user doesn't say it
+No sample may be swallowed as a header, and no header read as a sample without a word. The first line is, if the user
+doesn't say it
 
     names, or names and empty cells                 the header
     empty cells alone                               refused: Excel writes an empty row above a table so
@@ -115,8 +116,8 @@ def _steps(values: Sequence[float]) -> bool:
 def columns(header: Sequence[str] | None, body: Rows, size: int | None) -> TableColumns:
     """The columns of a table, of which the header or the rows may end in delimiters that have nothing behind them.
 
-    Columns at the end are left out if they are empty in all rows, and either their names are empty or, without a header, `size` columns
-    are wanted and stand before them.
+    Columns at the end are left out if they are empty in all rows, and either their names are empty or, without a
+    header, `size` columns are wanted and stand before them.
     """
     width = len(body[0]) if body else len(header or ())
     if header is None:

@@ -1,4 +1,4 @@
-"""Text cut into chunks of whole lines, so that chunks can be read in any thread and still know their place in the file."""
+"""Text cut into chunks of whole lines, which can be parsed in any thread and still know their place in the file."""
 
 from __future__ import annotations
 

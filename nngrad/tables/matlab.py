@@ -2,8 +2,8 @@
 
 What holds numbers and is not understood is never passed over for something that happens to fit.
 
-Reading holds the variable in memory. Writing is a version 5 file with rows as samples: y is (rows, m), J is (rows, m, n), and the names of
-the columns are the cell array `J_columns`.
+Reading holds the variable in memory. Writing is a version 5 file with rows as samples: y is (rows, m), J is (rows, m,
+n), and the names of the columns are the cell array `J_columns`.
 """
 
 from __future__ import annotations

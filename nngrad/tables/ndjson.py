@@ -1,6 +1,7 @@
 """One JSON object a line; the keys are the column names. The rule: as in csv, polars is believed only where nothing is missing.
 
-JSON has no NaN and no infinities: NaN is null, infinities are the texts "Infinity" and "-Infinity", and both are read back.
+JSON has no NaN and no infinities: NaN is null, infinities are the texts "Infinity" and "-Infinity", and both are read
+back.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Parquet through polars: row groups are streamed in and out, in constant memory where polars lets them.
 
-polars 1 holds a file whole while it is read. Writing hands frames through a bounded queue to polars' own streaming sink.
+polars 1 holds a file whole while it is read. Writing hands frames through a bounded queue to polars' own streaming
+sink.
 """
 
 from __future__ import annotations

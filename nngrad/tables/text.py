@@ -1,6 +1,7 @@
 """Text tables as rows of cells: what the bytes are, what stands before the table, and what separates its cells.
 
-Whatever the file's encoding is, the rest of the program sees UTF-8; and line numbers in messages are always those of the file.
+Whatever the file's encoding is, the rest of the program sees UTF-8; and line numbers in messages are always those of
+the file.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class HeadRow(NamedTuple):
 class TextTable:
     """A text table that is read from its first row on; what stands before it is read past.
 
-    `head` holds the first rows, which are still unread; `whole` says whether they are all; `comments` the comment lines before them.
+    `head` holds the first rows, which are still unread; `whole` says whether they are all; `comments` the comment lines
+    before them.
     """
 
     def __init__(self, place: Location, spelling: TextOptions) -> None:
@@ -239,7 +241,8 @@ class TextTable:
     def comment_names(self) -> list[str] | None:
         """The names that the comment line before the table holds, as numpy.savetxt and gnuplot write them; None if there are none.
 
-        Such a line has as many cells as the first row and no numbers among them. DataError if several do, or a header follows.
+        Such a line has as many cells as the first row and no numbers among them. DataError if several do, or a header
+        follows.
         """
         if not self.head:
             return None
