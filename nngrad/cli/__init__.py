@@ -14,11 +14,10 @@ from collections.abc import Sequence
 
 import click
 
-from nngrad.__main__ import main
 from nngrad.cli.group import SETTINGS, commands
 from nngrad.cli.messages import EXPECTED, INTERRUPTED, WRONG_USAGE, complain, exit_code, say
 
-__all__ = ["attempt", "main", "run"]
+__all__ = ["attempt", "run"]
 
 WINDOWS = os.name == "nt"
 

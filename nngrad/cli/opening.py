@@ -66,7 +66,7 @@ def outputs(net: Network, source: str, reading: Reading) -> Whole:
     """All rows (N, m) of a table of outputs."""
     names, aliases = net.output_names, net.output_aliases
     return _whole(
-        tables.reader(source, size=net.output_size, columns=names, aliases=aliases, hints=OF_OUTPUTS, **reading),
+        tables.reader(source, size=net.output_size, columns=names, aliases=aliases, advice=OF_OUTPUTS, **reading),
         net.output_size,
     )
 

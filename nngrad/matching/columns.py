@@ -29,7 +29,7 @@ def match(where: str, names: Sequence[str] | None, count: int, wanted: Wanted, r
         found = ByName(where, names, part, kept, wanted, rows).match()
         return found._replace(notes=doubts + found.notes, doubts=doubts + found.doubts)
     if wanted.by == "name" and wanted.columns is not None:
-        raise DataError(f"{where}: has no column names; {wanted.hints.header}")
+        raise DataError(f"{where}: has no column names; {wanted.advice.header}")
     rest = part if wanted.choose is not None else tuple(i for i in part if i not in kept)
     if wanted.width is not None and len(rest) != wanted.width:
         raise DataError(misfit(where, names, rest, wanted, rows))

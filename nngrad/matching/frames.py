@@ -33,7 +33,7 @@ class Frame:
 
 def matched(frame: Frame, what: str, columns: tuple[str, ...], aliases: tuple[str, ...]) -> Array:
     """The columns that are wanted, in their order, (N, n) or (n,); NngradWarning where the numbers depend on something unseen."""
-    found = match(what, frame.names, frame.width, Wanted(len(columns), columns, aliases=aliases, hints=PYTHON))
+    found = match(what, frame.names, frame.width, Wanted(len(columns), columns, aliases=aliases, advice=PYTHON))
     for text in found.doubts:
         warnings.warn(text, NngradWarning, stacklevel=_outside())
     numbers = np.ascontiguousarray(frame.numbers(found.indices), np.float64)

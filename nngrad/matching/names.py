@@ -140,7 +140,7 @@ class ByName:
 
     def _way(self) -> str:
         free = [i for i in self.free if i not in self.kept]
-        return self.wanted.hints.part if len(free) > len(self.missing) else self.wanted.hints.order
+        return self.wanted.advice.part if len(free) > len(self.missing) else self.wanted.advice.order
 
     def _doubt(self, what: str, found: dict[int, int]) -> None:
         pairs = [f"{self.columns[j]} = {shown([self.names[i]])[0]}" for j, i in sorted(found.items())]

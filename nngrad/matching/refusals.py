@@ -28,7 +28,7 @@ def misfit(
         return text
     odd = _no_inputs(names, rest, rows(), size)
     inputs = [i for i in rest if i not in odd]
-    way = f"; {wanted.hints.choose}{_suggested(names, inputs) if odd and len(inputs) == size else ' NAMES or numbers'}"
+    way = f"; {wanted.advice.choose}{_suggested(names, inputs) if odd and len(inputs) == size else ' NAMES or numbers'}"
     return text + way + (f" ({listed([f'{label(names, i)} {why}' for i, why in odd.items()], 3)})" if odd else "")
 
 

@@ -47,7 +47,7 @@ class Wanted:
     max_rows: int | None = None
     choose: tuple[str, ...] | None = None
     aliases: tuple[str, ...] = ()
-    hints: Advice = COMMAND
+    advice: Advice = COMMAND
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ time.
 Leaving the writer without an exception puts the file in place; any exception (Ctrl-C too) leaves no file, and an older
 one untouched.
 
-reader(source, fmt=None, *, size=None, columns=None, aliases=(), keep=(), choose=None, by=None, max_rows=None, hints=COMMAND, header=None,
+reader(source, fmt=None, *, size=None, columns=None, aliases=(), keep=(), choose=None, by=None, max_rows=None, advice=COMMAND, header=None,
        delimiter=None, decimal=None, skip=None, units=None, comment=None, encoding=None, samples=None)
     source      a path, `path:name` for npz, mat, h5, xlsx (the array or sheet inside; a file that exists under the whole name comes first),
                 or "-"
@@ -30,7 +30,7 @@ reader(source, fmt=None, *, size=None, columns=None, aliases=(), keep=(), choose
                 npz, mat, h5: or the names of arrays that hold one column each
     by          "name" or "order" forces one of the two
     keep        names of columns that are passed through verbatim as text (csv, tsv, ndjson, parquet)
-    hints       what a refusal of the columns tells the user to do
+    advice      what a refusal of the columns tells the user to do
     max_rows    upper bound of rows in a chunk (about that many in csv): for networks with very large Jacobians
     header      csv, tsv, xlsx: True/False (None: nngrad.tables.headings says what is done, and when the user is asked)
     delimiter   csv, tsv: one character, or "blanks" (None: a first line `sep=;` tells it, or it is found out)
@@ -104,7 +104,7 @@ def reader(
     choose: Sequence[str] | None = None,
     by: str | None = None,
     max_rows: int | None = None,
-    hints: Advice | None = None,
+    advice: Advice | None = None,
     **options: Any,
 ) -> RowReader:
     """Open a table for reading: see the module's text."""
@@ -124,11 +124,13 @@ def reader(
         max_rows,
         None if choose is None else tuple(choose),
         tuple(aliases),
-        hints or COMMAND,
+        advice or COMMAND,
     )
     if where.is_stream and fmt is None:
-        where = where._replace(opened=where.stream())
-        fmt = _sniffed(where.stream())
+        from nngrad.tables.streams import stream_of
+
+        stream = stream_of(where)
+        where, fmt = where._replace(opened=stream), _sniffed(stream)
     opened: RowReader = _to_read(where, fmt, options).load()(where, wanted, **_given(options))
     return opened
 

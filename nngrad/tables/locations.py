@@ -24,12 +24,6 @@ class Location(NamedTuple):
     name: str | None = None
     opened: Stream | None = None  # when the first bytes had to be looked at
 
-    def stream(self) -> Stream:
-        """Its bytes from front to back."""
-        from nngrad.tables.streams import Stream
-
-        return self.opened or Stream(self.path)
-
     @property
     def label(self) -> str:
         """What messages call it."""

@@ -23,6 +23,7 @@ from nngrad.tables.files import Output
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
 from nngrad.tables.lines import LONGEST_ROW, Lines, count, line_chunks
 from nngrad.tables.locations import Location
+from nngrad.tables.streams import stream_of
 from nngrad.tables.text import HEAD
 
 
@@ -32,7 +33,7 @@ class NdjsonReader:
     count: int | None = None
 
     def __init__(self, place: Location, wanted: Wanted) -> None:
-        self._path, self._stream = place.label, place.stream()
+        self._path, self._stream = place.label, stream_of(place)
         try:
             first, line = self._first()
             names = list(self._object(first, line))

@@ -21,7 +21,7 @@ from nngrad.tables.common import CHUNK_BYTES, Block, Kept, RowReader, numbers_on
 from nngrad.tables.files import Output
 from nngrad.tables.held import columns_among
 from nngrad.tables.locations import Location
-from nngrad.tables.streams import Stream, reason
+from nngrad.tables.streams import Stream, reason, stream_of
 
 MAGIC = b"\x93NUMPY"
 
@@ -92,7 +92,7 @@ class NpyReader:
 
 def read_npy(place: Location, wanted: Wanted, samples: str | None = None) -> RowReader:
     """Rows of an .npy file; columns stored one after another (MATLAB, Fortran) are memory-mapped."""
-    return _opened(place.stream(), place.label, None if place.is_stream or place.gz else place.path, wanted, samples)
+    return _opened(stream_of(place), place.label, None if place.is_stream or place.gz else place.path, wanted, samples)
 
 
 def read_npz(place: Location, wanted: Wanted, samples: str | None = None) -> RowReader:
@@ -117,7 +117,7 @@ def read_npz(place: Location, wanted: Wanted, samples: str | None = None) -> Row
     except (RuntimeError, zipfile.BadZipFile) as error:  # encrypted, or compressed in a way that Python doesn't know
         archive.close()
         raise DataError(f"{place.path}:{key}: can't be read: {error}") from error
-    stream = place.stream()
+    stream = stream_of(place)
     stream.through(member, archive)
     return _opened(stream, f"{place.path}:{key}", None, wanted, samples, member=True)
 

@@ -38,6 +38,11 @@ def reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
+def stream_of(where: Location) -> Stream:
+    """The bytes of a table from front to back; DataError if it can't be opened."""
+    return where.opened or Stream(where.path)
+
+
 class Stream:
     """Bytes from front to back, with a look at the first ones, and full reads from pipes too."""
 

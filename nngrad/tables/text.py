@@ -20,6 +20,7 @@ from nngrad.tables.filters import HEAD, SHOWN, Again, Decoded, WithoutComments
 from nngrad.tables.foreign import refuse_foreign
 from nngrad.tables.lines import LONGEST_ROW, Lines, last_row_end, line_chunks
 from nngrad.tables.locations import Location
+from nngrad.tables.streams import stream_of
 
 MARKS = (  # how a byte order mark tells an encoding; the longer ones first
     (b"\xef\xbb\xbf", "utf-8"),
@@ -72,7 +73,7 @@ class TextTable:
         self.comments: list[HeadRow] = []
         self._comments_out: WithoutComments | None = None
         self._line = 1  # the next one that is unread, not counting those that are left out
-        self.stream = place.stream()
+        self.stream = stream_of(place)
         try:
             self._open()
         except BaseException:
