@@ -37,7 +37,7 @@ def compared(
 
 
 def _for_each(source: str, expect: str, reading: Reading) -> tuple[Reading, Reading]:
-    """Each table gets the options that its format understands, --columns the inputs. UsageError for what fits neither."""
+    """The options for each table: those that its format understands; --columns are the inputs'. UsageError if none does."""
     of_inputs, of_outputs = tables.understood(source, **reading), tables.understood(expect, **reading)
     if reading.keys() - of_inputs.keys() - of_outputs.keys():
         tables.check_source(source, **reading)  # says which

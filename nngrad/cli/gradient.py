@@ -38,4 +38,5 @@ def gradient(model: str, told: Told, asked: Asked, of: Any, scalar: Any, wrt: An
     if net.flat:
         note(f"{model}: its outputs are piecewise constant, so the gradient is zero wherever it exists", asked.quiet)
     what = quantities.one_output(net, of, scalar)
-    return write_results(net, asked, quantities.gradient(net, what, wrt, with_outputs, scale_of(net, asked, scale, sigma)))
+    times = scale_of(net, asked, scale, sigma)
+    return write_results(net, asked, quantities.gradient(net, what, wrt, with_outputs, times))

@@ -136,7 +136,14 @@ def _written(net: Network, rows: RowReader, source: str, target: str, asked: Ask
 
 
 @contextlib.contextmanager
-def _stages(net: Network, rows: RowReader, out: RowWriter, what: Result, flags: Flags | None, watch: Watch) -> Iterator[tuple[Stage, ...]]:
+def _stages(
+    net: Network,
+    rows: RowReader,
+    out: RowWriter,
+    what: Result,
+    flags: Flags | None,
+    watch: Watch,
+) -> Iterator[tuple[Stage, ...]]:
     """What happens to every block between reading and writing; a second table is open meanwhile."""
     with what.beside() if what.beside else contextlib.nullcontext() as beside:
         yield (

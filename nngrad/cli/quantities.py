@@ -32,7 +32,14 @@ def outputs(net: Network, of: Names | None) -> Request:
     return Request(lambda _: Result("y", columns, (len(chosen),), numbers), net.output_size)
 
 
-def jacobian(net: Network, of: Names | None, wrt: Names | None, with_outputs: bool, in_lines: bool, scale: Scale | None) -> Request:
+def jacobian(
+    net: Network,
+    of: Names | None,
+    wrt: Names | None,
+    with_outputs: bool,
+    in_lines: bool,
+    scale: Scale | None,
+) -> Request:
     """J (N, m, n) of the outputs `of` by the inputs `wrt`, scaled; with the outputs before it (N, m + m n)."""
     rows = chosen_outputs(net, of)
     of_names = tuple(net.output_names[i] for i in rows)
@@ -74,7 +81,13 @@ def _column(scale: Scale | None, y: str, x: str) -> str:
     return f"d{y}/d{x}" if scale is None else scale.column(y, x)
 
 
-def gradient(net: Network, what: tuple[str, int | Scalar], wrt: Names | None, with_outputs: bool, scale: Scale | None) -> Request:
+def gradient(
+    net: Network,
+    what: tuple[str, int | Scalar],
+    wrt: Names | None,
+    with_outputs: bool,
+    scale: Scale | None,
+) -> Request:
     """The gradient (N, n) of what one_output() gives; with its value before it (N, 1 + n)."""
     name, f = what
 
@@ -91,7 +104,13 @@ def gradient(net: Network, what: tuple[str, int | Scalar], wrt: Names | None, wi
     return Request(result, net.input_size)
 
 
-def _value_and_gradient(net: Network, f: int | Scalar, columns: tuple[int, ...], scale: Scale | None, x: Array) -> tuple[Array, Array]:
+def _value_and_gradient(
+    net: Network,
+    f: int | Scalar,
+    columns: tuple[int, ...],
+    scale: Scale | None,
+    x: Array,
+) -> tuple[Array, Array]:
     """y (N, 1) and its gradient (N, k)."""
     if isinstance(f, Scalar):
         value, g = f.value_and_gradient(x)
@@ -117,7 +136,7 @@ def one_output(net: Network, of: str | None, scalar: str | None) -> tuple[str, i
 
 
 def hessian(net: Network, of: Names | Scalar | None, wrt: Names | None, upper: bool, laplacian: bool) -> Request:
-    """Second derivatives of outputs (N, m, n, n) or of a scalar (N, n, n), their upper triangles, or their traces (N, m)."""
+    """H (N, m, n, n) of outputs or (N, n, n) of a scalar; or its upper triangles (N, ...), or its traces (N, m)."""
     scalar = of if isinstance(of, Scalar) else None
     rows = () if isinstance(of, Scalar) else chosen_outputs(net, of)
     names = ("f",) if scalar else tuple(net.output_names[i] for i in rows)
