@@ -1,4 +1,4 @@
-"""The command line. Its one rule: errors become messages and exit codes here and nowhere else.
+"""The command line: the one place where errors become messages and exit codes.
 
 Data goes to standard output, everything else to standard error. Commands return None, or their exit code if it isn't 0.
 """
@@ -14,11 +14,10 @@ from collections.abc import Sequence
 
 import click
 
-from nngrad.__main__ import main
 from nngrad.cli.group import SETTINGS, commands
 from nngrad.cli.messages import EXPECTED, INTERRUPTED, WRONG_USAGE, complain, exit_code, say
 
-__all__ = ["attempt", "main", "run"]
+__all__ = ["attempt", "run"]
 
 WINDOWS = os.name == "nt"
 

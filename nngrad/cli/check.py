@@ -45,15 +45,16 @@ def check(
     """\b
     Example: nngrad check sample_models/fitnet.mat --hessian
 
-    Differentiate MODEL by a route of its own and compare: the complex step through a second evaluator (its imaginary part is the
-    derivative, to the last digits), or where a layer is unknown to that, extrapolated differences of the outputs. Checked are the
-    outputs y, the Jacobian J, a product J v, a product w' J, and with --hessian the Hessian H (by differences of the first derivatives).
+    Differentiate MODEL by a route of its own and compare: the complex step through a second evaluator (its imaginary
+    part is the derivative, to the last digits), or where a layer is unknown to that, extrapolated differences of the
+    outputs. Checked are the outputs y, the Jacobian J, a product J v, a product w' J, and with --hessian the Hessian H
+    (by differences of the first derivatives).
 
-    For every output it shows the worst difference, relative to the largest derivative of that row, with inputs measured in their
-    training range (or spread), and where it is. Entries that differ because a kink lies within the step are counted, not blamed.
-    Exit code 0: all agree; 1: something differs.
+    For every output it shows the worst difference, relative to the largest derivative of that row, with inputs measured
+    in their training range (or spread), and where it is. Entries that differ because a kink lies within the step are
+    counted, not blamed. Exit code 0: all agree; 1: something differs.
     """
-    from nngrad.cli.output import opened
+    from nngrad.cli.opening import opened
     from nngrad.proofs.check import check as checked
 
     net = opened(model, told, quiet)
@@ -73,14 +74,14 @@ def check(
 
 def _points(net: Network, source: str | None, reading: Reading, count: int, seed: int, quiet: bool) -> Array:
     """The rows of the table that was named, or a sample of `count` points."""
-    from nngrad.cli import whole
-    from nngrad.cli.output import note
+    from nngrad.cli import opening
+    from nngrad.cli.messages import note
     from nngrad.cli.ranges import Watch
     from nngrad.proofs.check import sample
 
     if source is None:
         return sample(net, count, seed)
-    x, notes = whole.inputs(net, source, reading)
+    x, notes = opening.inputs(net, source, reading)
     watch = Watch(net)
     watch.see(x)
     for text in (*notes, *([f"{source}: {said}"] if (said := watch.note(None)) else [])):
@@ -92,7 +93,7 @@ def _points(net: Network, source: str | None, reading: Reading, count: int, seed
 
 def _comparable(net: Network, every: Array, where: str, quiet: bool) -> Array:
     """The points at which there is something to compare; the others are said."""
-    from nngrad.cli.output import note
+    from nngrad.cli.messages import note
     from nngrad.proofs.check import comparable
 
     x: Array = every[comparable(net, every)]

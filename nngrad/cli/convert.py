@@ -17,12 +17,15 @@ def convert(model: str, told: Told, output: str, quiet: bool) -> None:
     """\b
     Example: nngrad convert sample_models/fitnet.mat /tmp/fitnet.h5
 
-    Write the network of MODEL to OUTPUT (.h5 or .mat) in a plain, documented format: every layer with its numbers, with the processing
-    of inputs and outputs as layers too. nngrad reads it back to the last bit; anything that reads HDF5 or MAT-files can.
+    Write the network of MODEL to OUTPUT (.h5 or .mat) in a plain, documented format: every layer with its numbers, with
+    the processing of inputs and outputs as layers too. nngrad reads it back to the last bit; anything that reads HDF5
+    or MAT-files can.
 
-    What the model file doesn't say itself (--activation, --weights) is said in OUTPUT. Several networks: one at a time, by --network.
+    What the model file doesn't say itself (--activation, --weights) is said in OUTPUT. Several networks: one at a time,
+    by --network.
     """
-    from nngrad.cli.output import note, opened
+    from nngrad.cli.messages import note
+    from nngrad.cli.opening import opened
     from nngrad.own_format.encode import save
 
     if os.path.exists(output) and os.path.exists(model) and os.path.samefile(model, output):

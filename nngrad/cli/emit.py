@@ -70,7 +70,8 @@ def emit(
     **asked: Any,
 ) -> None:
     from nngrad import tables
-    from nngrad.cli.output import note, opened
+    from nngrad.cli.messages import note
+    from nngrad.cli.opening import opened
     from nngrad.cli.places import names_a_folder
     from nngrad.emitters.writing import written
 

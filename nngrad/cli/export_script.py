@@ -18,9 +18,9 @@ def export_script(output: str) -> None:
     """\b
     Example: nngrad export-script
 
-    Print a function for MATLAB (R2013b or newer) and Octave; save it as nngrad_export.m. There, nngrad_export(net, 'out.mat') writes a
-    network object, a dlnetwork, SeriesNetwork or DAGNetwork, a fitrnet or fitcnet model, or cells of weights into a file that nngrad
-    reads. It is for models whose own file nngrad can't read.
+    Print a function for MATLAB (R2013b or newer) and Octave; save it as nngrad_export.m. There, nngrad_export(net,
+    'out.mat') writes a network object, a dlnetwork, SeriesNetwork or DAGNetwork, a fitrnet or fitcnet model, or cells
+    of weights into a file that nngrad reads. It is for models whose own file nngrad can't read.
     """
     from importlib.resources import files
 

@@ -21,19 +21,22 @@ def gradient(model: str, told: Told, asked: Asked, of: Any, scalar: Any, wrt: An
     """\b
     Example: nngrad gradient sample_models/cascade.mat -i sample_models/cascade_x.csv --scalar 'y1*y2'
 
-    Write the gradient of one output of MODEL (--of), or of a scalar of its outputs (--scalar), for every row of the input, exact to
-    rounding and in the units of the training data.
+    Write the gradient of one output of MODEL (--of), or of a scalar of its outputs (--scalar), for every row of the
+    input, exact to rounding and in the units of the training data.
 
-    Tables have one line a row with the columns dy1/dx1, dy1/dx2, ... (df/dx1, ... of a scalar); npy, npz, mat and h5 store the shape
-    (rows, inputs). A scalar takes + - * / **, numbers, the names of outputs or y1, y2, ... by number, and exp, log, sqrt, sin, cos, tan,
-    tanh, abs, sigmoid, softplus, relu.
+    Tables have one line a row with the columns dy1/dx1, dy1/dx2, ... (df/dx1, ... of a scalar); npy, npz, mat and h5
+    store the shape (rows, inputs). A scalar takes + - * / **, numbers, the names of outputs or y1, y2, ... by number,
+    and exp, log, sqrt, sin, cos, tan, tanh, abs, sigmoid, softplus, relu.
     """
-    from nngrad.cli import derivatives
-    from nngrad.cli.output import note, opened, write_results
+    from nngrad.cli import quantities
+    from nngrad.cli.messages import note
+    from nngrad.cli.opening import opened
+    from nngrad.cli.output import write_results
+    from nngrad.cli.scales import scale_of
 
     net = opened(model, told, asked.quiet)
     if net.flat:
         note(f"{model}: its outputs are piecewise constant, so the gradient is zero wherever it exists", asked.quiet)
-    what = derivatives.one_output(net, of, scalar)
-    wanted = derivatives.gradient(net, what, wrt, with_outputs, derivatives.scale_of(net, asked, scale, sigma))
-    return write_results(net, asked, wanted, net.input_size)
+    what = quantities.one_output(net, of, scalar)
+    times = scale_of(net, asked, scale, sigma)
+    return write_results(net, asked, quantities.gradient(net, what, wrt, with_outputs, times))

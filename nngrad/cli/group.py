@@ -1,4 +1,4 @@
-"""The group of commands. Its one rule: a command's module is imported when that command is wanted, and never a numerical library here."""
+"""The group of commands: a command's module is imported when it is wanted, and no numerical library before it runs."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ def commands() -> None:
     """\b
     Example: nngrad jacobian sample_models/fitnet.mat -i sample_models/fitnet_x.csv
 
-    Outputs and exact Jacobians of trained networks saved by MATLAB or Keras, in the units of the data the network was trained on.
+    Outputs and exact Jacobians of trained networks saved by MATLAB or Keras, in the units of the data the network was
+    trained on.
 
     `nngrad MODEL` alone means `nngrad info MODEL`. Data goes to standard output, everything else to standard error.
 

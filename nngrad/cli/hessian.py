@@ -21,15 +21,18 @@ def hessian(model: str, told: Told, asked: Asked, of: Any, wrt: Any, scalar: str
     """\b
     Example: nngrad hessian sample_models/fitnet.mat -i sample_models/fitnet_x.csv
 
-    Write the Hessian H of one output of MODEL for every row of the input, exact to rounding and in the units of the training data. Of a
-    model with several outputs, choose with --of NAMES, or --of all.
+    Write the Hessian H of one output of MODEL for every row of the input, exact to rounding and in the units of the
+    training data. Of a model with several outputs, choose with --of NAMES, or --of all.
 
-    H[s, i, j, k] is the second derivative of output i with respect to inputs j and k at row s. Tables have one line a row with the
-    columns d2y1/dx1dx1, d2y1/dx1dx2, ... (under the real names where they are known); npy, npz, mat and h5 store the shape (rows,
-    outputs, inputs, inputs), and (rows, inputs, inputs) for --scalar. At a kink (poslin at 0) the second derivative is taken as 0.
+    H[s, i, j, k] is the second derivative of output i with respect to inputs j and k at row s. Tables have one line a
+    row with the columns d2y1/dx1dx1, d2y1/dx1dx2, ... (under the real names where they are known); npy, npz, mat and h5
+    store the shape (rows, outputs, inputs, inputs), and (rows, inputs, inputs) for --scalar. At a kink (poslin at 0)
+    the second derivative is taken as 0.
     """
-    from nngrad.cli import derivatives
-    from nngrad.cli.output import note, opened, write_results
+    from nngrad.cli import quantities
+    from nngrad.cli.messages import note
+    from nngrad.cli.opening import opened
+    from nngrad.cli.output import write_results
     from nngrad.core.scalar import Scalar
 
     if upper and laplacian:
@@ -37,9 +40,7 @@ def hessian(model: str, told: Told, asked: Asked, of: Any, wrt: Any, scalar: str
     if scalar is not None and of is not None:
         raise UsageError("--of and --scalar: give one of the two")
     net = opened(model, told, asked.quiet)
-    what = derivatives.second_order(net, of) if scalar is None else Scalar.parse(net, scalar)
-    if derivatives.without_curvature(net) and scalar is None:
+    what = quantities.second_order(net, of) if scalar is None else Scalar.parse(net, scalar)
+    if quantities.without_curvature(net) and scalar is None:
         note(f"{model}: is piecewise linear, so the Hessian is zero wherever it exists", asked.quiet)
-    wanted = derivatives.hessian(net, what, wrt, upper, laplacian)
-    outputs = 1 if isinstance(what, Scalar) else net.output_size if what is None else len(what)
-    return write_results(net, asked, wanted, outputs * net.input_size * net.input_size)
+    return write_results(net, asked, quantities.hessian(net, what, wrt, upper, laplacian))

@@ -16,9 +16,9 @@ def info(model: str, told: Told, quiet: bool, as_json: bool) -> None:
     """\b
     Example: nngrad info sample_models/fitnet.mat
 
-    Show what MODEL holds: where the network stands in the file, its inputs and outputs with their ranges in training, its layers and
-    processing steps, and the steps that nngrad computes. Of a file with several networks it shows the list. Of a network that it can't
-    compute it shows the layers that are known, and fails.
+    Show what MODEL holds: where the network stands in the file, its inputs and outputs with their ranges in training,
+    its layers and processing steps, and the steps that nngrad computes. Of a file with several networks it shows the
+    list. Of a network that it can't compute it shows the layers that are known, and fails.
     """
     from nngrad.reports import info
 

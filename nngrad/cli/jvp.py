@@ -19,11 +19,13 @@ def jvp(model: str, told: Told, asked: Asked, direction: str) -> Any:
     """\b
     Example: nngrad jvp sample_models/fitnet.mat -i sample_models/fitnet_x.csv --direction 100,1,0
 
-    Write J v for every row of the input: how fast each output of MODEL changes when the inputs move along v, in the units of the training
-    data. The columns are dy1/dv, dy2/dv, ...; v is not normalised. The Jacobian itself is never formed.
+    Write J v for every row of the input: how fast each output of MODEL changes when the inputs move along v, in the
+    units of the training data. The columns are dy1/dv, dy2/dv, ...; v is not normalised. The Jacobian itself is never
+    formed.
     """
-    from nngrad.cli import derivatives
-    from nngrad.cli.output import opened, write_results
+    from nngrad.cli import quantities
+    from nngrad.cli.opening import opened
+    from nngrad.cli.output import write_results
 
     net = opened(model, told, asked.quiet)
-    return write_results(net, asked, derivatives.jvp(net, direction, asked), net.output_size, direction)
+    return write_results(net, asked, quantities.jvp(net, direction, asked))

@@ -1,4 +1,4 @@
-"""Errors in words: the line `nngrad: subject: cause; next action`, and the exit code. Its one rule: one error, one line."""
+"""Errors in words: one line for each, `nngrad: subject: cause; next action`, and the exit code."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ LONGEST_WORD = 100
 def say(text: str) -> None:
     """One line on standard error, `nngrad: ...`."""
     _tell(one_line(text))
+
+
+def note(text: str, quiet: bool) -> None:
+    """Something worth knowing that is no failure, on standard error unless it is to be quiet."""
+    if not quiet:
+        say(text)
 
 
 def complain(error: BaseException) -> None:

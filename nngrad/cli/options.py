@@ -1,4 +1,4 @@
-"""Options that commands share, as decorators. Their one rule: what is asked for becomes one value, `Asked`; nothing is done here."""
+"""Options that commands share, as decorators: what the user asks for becomes one value, `Asked`."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Any
 
 import click
 
+from nngrad.tables.formats import ARRAYS, LINES, READ_ONLY
+
 DEBUG = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 PATH = click.Path(readable=False)  # its only meaning here: the shell completes names of files
 Told = dict[str, Any]  # what load() takes beside the file
 TOLD = ("network", "activation", "weights", "input_scaling", "output_scaling")
 Reading = dict[str, Any]  # what tables.reader() takes beside the file: READING_OPTIONS by their names
-LINES = ("csv", "tsv", "ndjson", "parquet")  # formats of lines, with text in them
 SCALES = ("raw", "range", "sigma", "elasticity")
-ARRAYS = ("npy", "npz", "mat", "h5")  # formats of arrays of numbers
-READ_ONLY = ("arrow", "xlsx")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which file is read, and which is written for it. The one rule: no output takes the place of an input or of another output."""
+"""Which file is read, and which is written for it: no output takes the place of an input or of another output."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from nngrad import tables
-from nngrad.cli.options import ARRAYS, Asked
+from nngrad.cli.options import Asked
 from nngrad.errors import DataError, UsageError
 
 
@@ -28,7 +28,7 @@ def pairs(asked: Asked, *others: str) -> list[tuple[str, str]]:
         raise UsageError("-: standard input can't be read twice; name a file for one of the two")
     for source, place in found:
         spare(place, source, *others)
-        if asked.flags and format_of(place, asked.format) in ARRAYS:
+        if asked.flags and format_of(place, asked.format) in tables.ARRAYS:
             spare(side_file(place), source, *others)
     return found
 

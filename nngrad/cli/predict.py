@@ -17,13 +17,15 @@ def predict(model: str, told: Told, asked: Asked, of: tuple[str, ...] | None) ->
     """\b
     Example: nngrad predict sample_models/fitnet.mat -i sample_models/fitnet_x.csv
 
-    Write the outputs y of MODEL for every row of the input: one row a sample, one column an output, in the units of the training data.
+    Write the outputs y of MODEL for every row of the input: one row a sample, one column an output, in the units of the
+    training data.
 
-    A name that the model and the input both know decides which column is which; where their order decides, it is said. --columns
-    chooses among more columns than the model takes. Without -i, rows are read from standard input.
+    A name that the model and the input both know decides which column is which; where their order decides, it is said.
+    --columns chooses among more columns than the model takes. Without -i, rows are read from standard input.
     """
-    from nngrad.cli.output import opened, write_results
-    from nngrad.cli.results import outputs
+    from nngrad.cli import quantities
+    from nngrad.cli.opening import opened
+    from nngrad.cli.output import write_results
 
     net = opened(model, told, asked.quiet)
-    return write_results(net, asked, outputs(net, of), net.output_size)
+    return write_results(net, asked, quantities.outputs(net, of))

@@ -1,4 +1,4 @@
-"""How far it has come, on standard error. Its one rule: nothing that is quick is spoken of, and nothing at all if it is to be quiet."""
+"""How far it has come, on standard error: nothing of what is quick, and nothing at all with --quiet."""
 
 from __future__ import annotations
 

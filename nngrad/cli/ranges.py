@@ -1,17 +1,16 @@
 """Columns that lie wholly outside the training range of their input: swapped columns, other units, a decimal mark that was lost.
 
-A column is out of suspicion with its first row inside, so that nothing is looked at twice and ordinary tables cost nothing.
+A column is out of suspicion with its first row inside, so that nothing is looked at twice and ordinary tables cost
+nothing.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from nngrad import tables
 from nngrad.core.network import Network
 from nngrad.reports import units
 
@@ -71,29 +70,3 @@ class Watch:
         with np.errstate(invalid="ignore"):
             fits = (self._lower <= self._least[j]) & (self._most[j] <= self._upper)
         yield from (int(k) for k in np.flatnonzero(fits) if k != j)
-
-
-class Watched:
-    """A reader whose blocks are seen on their way."""
-
-    def __init__(self, rows: tables.Reader, watch: Watch) -> None:
-        self._rows, self._watch = rows, watch
-        self.names, self.keep, self.count, self.notes = rows.names, rows.keep, rows.count, rows.notes
-
-    @property
-    def progress(self) -> float | None:
-        return self._rows.progress
-
-    def chunks(self) -> Iterator[Any]:
-        return self._rows.chunks()
-
-    def parse(self, chunk: Any) -> tables.Block:
-        block = self._rows.parse(chunk)
-        self._watch.see(block.x)
-        return block
-
-    def __enter__(self) -> Watched:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._rows.__exit__(*error)

@@ -1,111 +1,89 @@
-"""What the commands write for every row. The one rule: a result is names and a function of a block of rows; it knows no files."""
+"""What a command writes for every row: the names of the columns, the shape of a row, the numbers of a block of rows."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
-import numpy as np
-
+from nngrad.cli.pipeline import Array, Each, InOrder, RowBlock, Stage, Text, numbered
 from nngrad.core.network import Network
 from nngrad.core.scalar import Scalar
 from nngrad.errors import UsageError
-from nngrad.reports.units import Scale
 
-Array = np.ndarray
-Text = list[str | None]
-Kept = tuple[Text, ...]
 Names = tuple[str, ...]
-Beside = Callable[[], Any]  # opens a second table whose rows go along with the input's (derivatives.Feed)
-
-
-@dataclass(frozen=True)
-class Result:
-    """Names of the columns, the shape of one row's numbers, and the numbers themselves for a block of rows (and of those `beside`)."""
-
-    name: str
-    columns: Names
-    shape: tuple[int, ...]
-    numbers: Callable[..., Array]
-    lines_only: str = ""  # the option that makes it fit formats of lines alone
-    beside: Beside | None = None
-    scalar: Scalar | None = None  # of the outputs, where it is what is differentiated
-
-
 LINE_NUMBERS = 8  # a line of the long layout holds text: it takes the memory of so many numbers
 
 
 @dataclass(frozen=True)
-class LongResult:
-    """A Jacobian with a line for each number; the row, the output and the input go along as text."""
+class Result:
+    """What is written for one table. `numbers` takes x (N, n), and rows of a second table, and gives (N, *shape)."""
 
-    outputs: Names
-    inputs: Names
-    numbers: Callable[[Array], Array]
-    name: str = "J"
-    lines_only: str = "--layout long"
-
-    def lines(self, first: int, J: Array, kept: Kept) -> tuple[Array, Kept]:
-        """The values (lines, 1) and the columns before them: row, kept columns, output, input."""
-        each = len(self.outputs) * len(self.inputs)
-        rows: Text = [str(k) for k in range(first, first + len(J)) for _ in range(each)]
-        outputs: Text = [name for _ in J for name in self.outputs for _ in self.inputs]
-        inputs: Text = [name for _ in J for _ in self.outputs for name in self.inputs]
-        return J.reshape(-1, 1), (rows, *([text for text in column for _ in range(each)] for column in kept), outputs, inputs)
+    name: str  # of the array in formats of arrays
+    columns: Names
+    shape: tuple[int, ...]  # of one row in formats of arrays
+    numbers: Callable[..., Array]
+    lines_only: str = ""  # the option that makes it fit formats of lines alone
+    scalar: Scalar | None = None  # of the outputs, where it is what is differentiated
+    beside: Callable[[], AbstractContextManager[InOrder]] | None = None  # opens a second table; adds its rows
+    lines: tuple[Stage, ...] = ()  # what makes several lines of a row
+    before: Names = ()  # columns of text that these stages add before
+    behind: Names = ()  # and behind those that are kept
 
 
-Wanted = Callable[[Names | None], Result | LongResult]  # a result for the names that a table gives to the inputs
+@dataclass(frozen=True)
+class Request:
+    """What a command asks of a network: a Result for the names that a table gives to the inputs (None: it has none)."""
+
+    result: Callable[[Names | None], Result]
+    width: int  # numbers a row at most: where it is large, fewer rows are in memory together
+    files: tuple[str, ...] = ()  # that are read beside the model and the inputs
 
 
-def outputs(net: Network, of: Names | None) -> Wanted:
-    """y, or the outputs called `of`."""
-    chosen = _chosen_outputs(net, of)
-    columns = tuple(net.output_names[i] for i in chosen)
-    return lambda _: Result("y", columns, (len(chosen),), net if of is None else lambda x: net(x)[:, chosen])
+def long(result: Result, outputs: Names, inputs: Names) -> Result:
+    """A Jacobian (N, outputs, inputs) with a line for each number: row, kept columns, output, input, value."""
+    spread = Each(partial(_spread, outputs, inputs))
+    return replace(
+        result,
+        columns=("value",),
+        shape=(1,),
+        lines_only="--layout long",
+        lines=(InOrder(numbered), spread),
+        before=("row",),
+        behind=("output", "input"),
+    )
 
 
-def jacobian(net: Network, of: Names | None, wrt: Names | None, with_outputs: bool, long: bool, scale: Scale | None = None) -> Wanted:
-    """J of the outputs `of` with respect to the inputs `wrt`, scaled; names of both the model and the table are understood."""
-    rows = _chosen_outputs(net, of)
-    of_names = tuple(net.output_names[i] for i in rows)
-
-    def result(table: Names | None) -> Result | LongResult:
-        columns = chosen_inputs(net, table, wrt)
-        wrt_names = tuple((table or net.input_names)[j] for j in columns)
-        names = tuple(f"d{y}/d{x}" if scale is None else scale.column(y, x) for y in of_names for x in wrt_names)
-
-        def derivatives(x: Array) -> Array:
-            y, J = net.value_and_jacobian(x, rows, columns)
-            return J if scale is None else scale(x, y, J, columns)
-
-        def both(x: Array) -> Array:
-            y, J = net.value_and_jacobian(x, rows, columns)
-            J = J if scale is None else scale(x, y, J, columns)
-            return np.concatenate([y, J.reshape(len(J), -1)], axis=1)
-
-        if long:
-            return LongResult(of_names, wrt_names, derivatives)
-        if with_outputs:
-            return Result("yJ", (*of_names, *names), (len(rows) + len(names),), both, "--with-outputs")
-        return Result("J", names, (len(rows), len(columns)), derivatives)
-
-    return result
+def _spread(outputs: Names, inputs: Names, block: RowBlock) -> RowBlock:
+    each, count = len(outputs) * len(inputs), len(block.values)
+    rows: Text = [str(k) for k in range(block.first, block.first + count) for _ in range(each)]
+    of: Text = [name for name in outputs for _ in inputs]
+    wrt: Text = [*inputs]
+    kept = (
+        rows,
+        *([text for text in column for _ in range(each)] for column in block.kept),
+        of * count,
+        wrt * (len(outputs) * count),
+    )
+    return block._replace(values=block.values.reshape(-1, 1), kept=kept)
 
 
-def _chosen_outputs(net: Network, names: Names | None) -> tuple[int, ...]:
+def chosen_outputs(net: Network, names: Names | None) -> tuple[int, ...]:
+    """Indices of outputs, by name or by number from 1; all for None. UsageError where there is no such output."""
     return tuple(range(net.output_size)) if names is None else net.indices_of_outputs(names)
 
 
 def chosen_inputs(net: Network, table: Names | None, names: Names | None) -> tuple[int, ...]:
-    """By the names of the model, by those of the table, or by number."""
+    """Indices of inputs, by the model's names, by those of the table, or by number from 1; all for None. UsageError."""
     if names is None:
         return tuple(range(net.input_size))
     if table is None:
         return net.indices_of_inputs(names)
     rest = iter(table)
-    called = replace(net, inputs=tuple(replace(port, columns=tuple(next(rest) for _ in port.columns)) for port in net.inputs))
+    ports = tuple(replace(port, columns=tuple(next(rest) for _ in port.columns)) for port in net.inputs)
+    called = replace(net, inputs=ports)
     return tuple(_chosen_input(net, called, name) for name in names)
 
 

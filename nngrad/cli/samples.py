@@ -22,8 +22,8 @@ def samples(folder: str) -> None:
     """\b
     Example: nngrad samples
 
-    Write small models of every kind that nngrad reads, and tables of inputs for them, into FOLDER, and list them. With the folder
-    sample_models the examples of every command's help, and those of the README, work where you are.
+    Write small models of every kind that nngrad reads, and tables of inputs for them, into FOLDER, and list them. With
+    the folder sample_models the examples of every command's help, and those of the README, work where you are.
 
     A file that is there already stays as it is; if it differs, nothing is written.
     """

@@ -43,12 +43,14 @@ def verify(
     """\b
     Example: nngrad verify sample_models/recorded.mat --find
 
-    Compare the outputs of MODEL with outputs that MATLAB or Keras recorded for the same inputs. For every output the difference is
-    measured against the spread of the recorded values; from 9 digits on (or all the digits that were recorded) it counts as reproduced.
+    Compare the outputs of MODEL with outputs that MATLAB or Keras recorded for the same inputs. For every output the
+    difference is measured against the spread of the recorded values; from 9 digits on (or all the digits that were
+    recorded) it counts as reproduced.
 
-    If they differ, it says why: it tries samples in columns, skipped or doubled processing of inputs and outputs, columns in another
-    order, shifted rows, single precision and the other networks of the file, and names the hypothesis that reproduces the numbers and
-    to how many digits, or says that none does. Exit code 0: reproduced; 1: not.
+    If they differ, it says why: it tries samples in columns, skipped or doubled processing of inputs and outputs,
+    columns in another order, shifted rows, single precision and the other networks of the file, and names the
+    hypothesis that reproduces the numbers and to how many digits, or says that none does. Exit code 0: reproduced; 1:
+    not.
 
     \b
     To record them in MATLAB:
@@ -56,8 +58,9 @@ def verify(
         y = net(x);
         save('recorded.mat', 'net', 'x', 'y')
     """
-    from nngrad.cli import recorded
-    from nngrad.cli.output import note
+    from nngrad.cli import expected
+    from nngrad.cli.messages import note
+    from nngrad.proofs import recorded
 
     if finding and (source or expect or expect_columns or reading):
         raise UsageError("--find: searches the model's own file; leave -i, --expect and the options about tables out, or --find")
@@ -66,7 +69,7 @@ def verify(
     if finding:
         facts = recorded.found(model, told)
     else:
-        facts, notes = recorded.compared(model, told, str(source), str(expect), reading, expect_columns)
+        facts, notes = expected.compared(model, told, str(source), str(expect), reading, expect_columns)
         for text in notes:
             note(text, quiet)
     if as_json:

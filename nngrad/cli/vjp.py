@@ -19,11 +19,12 @@ def vjp(model: str, told: Told, asked: Asked, weighting: str) -> Any:
     """\b
     Example: nngrad vjp sample_models/cascade.mat -i sample_models/cascade_x.csv --weighting 1,-1
 
-    Write w' J for every row of the input: the gradient of w1 y1 + w2 y2 + ... with respect to the inputs of MODEL, in the units of the
-    training data. The columns are dwy/dx1, dwy/dx2, ... The Jacobian itself is never formed.
+    Write w' J for every row of the input: the gradient of w1 y1 + w2 y2 + ... with respect to the inputs of MODEL, in
+    the units of the training data. The columns are dwy/dx1, dwy/dx2, ... The Jacobian itself is never formed.
     """
-    from nngrad.cli import derivatives
-    from nngrad.cli.output import opened, write_results
+    from nngrad.cli import quantities
+    from nngrad.cli.opening import opened
+    from nngrad.cli.output import write_results
 
     net = opened(model, told, asked.quiet)
-    return write_results(net, asked, derivatives.vjp(net, weighting, asked), net.input_size, weighting)
+    return write_results(net, asked, quantities.vjp(net, weighting, asked))

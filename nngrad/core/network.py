@@ -105,7 +105,7 @@ class Network:
     Frozen, picklable, and safe to call from several threads. x is (N, n) or (n,), any real dtype, computed in float64;
     for (n,) the leading axis is absent from every result. `of` and `wrt` choose outputs and inputs: names, or indices from 0.
     x may name its columns (a data frame or a row of one, a dict of columns, a list of dicts, a structured array): they are matched with
-    the names of the inputs by the rule of nngrad.tables.matching, NngradWarning says where they were taken in order all the same, and
+    the names of the inputs by the rule of nngrad.matching, NngradWarning says where they were taken in order all the same, and
     what is missing or masked is NaN.
     Raises DataError where x (or a direction v, weights w) does not fit, and UsageError where `of` or `wrt` name nothing.
     """
@@ -463,7 +463,7 @@ def _door(x: Any, name: str, ports: tuple[Port, ...], net: Network) -> np.ndarra
     """Numbers in the order of the ports' columns: arrays as they stand, whatever names its columns by those names."""
     if type(x) is np.ndarray and x.dtype.names is None:
         return _real(x, name)
-    from nngrad.tables import frames
+    from nngrad.matching import frames
 
     frame = frames.frame_of(x, name, [(p.name, p.columns) for p in ports])
     if frame is None:

@@ -15,10 +15,10 @@ from nngrad.errors import DataError, ModelError, listed
 from nngrad.loaders import Candidate
 from nngrad.loaders import read as read_candidate
 from nngrad.loaders.tree import Tree, children, find
+from nngrad.matching.spelling import spelled
 from nngrad.proofs.verify import DIGITS, Agreement, agreement
 from nngrad.tables.held import Held, held
 from nngrad.tables.matlab import element
-from nngrad.tables.spelling import spelled
 
 Array = np.ndarray
 ENOUGH = 0.5  # of the numbers of recorded outputs: NaN are not recorded

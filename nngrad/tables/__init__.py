@@ -1,7 +1,8 @@
-"""Rows in and rows out, one file per format, block by block; nothing here knows networks.
+"""Rows in and rows out, block by block: what opens a table of any format; nothing here knows networks.
 
-Rows are samples. A reader gives float64 blocks (rows, n); a writer takes float64 blocks (rows, columns) or (rows, m, n).
-Reading and writing happen in order in the calling thread; `parse` and `format` may run in any thread, several at a time.
+Rows are samples. A reader gives float64 blocks (rows, n); a writer takes float64 blocks (rows, columns) or (rows, m,
+n). Reading and writing happen in order in the calling thread; `parse` and `format` may run in any thread, several at a
+time.
 
     with tables.reader("x.csv", size=net.input_size, columns=net.input_names) as rows, tables.writer("J.csv") as out:
         out.begin(names, shape=(m, n), rows=rows.count)
@@ -13,22 +14,23 @@ Reading and writing happen in order in the calling thread; `parse` and `format` 
         for piece in blocks.ordered(rows.chunks(), work, threads):
             out.write(piece)
 
-Leaving the writer without an exception puts the file in place; any exception (Ctrl-C too) leaves no file, and an older one untouched.
+Leaving the writer without an exception puts the file in place; any exception (Ctrl-C too) leaves no file, and an older
+one untouched.
 
-reader(source, fmt=None, *, size=None, columns=None, aliases=(), keep=(), choose=None, by=None, max_rows=None, hints=COMMAND, header=None,
+reader(source, fmt=None, *, size=None, columns=None, aliases=(), keep=(), choose=None, by=None, max_rows=None, advice=COMMAND, header=None,
        delimiter=None, decimal=None, skip=None, units=None, comment=None, encoding=None, samples=None)
     source      a path, `path:name` for npz, mat, h5, xlsx (the array or sheet inside; a file that exists under the whole name comes first),
                 or "-"
     fmt         the name of one of READERS; otherwise the suffix decides, and for "-", pipes and devices the first bytes do (npy, ndjson,
                 else csv); .gz may follow the suffix of csv, tsv, ndjson and npy
     size        number of columns that the network takes (None: all of them)
-    columns     their names, matched with those of the table by the rule of matching.py: by name, by number, or in order where that is said
+    columns     their names, matched with those of the table as in nngrad.matching: by name, by number, or in order where that is said
     aliases     other names of theirs, one each ("" for none)
     choose      the columns of the table to take, by name or number from 1 (a range 2-5 too); the rule applies to what is chosen.
                 npz, mat, h5: or the names of arrays that hold one column each
     by          "name" or "order" forces one of the two
     keep        names of columns that are passed through verbatim as text (csv, tsv, ndjson, parquet)
-    hints       what a refusal of the columns tells the user to do
+    advice      what a refusal of the columns tells the user to do
     max_rows    upper bound of rows in a chunk (about that many in csv): for networks with very large Jacobians
     header      csv, tsv, xlsx: True/False (None: nngrad.tables.headings says what is done, and when the user is asked)
     delimiter   csv, tsv: one character, or "blanks" (None: a first line `sep=;` tells it, or it is found out)
@@ -62,33 +64,33 @@ A format of arrays stores rows as samples, in MATLAB files too: y is (rows, m), 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from nngrad.errors import DataError, UsageError, listed
-from nngrad.tables import arrow, delimited, excel, hdf5, matlab, ndjson, npy, parquet
-from nngrad.tables.common import Block, Reader, Wanted, Writer
-from nngrad.tables.files import Place, Stream, place
-from nngrad.tables.matching import COMMAND, Hints
+from nngrad.tables.formats import ARRAYS, LINES, MATCHING, READ_ONLY, READERS, WRITERS, Format, Way
+from nngrad.tables.locations import Location, place
 
-__all__ = ["FORMATS", "READERS", "WRITERS", "Block", "Format", "Place", "Reader", "Writer", "check_source", "reader", "writer"]
+if TYPE_CHECKING:
+    from nngrad.matching import Advice
+    from nngrad.tables.common import RowReader, RowWriter
+    from nngrad.tables.streams import Stream
 
-
-@dataclass(frozen=True)
-class Format:
-    """A way to read or write tables: what opens it, the suffixes it goes by, and the options it understands."""
-
-    name: str
-    suffixes: tuple[str, ...]
-    open: Callable[..., Any]
-    options: tuple[str, ...] = ()
-    streams: bool = True  # whether it can come from a pipe, or go into one
-    gz: bool = True  # whether .gz may follow the suffix
-
-    def fits(self, where: Place) -> bool:
-        """Whether the suffix tells this format."""
-        return where.path.lower().removesuffix(".gz").endswith(self.suffixes)
+__all__ = [
+    "ARRAYS",
+    "LINES",
+    "MATCHING",
+    "READERS",
+    "READ_ONLY",
+    "WRITERS",
+    "Format",
+    "Location",
+    "check_source",
+    "place",
+    "reader",
+    "understood",
+    "writer",
+]
 
 
 def reader(
@@ -102,10 +104,12 @@ def reader(
     choose: Sequence[str] | None = None,
     by: str | None = None,
     max_rows: int | None = None,
-    hints: Hints = COMMAND,
+    advice: Advice | None = None,
     **options: Any,
-) -> Reader:
+) -> RowReader:
     """Open a table for reading: see the module's text."""
+    from nngrad.matching import COMMAND, Wanted
+
     where = place(source)
     if os.path.isdir(where.path):
         pattern = os.path.join(where.path, "*.csv")
@@ -120,13 +124,14 @@ def reader(
         max_rows,
         None if choose is None else tuple(choose),
         tuple(aliases),
-        hints,
+        advice or COMMAND,
     )
     if where.is_stream and fmt is None:
-        where = where._replace(opened=where.stream())
-        fmt = _sniffed(where.stream())
-    found = _chosen(READERS, where, fmt, options)
-    opened: Reader = found.open(where, wanted, **_given(options))
+        from nngrad.tables.streams import stream_of
+
+        stream = stream_of(where)
+        where, fmt = where._replace(opened=stream), _sniffed(stream)
+    opened: RowReader = _to_read(where, fmt, options).load()(where, wanted, **_given(options))
     return opened
 
 
@@ -134,81 +139,61 @@ def check_source(source: str | os.PathLike[str], fmt: str | None = None, **optio
     """UsageError where reader() would raise one for the suffix and the options; nothing is opened."""
     where = place(source)
     if fmt is not None or not where.is_stream:
-        _chosen(READERS, where, fmt, {name: value for name, value in options.items() if name not in MATCHING})
+        _to_read(where, fmt, {name: value for name, value in options.items() if name not in MATCHING})
 
 
 def understood(source: str | os.PathLike[str], fmt: str | None = None, **options: Any) -> dict[str, Any]:
-    """Those options of reader() that mean something for a source; for tables that stand beside the one that they were given for."""
+    """Those options of reader() that mean something for a source other than the one that they were given for."""
     where = place(source)
-    known = next((f.options for f in READERS if (f.name == fmt if fmt else f.fits(where))), None)
+    known = next((f.reads.options for f in READERS if (f.name == fmt if fmt else f.fits(where))), None)
     return {name: value for name, value in options.items() if known is None or name in (*known, *MATCHING)}
 
 
-def writer(target: str | os.PathLike[str], fmt: str | None = None, *, name: str | None = None, **options: Any) -> Writer:
+def writer(target: str | os.PathLike[str], fmt: str | None = None, *, name: str | None = None, **options: Any) -> RowWriter:
     """Open a table for writing: see the module's text."""
     where = place(target)
     if where.is_stream and not any(f.fits(where) for f in WRITERS):
         fmt = fmt or "csv"
-    found = _chosen(WRITERS, where, fmt, options)
+    found = _chosen({f: f.writes for f in WRITERS if f.writes}, "--format", where, fmt, options)
     if "name" in found.options:
         options["name"] = name
-    opened: Writer = found.open(where, **_given(options))
+    opened: RowWriter = found.load()(where, **_given(options))
     return opened
+
+
+def _to_read(where: Location, fmt: str | None, options: dict[str, Any]) -> Way:
+    return _chosen({f: f.reads for f in READERS}, "--input-format", where, fmt, options)
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _chosen(formats: tuple[Format, ...], where: Place, fmt: str | None, options: dict[str, Any]) -> Format:
-    fitting = [f for f in formats if (f.name == fmt.lower() if fmt else f.fits(where))]
-    known = [f.name for f in formats]
+def _chosen(ways: dict[Format, Way], option: str, where: Location, fmt: str | None, options: dict[str, Any]) -> Way:
+    """How a table is opened, in the format that is named or that its suffix tells. UsageError where that can't be."""
+    fitting = [f for f in ways if (f.name == fmt.lower() if fmt else f.fits(where))]
+    known = [f.name for f in ways]
     if not fitting and fmt:
         raise UsageError(f"format {fmt!r}: {listed(known, 20)} are possible")
     if not fitting:
-        option = "--input-format" if formats is READERS else "--format"
-        raise UsageError(f"{where.path}: its suffix doesn't tell the format; name it with {option}, one of {listed(known, 20)}")
-    unknown = [name for name in _given(options) if name not in fitting[0].options]
+        one = f"name it with {option}, one of {listed(known, 20)}"
+        raise UsageError(f"{where.path}: its suffix doesn't tell the format; {one}")
+    name, way = fitting[0].name, ways[fitting[0]]
+    unknown = [key for key in _given(options) if key not in way.options]
     if unknown:
-        raise UsageError(f"{where.path}: {listed(unknown)} means nothing for {fitting[0].name}; leave it out")
-    if where.is_stream and not fitting[0].streams:
-        raise UsageError(f"{where.path}: {fitting[0].name} can't go through a pipe; {listed([f.name for f in formats if f.streams])} can")
-    if where.gz and not fitting[0].gz:
-        raise UsageError(f"{where.path}: {fitting[0].name} can't be compressed as .gz; {listed([f.name for f in formats if f.gz])} can")
-    return fitting[0]
+        raise UsageError(f"{where.path}: {listed(unknown)} means nothing for {name}; leave it out")
+    if where.is_stream and not way.streams:
+        can = listed([f.name for f, other in ways.items() if other.streams])
+        raise UsageError(f"{where.path}: {name} can't go through a pipe; {can} can")
+    if where.gz and not way.gz:
+        can = listed([f.name for f, other in ways.items() if other.gz])
+        raise UsageError(f"{where.path}: {name} can't be compressed as .gz; {can} can")
+    return way
 
 
 def _sniffed(stream: Stream) -> str:
     """The format that the first bytes tell."""
     start = stream.peek(9).removeprefix(b"\xef\xbb\xbf")
-    return "npy" if start.startswith(npy.MAGIC) else "ndjson" if start.lstrip()[:1] == b"{" else "csv"
-
-
-TEXT = ("header", "delimiter", "decimal", "skip", "units", "comment", "encoding", "samples")
-MATCHING = ("by", "choose")  # options of reader() that are the same for every format
-
-READERS = (
-    Format("csv", (".csv", ".txt", ".dat"), delimited.read_csv, TEXT),
-    Format("tsv", (".tsv", ".tab"), delimited.read_tsv, TEXT),
-    Format("npy", (".npy",), npy.read_npy, ("samples",)),
-    Format("npz", (".npz",), npy.read_npz, ("samples",), streams=False, gz=False),
-    Format("parquet", (".parquet", ".pq"), parquet.read_parquet, ("samples",), streams=False, gz=False),
-    Format("arrow", (".arrow", ".feather", ".ipc"), arrow.read_arrow, ("samples",), streams=False, gz=False),
-    Format("xlsx", (".xlsx", ".xlsm"), excel.read_xlsx, ("header", "skip", "units", "samples"), streams=False, gz=False),
-    Format("mat", (".mat",), matlab.read_mat, ("samples",), streams=False, gz=False),
-    Format("h5", (".h5", ".hdf5"), hdf5.read_h5, ("samples",), streams=False, gz=False),
-    Format("ndjson", (".ndjson", ".jsonl"), ndjson.read_ndjson, ("samples",)),
-)
-
-WRITERS = (
-    Format("csv", (".csv", ".txt", ".dat"), delimited.write_csv, ("header", "delimiter", "digits")),
-    Format("tsv", (".tsv", ".tab"), delimited.write_tsv, ("header", "delimiter", "digits")),
-    Format("npy", (".npy",), npy.NpyWriter, gz=False),
-    Format("npz", (".npz",), npy.NpzWriter, ("name",), streams=False, gz=False),
-    Format("parquet", (".parquet", ".pq"), parquet.ParquetWriter, streams=False, gz=False),
-    Format("mat", (".mat",), matlab.MatWriter, ("name",), streams=False, gz=False),
-    Format("h5", (".h5", ".hdf5"), hdf5.Hdf5Writer, ("name",), streams=False, gz=False),
-    Format("ndjson", (".ndjson", ".jsonl"), ndjson.NdjsonWriter, ("digits",)),
-)
-
-FORMATS = tuple(f.name for f in WRITERS)
+    if start.lstrip()[:1] == b"{":
+        return "ndjson"
+    return next((f.name for f in READERS if f.reads.streams and start.startswith(f.begins)), "csv")

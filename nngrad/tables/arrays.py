@@ -1,6 +1,6 @@
 """Tables that are one array: which way its samples stand, and its rows in blocks; for npy, npz, mat and h5.
 
-The rule: an array is taken as it stands or turned as a whole, and where both fit the caller has to say which.
+An array is taken as it stands or turned as a whole; where both fit, the caller has to say which.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nngrad.errors import DataError, UsageError
+from nngrad.matching import Wanted, counted, match
 from nngrad.tables import headings
-from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Wanted, counted, match
+from nngrad.tables.common import CHUNK_BYTES, Block, Kept
 
 SAMPLES = ("rows", "columns")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from nngrad.errors import DataError
-from nngrad.tables.common import Reader, Wanted, polars
-from nngrad.tables.files import Place, open_input
+from nngrad.matching import Wanted
+from nngrad.tables.common import RowReader, polars
+from nngrad.tables.locations import Location
 from nngrad.tables.parquet import scanned
+from nngrad.tables.streams import open_input
 
 OTHERS = (  # how files begin that bear the suffix all the same
     (b"FEA1", "is Feather of version 1; write version 2, which is Arrow's file format"),
@@ -13,7 +15,7 @@ OTHERS = (  # how files begin that bear the suffix all the same
 )
 
 
-def read_arrow(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
+def read_arrow(place: Location, wanted: Wanted, samples: str | None = None) -> RowReader:
     """Rows of an Arrow file."""
     where = place.path
     with open_input(where) as file:

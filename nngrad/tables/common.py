@@ -1,4 +1,4 @@
-"""What every table has in common: blocks, and the protocol of readers and writers. Which column is which stands in matching.py."""
+"""What every table has in common: blocks, and the protocol of readers and writers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from nngrad.errors import UsageError, listed
-from nngrad.tables.matching import Match as Match
-from nngrad.tables.matching import Wanted as Wanted
-from nngrad.tables.matching import counted as counted
-from nngrad.tables.matching import match as match
+from nngrad.tables.formats import LINES
 
 CHUNK_BYTES = 1 << 20
 
@@ -24,8 +21,8 @@ Kept = tuple[list[str | None], ...]
 def polars() -> Any:
     """polars, imported where it is needed: `nngrad --help` does without.
 
-    Its import makes system calls go on after Ctrl-C, so that waiting for input could not be interrupted, and listens to Ctrl-C where
-    that is to be ignored: undone here.
+    Its import makes system calls go on after Ctrl-C, so that waiting for input could not be interrupted, and listens to
+    Ctrl-C where that is to be ignored: undone here.
     """
     first = "polars" not in sys.modules
     import polars
@@ -45,7 +42,7 @@ class Block(NamedTuple):
     kept: Kept
 
 
-class Reader(Protocol):
+class RowReader(Protocol):
     """Rows in. `chunks` belongs to one thread, `parse` to any; see nngrad.tables."""
 
     names: tuple[str, ...] | None
@@ -57,11 +54,11 @@ class Reader(Protocol):
     def progress(self) -> float | None: ...
     def chunks(self) -> Iterator[Any]: ...
     def parse(self, chunk: Any) -> Block: ...
-    def __enter__(self) -> Reader: ...
+    def __enter__(self) -> RowReader: ...
     def __exit__(self, *error: object) -> None: ...
 
 
-class Writer(Protocol):
+class RowWriter(Protocol):
     """Rows out. `format` belongs to any thread, the others to one; see nngrad.tables."""
 
     def begin(
@@ -69,14 +66,15 @@ class Writer(Protocol):
     ) -> None: ...
     def format(self, values: np.ndarray, kept: Kept = ()) -> Any: ...
     def write(self, piece: Any) -> None: ...
-    def __enter__(self) -> Writer: ...
+    def __enter__(self) -> RowWriter: ...
     def __exit__(self, *error: object) -> None: ...
 
 
 def numbers_only(what: str, keep: Sequence[str]) -> None:
     """Refuse passed-through text for a format of numbers."""
     if keep:
-        raise UsageError(f"{what} holds numbers only, so {listed(keep)} can't be passed through; write csv, tsv, ndjson or parquet")
+        others = f"{', '.join(LINES[:-1])} or {LINES[-1]}"
+        raise UsageError(f"{what} holds numbers only, so {listed(keep)} can't be passed through; write {others}")
 
 
 def distinct(what: str, columns: Sequence[str]) -> None:

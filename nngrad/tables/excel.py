@@ -1,7 +1,8 @@
 """Sheets of Excel workbooks (.xlsx) through openpyxl, an extra: `pip install 'nngrad[excel]'`.
 
-Numbers are those that the file holds, not their rounded display. polars' own way to Excel is not taken: it leaves open where in the sheet
-a cell stands, and takes errors (#DIV/0!) and formulas that were never calculated for empty cells. The sheet is held in memory.
+Numbers are those that the file holds, not their rounded display. polars' own way to Excel is not taken: it leaves open
+where in the sheet a cell stands, and takes errors (#DIV/0!) and formulas that were never calculated for empty cells.
+The sheet is held in memory.
 """
 
 from __future__ import annotations
@@ -13,21 +14,23 @@ from collections.abc import Iterator
 from typing import Any
 
 from nngrad.errors import DataError, UsageError, listed
-from nngrad.tables.common import Reader, Wanted
-from nngrad.tables.files import Place, open_input
+from nngrad.matching import Wanted
+from nngrad.tables.common import RowReader
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
+from nngrad.tables.locations import Location
+from nngrad.tables.streams import open_input
 
 DATES = (datetime.date, datetime.time, datetime.timedelta)
 
 
 def read_xlsx(
-    place: Place,
+    place: Location,
     wanted: Wanted,
     samples: str | None = None,
     header: bool | None = None,
     skip: int = 0,
     units: bool = False,
-) -> Reader:
+) -> RowReader:
     """Rows of a sheet: `file.xlsx:Sheet1`, or the first that is not empty."""
     checked_samples(samples)
     with open_input(place.path) as file:
@@ -54,7 +57,7 @@ def _corner(rows: list[list[str]], skip: int) -> tuple[int, int]:
     return first, min(columns, default=0)
 
 
-def _sheet(place: Place) -> tuple[str, list[list[str]]]:
+def _sheet(place: Location) -> tuple[str, list[list[str]]]:
     """The name and the cells of the sheet that is asked for."""
     openpyxl = _openpyxl(place.path)
     try:
@@ -81,7 +84,7 @@ def _openpyxl(path: str) -> Any:
     return openpyxl
 
 
-def _chosen(place: Place, book: Any) -> Any:
+def _chosen(place: Location, book: Any) -> Any:
     names = [sheet.title for sheet in book.worksheets]
     if place.name is not None:
         if place.name not in names:

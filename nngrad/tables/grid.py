@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError, UsageError, listed
+from nngrad.matching import Wanted, match
 from nngrad.tables import headings
 from nngrad.tables.arrays import SAMPLES, rows_per_chunk
-from nngrad.tables.cells import POINT, number, without_options
-from nngrad.tables.common import Block, Wanted, match
+from nngrad.tables.cells import POINT, number
+from nngrad.tables.common import Block
 
 MOST_CELLS = 1 << 24
 CHECKED = 200  # rows that are read before anything is done with them
@@ -70,7 +71,7 @@ class GridReader:
         self.count: int | None = len(rows) - self._start
         self.parse(range(self._start, min(len(rows), self._start + CHECKED)))  # what is refused there leaves nothing half done
 
-    def _matched(self, columns: headings.Columns, wanted: Wanted, body: Sequence[Sequence[str]]) -> Any:
+    def _matched(self, columns: headings.TableColumns, wanted: Wanted, body: Sequence[Sequence[str]]) -> Any:
         width, rows = columns.width - columns.blank, None if self._grid.is_turned else len(self._grid.rows)
         try:
             return match(self._grid.label, columns.names, width, wanted, lambda: body[:3])
@@ -103,13 +104,12 @@ class GridReader:
 
     def _number(self, i: int, j: int) -> float:
         try:
-            return number(self._grid.rows[i][j], self._grid.decimal)
+            return number(self._grid.rows[i][j], self._grid.decimal, not self._grid.is_text)
         except ValueError as error:
             advice = "; if this line has names, say --header" if not self._named and i == 0 else ""
             if self._named and i == self._start == 1:
                 advice = "; if these are units, say --units"
-            words = str(error) if self._grid.is_text else without_options(str(error))
-            raise DataError(f"{self._grid.where(i, j)}: {words}{advice}") from None
+            raise DataError(f"{self._grid.where(i, j)}: {error}{advice}") from None
 
     def __enter__(self) -> GridReader:
         return self

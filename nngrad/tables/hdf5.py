@@ -1,4 +1,4 @@
-"""Data sets of HDF5 files, read and written in blocks. The rule: nothing outside the file itself is ever opened."""
+"""Data sets of HDF5 files, read and written in blocks: nothing outside the file itself is ever opened."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError, UsageError, listed
+from nngrad.matching import Wanted
 from nngrad.tables.arrays import ArrayReader, Layout, doubts, layout
-from nngrad.tables.common import Kept, Wanted, numbers_only
-from nngrad.tables.files import Output, Place, open_input
+from nngrad.tables.common import Kept, numbers_only
+from nngrad.tables.files import Output
 from nngrad.tables.held import Held, columns_among
+from nngrad.tables.locations import Location
+from nngrad.tables.streams import open_input
 
 MOST_BESIDE = 1 << 27
 
@@ -22,7 +25,7 @@ SMALL_CACHE = 1 << 19  # bytes of chunks that HDF5's own cache holds in any case
 MOST_CACHED = 1 << 30
 
 
-def read_h5(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayReader:
+def read_h5(place: Location, wanted: Wanted, samples: str | None = None) -> ArrayReader:
     """Rows of a data set: `file.h5:group/name`, or the only one there is; the attribute `columns` names its columns."""
     open_input(place.path).close()
     file = _opened(place.path)
@@ -51,7 +54,7 @@ def read_h5(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayRe
         raise
 
 
-def _beside(place: Place, file: Any, names: Sequence[str]) -> Held | None:
+def _beside(place: Location, file: Any, names: Sequence[str]) -> Held | None:
     """Data sets of the file or of the group that is named, which hold one column each."""
     import h5py
 
@@ -142,11 +145,11 @@ def _inside(where: str, file: Any, name: str, group: Any = ()) -> Any:
 class Hdf5Writer:
     """Rows as one float64 data set (rows, *shape) with the attribute `columns`.
 
-    HDF5 only lays the file out, in memory, and the numbers are written behind that: a library of which a write fails on a full disk takes
-    the process down with it.
+    HDF5 only lays the file out, in memory, and the numbers are written behind that: a library of which a write fails on
+    a full disk takes the process down with it.
     """
 
-    def __init__(self, place: Place, name: str = "J") -> None:
+    def __init__(self, place: Location, name: str = "J") -> None:
         self._name = place.name or name
         parts = self._name.split("/")
         if not parts[-1] or "." in parts:

@@ -1,6 +1,7 @@
 """Whether the first line of a table is its header or a sample, for tables of cells: csv, tsv, Excel, and those that are turned.
 
-No sample may be swallowed as a header, and no header read as a sample without a word. The first line is, if the user doesn't say it
+No sample may be swallowed as a header, and no header read as a sample without a word. The first line is, if the user
+doesn't say it
 
     names, or names and empty cells                 the header
     empty cells alone                               refused: Excel writes an empty row above a table so
@@ -35,7 +36,7 @@ PLACEHOLDERS = frozenset("-–—?.*_/#")  # what stands for a missing number as
 FEW_DIGITS = re.compile(r"\d{1,9}(?:[.,]\d{1,9})?")
 
 
-class Columns(NamedTuple):
+class TableColumns(NamedTuple):
     """Names of the columns (None: they have none), the cells of a row, and how many of them at its end are always empty."""
 
     names: list[str] | None
@@ -112,16 +113,16 @@ def _steps(values: Sequence[float]) -> bool:
     return all(abs(b - a - step) <= 1e-9 * step for a, b in pairwise(values))
 
 
-def columns(header: Sequence[str] | None, body: Rows, size: int | None) -> Columns:
+def columns(header: Sequence[str] | None, body: Rows, size: int | None) -> TableColumns:
     """The columns of a table, of which the header or the rows may end in delimiters that have nothing behind them.
 
-    Columns at the end are left out if they are empty in all rows, and either their names are empty or, without a header, `size` columns
-    are wanted and stand before them.
+    Columns at the end are left out if they are empty in all rows, and either their names are empty or, without a
+    header, `size` columns are wanted and stand before them.
     """
     width = len(body[0]) if body else len(header or ())
     if header is None:
         fits = size is not None and 0 < size < width and all(_blank(row[size:]) for row in body)
-        return Columns(None, width, width - size if fits and size is not None else 0)
+        return TableColumns(None, width, width - size if fits and size is not None else 0)
     names = [name.strip() for name in header]
     if len(names) > width and _blank(names[width:]):
         names = names[:width]
@@ -130,7 +131,7 @@ def columns(header: Sequence[str] | None, body: Rows, size: int | None) -> Colum
     blank = 0
     while blank < len(names) - 1 and not names[-1 - blank] and all(_blank(row[len(names) - 1 - blank :]) for row in body):
         blank += 1
-    return Columns(names[: len(names) - blank], len(names), blank)
+    return TableColumns(names[: len(names) - blank], len(names), blank)
 
 
 def _row_names(body: Rows) -> bool:

@@ -1,6 +1,7 @@
 """The ways in which MATLAB holds rows of numbers: matrices, cells, structs, signals of Simulink, tables.
 
-Every way that a value may be read is offered; the size and the names of what is wanted decide, never the order of trying.
+Every way that a value may be read is offered; the size and the names of what is wanted decide, never the order of
+trying.
 """
 
 from __future__ import annotations

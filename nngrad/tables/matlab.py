@@ -1,8 +1,9 @@
-"""Variables of MATLAB files. The rule: MATLAB keeps samples in columns, so the network's size decides which way a variable stands, and
-what holds numbers and is not understood is never passed over for something that happens to fit.
+"""Variables of MATLAB files. MATLAB keeps samples in columns, so the network's size decides which way a variable stands.
 
-Reading holds the variable in memory. Writing is a version 5 file with rows as samples: y is (rows, m), J is (rows, m, n), and the names of
-the columns are the cell array `J_columns`.
+What holds numbers and is not understood is never passed over for something that happens to fit.
+
+Reading holds the variable in memory. Writing is a version 5 file with rows as samples: y is (rows, m), J is (rows, m,
+n), and the names of the columns are the cell array `J_columns`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError, NngradError, UsageError, listed
+from nngrad.matching import Wanted
 from nngrad.tables.arrays import ArrayReader, Layout, layout
-from nngrad.tables.common import Kept, Wanted, numbers_only
-from nngrad.tables.files import Output, Place, open_input
+from nngrad.tables.common import Kept, numbers_only
+from nngrad.tables.files import Output
 from nngrad.tables.held import Held, columns_among, held
+from nngrad.tables.locations import Location
+from nngrad.tables.streams import open_input
 
 LIMIT = (1 << 31) - (1 << 16)  # bytes of a variable in a version 5 file
 HEAD = b"MATLAB 5.0 MAT-file, rows are samples, written by nngrad".ljust(116)  # without the time: same input, same bytes
@@ -30,7 +34,7 @@ RECORD = frozenset(["trainFcn", "performFcn", "epoch"])  # fields of what train(
 DEPTH, PARTS = 6, 4000  # how far numbers are looked for in what isn't understood
 
 
-def read_mat(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayReader:
+def read_mat(place: Location, wanted: Wanted, samples: str | None = None) -> ArrayReader:
     """Rows of a variable: `file.mat:name`, a field `file.mat:s.x`, the columns that were chosen, or the only one that fits."""
     from nngrad.loaders import containers
 
@@ -50,7 +54,7 @@ def read_mat(place: Place, wanted: Wanted, samples: str | None = None) -> ArrayR
     return ArrayReader(where, way.array, how, wanted, notes=notes, names=way.names)
 
 
-def _found(place: Place, tree: Any, wanted: Wanted, samples: str | None) -> tuple[str, list[Held]]:
+def _found(place: Location, tree: Any, wanted: Wanted, samples: str | None) -> tuple[str, list[Held]]:
     """The variable that is meant ("" for several, one a column), and how it may be read."""
     variables = tree.variables
     if place.name is None and (beside := columns_among(variables, wanted.names)) is not None:
@@ -241,7 +245,7 @@ def _numbers_in(path: str, value: Any, size: int | None) -> Iterator[str]:
 class MatWriter:
     """Rows as one variable of a version 5 MATLAB file; all of it is held in memory."""
 
-    def __init__(self, place: Place, name: str = "J") -> None:
+    def __init__(self, place: Location, name: str = "J") -> None:
         self._name = place.name or name
         if not re.fullmatch(r"[A-Za-z]\w{0,30}", self._name, re.ASCII):
             raise UsageError(f"{place.path}: {self._name!r} can't name a MATLAB variable; use letters, digits and _ (31 at most)")

@@ -1,6 +1,7 @@
 """One JSON object a line; the keys are the column names. The rule: as in csv, polars is believed only where nothing is missing.
 
-JSON has no NaN and no infinities: NaN is null, infinities are the texts "Infinity" and "-Infinity", and both are read back.
+JSON has no NaN and no infinities: NaN is null, infinities are the texts "Infinity" and "-Infinity", and both are read
+back.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError
-from nngrad.tables.cells import number, without_options
-from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Reader, Wanted, checked_digits, distinct, match, polars
-from nngrad.tables.delimited import rounded
-from nngrad.tables.files import LONGEST_ROW, Lines, Output, Place, count, line_chunks
+from nngrad.matching import Wanted, match
+from nngrad.tables.cells import number
+from nngrad.tables.common import CHUNK_BYTES, Block, Kept, RowReader, checked_digits, distinct, polars
+from nngrad.tables.delimited_out import rounded
+from nngrad.tables.files import Output
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
+from nngrad.tables.lines import LONGEST_ROW, Lines, count, line_chunks
+from nngrad.tables.locations import Location
+from nngrad.tables.streams import stream_of
 from nngrad.tables.text import HEAD
 
 
@@ -27,8 +32,8 @@ class NdjsonReader:
 
     count: int | None = None
 
-    def __init__(self, place: Place, wanted: Wanted) -> None:
-        self._path, self._stream = place.label, place.stream()
+    def __init__(self, place: Location, wanted: Wanted) -> None:
+        self._path, self._stream = place.label, stream_of(place)
         try:
             first, line = self._first()
             names = list(self._object(first, line))
@@ -123,7 +128,7 @@ class NdjsonReader:
 
     def _object(self, text: bytes, line: int) -> dict[str, Any]:
         try:
-            value = json.loads(text.removeprefix(b"\xef\xbb\xbf"), parse_float=Number, parse_int=Number, object_pairs_hook=_once)
+            value = json.loads(text.removeprefix(b"\xef\xbb\xbf"), parse_float=NumberText, parse_int=NumberText, object_pairs_hook=_once)
         except (ValueError, RecursionError) as error:
             raise DataError(f"{self._path}, line {line}: is not a JSON object: {error}") from None
         if not isinstance(value, dict):
@@ -137,10 +142,10 @@ class NdjsonReader:
             if isinstance(value, float):  # NaN and Infinity, which some programs write
                 return value
             if isinstance(value, str):
-                return number(value)
+                return number(value, in_cells=True)
             raise ValueError(f"{json.dumps(value, default=str)[:60]} is not a number; write null for a missing value")
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{self._path}, line {line}, {name!r}: {without_options(str(error))}") from None
+            raise DataError(f"{self._path}, line {line}, {name!r}: {error}") from None
 
     def _text(self, value: Any, name: str, line: int) -> str | None:
         if value is None or isinstance(value, str):
@@ -157,7 +162,7 @@ class NdjsonReader:
         self._stream.close()
 
 
-def read_ndjson(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
+def read_ndjson(place: Location, wanted: Wanted, samples: str | None = None) -> RowReader:
     """Rows of an ndjson file; with samples="columns", each object is an input, and its keys mean nothing."""
     checked_samples(samples)
     if samples != "columns":
@@ -175,7 +180,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-class Number(str):
+class NumberText(str):
     """The text of a JSON number, as it stands in the file."""
 
 
@@ -185,13 +190,13 @@ def _plain(value: Any) -> Any:
         return {name: _plain(part) for name, part in value.items()}
     if isinstance(value, list):
         return [_plain(part) for part in value]
-    return json.loads(value) if isinstance(value, Number) else value
+    return json.loads(value) if isinstance(value, NumberText) else value
 
 
 class NdjsonWriter:
     """Rows as JSON objects."""
 
-    def __init__(self, place: Place, digits: int | None = None) -> None:
+    def __init__(self, place: Location, digits: int | None = None) -> None:
         self._digits = checked_digits(digits)
         self._gz = place.gz
         self._names: list[str] = []

@@ -1,4 +1,4 @@
-"""NumPy's .npy and .npz: streamed in and out; the one rule: nothing is ever unpickled."""
+"""NumPy's .npy and .npz, streamed in and out: nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import numpy as np
 
 from nngrad.errors import DataError, listed
+from nngrad.matching import Wanted, match
 from nngrad.tables.arrays import ArrayReader, Layout, doubts, layout, rows_per_chunk
-from nngrad.tables.common import CHUNK_BYTES, Block, Kept, Reader, Wanted, match, numbers_only
-from nngrad.tables.files import Output, Place, Stream, reason
+from nngrad.tables.common import CHUNK_BYTES, Block, Kept, RowReader, numbers_only
+from nngrad.tables.files import Output
 from nngrad.tables.held import columns_among
+from nngrad.tables.locations import Location
+from nngrad.tables.streams import Stream, reason, stream_of
 
 MAGIC = b"\x93NUMPY"
 
 
-class Header(NamedTuple):
+class NpyHeader(NamedTuple):
     """What stands before the numbers."""
 
     shape: tuple[int, ...]
@@ -87,12 +90,12 @@ class NpyReader:
         self._stream.close()
 
 
-def read_npy(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
+def read_npy(place: Location, wanted: Wanted, samples: str | None = None) -> RowReader:
     """Rows of an .npy file; columns stored one after another (MATLAB, Fortran) are memory-mapped."""
-    return _opened(place.stream(), place.label, None if place.is_stream or place.gz else place.path, wanted, samples)
+    return _opened(stream_of(place), place.label, None if place.is_stream or place.gz else place.path, wanted, samples)
 
 
-def read_npz(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
+def read_npz(place: Location, wanted: Wanted, samples: str | None = None) -> RowReader:
     """Rows of one array of an .npz file: `file.npz:key`, or the only one there is."""
     try:
         archive = zipfile.ZipFile(place.path)
@@ -114,12 +117,12 @@ def read_npz(place: Place, wanted: Wanted, samples: str | None = None) -> Reader
     except (RuntimeError, zipfile.BadZipFile) as error:  # encrypted, or compressed in a way that Python doesn't know
         archive.close()
         raise DataError(f"{place.path}:{key}: can't be read: {error}") from error
-    stream = place.stream()
+    stream = stream_of(place)
     stream.through(member, archive)
     return _opened(stream, f"{place.path}:{key}", None, wanted, samples, member=True)
 
 
-def _beside(path: str, wanted: Wanted) -> Reader:
+def _beside(path: str, wanted: Wanted) -> RowReader:
     """Rows of arrays that hold one column each."""
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -132,7 +135,7 @@ def _beside(path: str, wanted: Wanted) -> Reader:
     return ArrayReader(path, array, layout(path, array.shape, array.dtype, Wanted(), "rows"), wanted, names=found.names)
 
 
-def _opened(stream: Stream, where: str, path: str | None, wanted: Wanted, samples: str | None, member: bool = False) -> Reader:
+def _opened(stream: Stream, where: str, path: str | None, wanted: Wanted, samples: str | None, member: bool = False) -> RowReader:
     try:
         header = _header(stream, where)
         how = layout(where, header.shape, header.dtype, wanted, samples)
@@ -146,7 +149,7 @@ def _opened(stream: Stream, where: str, path: str | None, wanted: Wanted, sample
         raise
 
 
-def _header(stream: Stream, where: str) -> Header:
+def _header(stream: Stream, where: str) -> NpyHeader:
     start = stream.peek(12)
     if start[:6] != MAGIC or len(start) < 12:
         raise DataError(f"{where}: is not an npy file")
@@ -162,10 +165,10 @@ def _header(stream: Stream, where: str) -> Header:
         raise DataError(f"{where}: its header is damaged: {str(error).splitlines()[0]}") from error
     if min(shape, default=0) < 0:
         raise DataError(f"{where}: its header is damaged: the shape is {shape}")
-    return Header(shape, fortran and len(shape) > 1, dtype, size)
+    return NpyHeader(shape, fortran and len(shape) > 1, dtype, size)
 
 
-def _mapped(stream: Stream, where: str, path: str | None, header: Header) -> Any:
+def _mapped(stream: Stream, where: str, path: str | None, header: NpyHeader) -> Any:
     size = math.prod(header.shape) * header.dtype.itemsize
     order: Any = "F" if header.fortran else "C"
     if path is not None:
@@ -181,7 +184,7 @@ def _mapped(stream: Stream, where: str, path: str | None, header: Header) -> Any
 class NpyWriter:
     """Rows as (rows, *shape) float64 in one .npy file; where the number of rows is not known, the header is written last."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Location) -> None:
         self._out = Output(place.path)
         self._rows: int | None = None
         self._written = 0
@@ -241,7 +244,7 @@ class NpyWriter:
 class NpzWriter:
     """Rows as one array of an .npz file, not compressed."""
 
-    def __init__(self, place: Place, name: str = "J") -> None:
+    def __init__(self, place: Location, name: str = "J") -> None:
         self._name = place.name or name
         self._out = Output(place.path)
         self._array = tempfile.TemporaryFile(dir=os.path.dirname(self._out.path))  # noqa: SIM115

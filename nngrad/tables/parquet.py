@@ -1,7 +1,7 @@
-"""Parquet through polars: row groups are streamed in and out.
+"""Parquet through polars: row groups are streamed in and out, in constant memory where polars lets them.
 
-The rule: constant memory in both directions (but polars 1 holds a file whole while it is read).
-Writing hands frames through a bounded queue to polars' own streaming sink.
+polars 1 holds a file whole while it is read. Writing hands frames through a bounded queue to polars' own streaming
+sink.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError, listed
+from nngrad.matching import Wanted, match
 from nngrad.tables import headings
 from nngrad.tables.arrays import rows_per_chunk
-from nngrad.tables.common import Block, Kept, Reader, Wanted, distinct, match, polars
-from nngrad.tables.files import Output, Place, open_input
+from nngrad.tables.common import Block, Kept, RowReader, distinct, polars
+from nngrad.tables.files import Output
 from nngrad.tables.grid import Grid, GridReader, checked_samples, too_large
+from nngrad.tables.locations import Location
+from nngrad.tables.streams import open_input
 
 OF_SYSTEM = re.compile(r"\(os error (\d+)\)")  # what polars' messages say of a full disk and the like
 GROUP_NUMBERS = 1 << 19  # numbers in a row group that is written: 4 MiB
@@ -96,7 +99,7 @@ class FrameReader:
         """Nothing stays open."""
 
 
-def read_parquet(place: Place, wanted: Wanted, samples: str | None = None) -> Reader:
+def read_parquet(place: Location, wanted: Wanted, samples: str | None = None) -> RowReader:
     """Rows of a Parquet file."""
     where = place.path
     with open_input(where) as file:
@@ -105,7 +108,7 @@ def read_parquet(place: Place, wanted: Wanted, samples: str | None = None) -> Re
     return scanned(where, "Parquet", polars().scan_parquet, wanted, samples)
 
 
-def scanned(where: str, what: str, scan: Callable[..., Any], wanted: Wanted, samples: str | None) -> Reader:
+def scanned(where: str, what: str, scan: Callable[..., Any], wanted: Wanted, samples: str | None) -> RowReader:
     """Rows of a file that polars scans; its columns are the samples if `samples` says so, and then their names mean nothing."""
     path = text_path(where)
     with refused(where, what):
@@ -149,7 +152,7 @@ def refused(where: str, what: str) -> Iterator[None]:
 class ParquetWriter:
     """Rows as a Parquet file of kept text columns and float64 columns."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Location) -> None:
         self._out = Output(place.path)
         self._frames: queue.Queue[Any] = queue.Queue(4)
         self._failure: BaseException | None = None

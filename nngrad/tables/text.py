@@ -1,6 +1,7 @@
 """Text tables as rows of cells: what the bytes are, what stands before the table, and what separates its cells.
 
-Whatever the file's encoding is, the rest of the program sees UTF-8; and line numbers in messages are always those of the file.
+Whatever the file's encoding is, the rest of the program sees UTF-8; and line numbers in messages are always those of
+the file.
 """
 
 from __future__ import annotations
@@ -9,19 +10,18 @@ import codecs
 import csv
 import io
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from nngrad.errors import DataError, UsageError, listed
-from nngrad.tables.cells import COMMA, EMPTY, NAME, NUMBER, POINT, kind, shortened
-from nngrad.tables.files import LONGEST_ROW, Lines, Place, Read, Stream, last_row_end, line_chunks
+from nngrad.tables.cells import COMMA, EMPTY, NAME, POINT, kind, shortened
+from nngrad.tables.delimiters import BLANKS, QUOTED, checked_delimiter, sniffed, tabbed
+from nngrad.tables.filters import HEAD, SHOWN, Again, Decoded, WithoutComments
+from nngrad.tables.foreign import refuse_foreign
+from nngrad.tables.lines import LONGEST_ROW, Lines, last_row_end, line_chunks
+from nngrad.tables.locations import Location
+from nngrad.tables.streams import stream_of
 
-BLANKS = "blanks"
-DELIMITERS = ("\t", ";", ",")  # a decimal comma stands in files separated by semicolons, so those come first
-SPELLED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", " ": BLANKS, "space": BLANKS}
-HEAD = 1 << 16
-SHOWN = 20  # rows that are looked at before the first is read
 MARKS = (  # how a byte order mark tells an encoding; the longer ones first
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\0\0", "utf-32-le"),
@@ -29,33 +29,14 @@ MARKS = (  # how a byte order mark tells an encoding; the longer ones first
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
-FOREIGN = (  # how files begin that are no text tables; what they are, and the format that reads them
-    (b"\xd0\xcf\x11\xe0", "an Excel workbook of before 2007; save it as .xlsx", ""),
-    (b"\x1f\x8b", "compressed with gzip; name it .csv.gz, or unpack it", ""),
-    (b"BZh91AY", "compressed; unpack it", ""),
-    (b"\xfd7zXZ", "compressed; unpack it", ""),
-    (b"7z\xbc\xaf", "compressed; unpack it", ""),
-    (b"\x28\xb5\x2f\xfd", "compressed; unpack it", ""),
-    (b"\x89HDF", "an HDF5 file", "h5"),
-    (b"MATLAB 5.0 MAT-file", "a MATLAB file", "mat"),
-    (b"MATLAB 7.3 MAT-file", "a MATLAB file", "mat"),
-    (b"PAR1\x15", "a Parquet file", "parquet"),
-    (b"ARROW1\0", "an Arrow file", "arrow"),
-    (b"\x93NUMPY", "a NumPy array", "npy"),
-    (b"%PDF-", "a PDF document; export the table as text", ""),
-)
-PAGES = (b"<!doctype", b"<html", b"<?xml", b"<table", b"<head", b"<body", b"<!--")
 BLANK_LINES = re.compile(r"(?:[ \r]*\n)+")
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[ \t;,]*\r?\n', re.IGNORECASE)  # Excel's
 COMMENT = re.compile(r"[ \t]*[#%](?!N/?A\b|[A-Z0-9/]+[!?])[^\n]*\n?", re.IGNORECASE)  # and not Excel's #N/A or #DIV/0!
-NEVER_COMMENTS = rb"(?!#N/?A\b|#[A-Za-z0-9/]+[!?])"
 TABLE_LINE = re.compile(rb"(?m)^[ \t]*[^\s#%][^\n]*\n")
-QUOTED = re.compile(r'"[^"]*"')
 QUOTED_CELL = re.compile(r'"(?:[^"]|"")*"')
-WITH_COMMA = re.compile(r"[+-]?\d+(?:,\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 
 
-class Spelling(NamedTuple):
+class TextOptions(NamedTuple):
     """How a text table is written, where the user said so: see nngrad.tables.reader."""
 
     header: bool | None = None
@@ -67,7 +48,7 @@ class Spelling(NamedTuple):
     encoding: str | None = None
 
 
-class Row(NamedTuple):
+class HeadRow(NamedTuple):
     """A row at the beginning of a table: its line in the file, its cells, and its text with the newline."""
 
     line: int
@@ -78,20 +59,21 @@ class Row(NamedTuple):
 class TextTable:
     """A text table that is read from its first row on; what stands before it is read past.
 
-    `head` holds the first rows, which are still unread; `whole` says whether they are all; `comments` the comment lines before them.
+    `head` holds the first rows, which are still unread; `whole` says whether they are all; `comments` the comment lines
+    before them.
     """
 
-    def __init__(self, place: Place, spelling: Spelling) -> None:
+    def __init__(self, place: Location, spelling: TextOptions) -> None:
         self.label, self.spelling, self.decimal = place.label, spelling, spelling.decimal
         if spelling.decimal not in (POINT, COMMA):
             raise UsageError(f"--decimal {spelling.decimal!r}: . and , are possible")
         self._separator_told = checked_delimiter(spelling.delimiter)
         if spelling.decimal == self._separator_told == POINT:
             raise UsageError("--delimiter '.': it must be another character than the decimal point")
-        self.comments: list[Row] = []
+        self.comments: list[HeadRow] = []
         self._comments_out: WithoutComments | None = None
         self._line = 1  # the next one that is unread, not counting those that are left out
-        self.stream = place.stream()
+        self.stream = stream_of(place)
         try:
             self._open()
         except BaseException:
@@ -168,7 +150,7 @@ class TextTable:
                 self._separator_told = self._separator_told or checked_delimiter(found[1])
                 first = False
             elif found := COMMENT.match(head):
-                self.comments.append(Row(self.line(self._line), [], found[0]))
+                self.comments.append(HeadRow(self.line(self._line), [], found[0]))
                 first = False
             else:
                 return head
@@ -208,7 +190,7 @@ class TextTable:
         except csv.Error as error:
             raise self._of_quotes(line, text.split("\n", line - chunk.first)[-1], error) from None
 
-    def _rows_of(self, head: str) -> Iterator[Row]:
+    def _rows_of(self, head: str) -> Iterator[HeadRow]:
         """The first rows of the head."""
         if self.delimiter == BLANKS:
             lines = [line + "\n" for line in head.split("\n")]
@@ -220,7 +202,7 @@ class TextTable:
         try:
             for row in rows:
                 cells = [cell.replace("\t", " ") for cell in row] if self.delimiter == BLANKS else row
-                yield Row(self.line(first + start), cells, "".join(lines[start : rows.line_num]))
+                yield HeadRow(self.line(first + start), cells, "".join(lines[start : rows.line_num]))
                 start = rows.line_num
                 if start >= SHOWN:
                     return
@@ -260,7 +242,8 @@ class TextTable:
     def comment_names(self) -> list[str] | None:
         """The names that the comment line before the table holds, as numpy.savetxt and gnuplot write them; None if there are none.
 
-        Such a line has as many cells as the first row and no numbers among them. DataError if several do, or a header follows.
+        Such a line has as many cells as the first row and no numbers among them. DataError if several do, or a header
+        follows.
         """
         if not self.head:
             return None
@@ -314,186 +297,6 @@ class TextTable:
             parts = bare.split() if self.delimiter == BLANKS else bare.split(self.separator)
             quoted.append(all(part.strip() in ("q", "") for part in parts) and "q" in bare and '"' in row.text)
         return quoted == [True, False]
-
-
-class Between:
-    """What stands between a file and who reads it, and hands on something else than it reads."""
-
-    _read: Read
-
-    def reading(self, read: Read) -> Read:
-        """What reads through this from what `read` gives."""
-        self._read = read
-        return self.read
-
-    def read(self, size: int) -> bytes:
-        """Some bytes, none only at the end."""
-        raise NotImplementedError
-
-
-class Decoded(Between):
-    """Bytes of text in any encoding, read as UTF-8."""
-
-    def __init__(self, encoding: str, label: str) -> None:
-        self._label, self._encoding = label, encoding
-        self._decoder = codecs.getincrementaldecoder(encoding)()
-        self._line = 1
-
-    def read(self, size: int) -> bytes:
-        """Some bytes, none only at the end."""
-        while True:
-            data = self._read(min(size, HEAD))
-            try:
-                text = self._decoder.decode(data, not data)
-            except UnicodeError as error:
-                start = getattr(error, "start", 0)
-                line = self._line + data.decode("latin-1").count("\n", 0, start)
-                raise DataError(f"{self._label}, line {line} or later: is not text in {self._encoding}; name another --encoding") from error
-            self._line += text.count("\n")
-            if text or not data:
-                return text.encode()
-
-
-class WithoutComments(Between):
-    """Lines that don't begin with a mark; `line` tells where in the file they stand."""
-
-    def __init__(self, mark: str, first: int) -> None:
-        if not mark.strip() or "\n" in mark or '"' in mark or mark.strip()[0].isalnum() or mark.strip()[0] in "+-.":
-            raise UsageError(f"--comment {mark!r}: must be a mark that no row begins with, such as # or %")
-        self._line, self._rest = first, b""
-        self._mark = mark.strip().encode()
-        self._pattern = re.compile(rb"(?m)^[ \t]*" + NEVER_COMMENTS + re.escape(self._mark) + rb"[^\n]*(?:\n|\Z)")
-        self._left_out: list[int] = []  # for each line left out, how the line behind it is counted
-        self.before: list[bytes] = []  # those before the table, which may hold its names
-        self._in_front = True
-
-    def read(self, size: int) -> bytes:
-        """Some bytes, none only at the end."""
-        while True:
-            data = self._read(min(size, HEAD))
-            lines = self._rest + data
-            cut = lines.rfind(b"\n") + 1 if data else len(lines)
-            if not cut and len(lines) > LONGEST_ROW:
-                cut = len(lines)
-            lines, self._rest = lines[:cut], lines[cut:]
-            if (lines := self._without(lines)) or not data:
-                return lines
-
-    def _without(self, lines: bytes) -> bytes:
-        if self._mark in lines:
-            parts, start = [], 0
-            for found in self._pattern.finditer(lines):
-                parts.append(lines[start : found.start()])
-                self._in_front = self._in_front and not parts[-1].strip()
-                if self._in_front and len(self.before) < SHOWN:
-                    self.before.append(found[0])
-                self._line += parts[-1].count(b"\n")
-                self._left_out.append(self._line)
-                start = found.end()
-            parts.append(lines[start:])
-            self._line += parts[-1].count(b"\n")
-            self._in_front = self._in_front and not parts[-1].strip()
-            return b"".join(parts)
-        self._line += lines.count(b"\n")
-        self._in_front = self._in_front and not lines.strip()
-        return lines
-
-    def line(self, counted: int) -> int:
-        """The number in the file of a line that was counted without comments."""
-        return counted + bisect_right(self._left_out, counted)
-
-
-class Again:
-    """Bytes at hand, read as a stream is."""
-
-    def __init__(self, data: bytes, path: str) -> None:
-        self._data, self.path = io.BytesIO(data), path
-
-    def read(self, size: int) -> bytes:
-        """`size` bytes, fewer only at the end."""
-        return self._data.read(size)
-
-
-def tabbed(data: bytes) -> bytes:
-    """Text with one tab wherever blanks stand between cells."""
-    return b"\n".join(b"\t".join(line.split()) for line in data.split(b"\n"))
-
-
-def refuse_foreign(label: str, stream: Stream) -> None:
-    """DataError if the first bytes are those of something that is no text table."""
-    what, fmt = _foreign(stream)
-    if what:
-        raise DataError(f"{label}: is {what}" + (f"; name it .{fmt}, or say --input-format {fmt}" if fmt else ""))
-
-
-def _foreign(stream: Stream) -> tuple[str, str]:
-    """What else a file is, and the format that reads it."""
-    start = stream.peek(512).removeprefix(b"\xef\xbb\xbf")
-    if start[:4] == b"PK\x03\x04":
-        return ("an Excel workbook", "xlsx") if b"xl/" in stream.peek(1 << 13) or b"[Content_Types]" in start else ("a zip archive", "")
-    if found := next((rest for magic, *rest in FOREIGN if start.startswith(magic)), None):
-        return found[0], found[1]
-    bare = start.lstrip()
-    if bare.lower().startswith(PAGES):
-        return "an HTML or XML page; save the table as csv", ""
-    if bare[:1] == b"{" and bare[1:].lstrip()[:1] in (b'"', b"}"):
-        return "JSON", "ndjson"
-    if bare[:1] == b"[" and bare[1:].lstrip()[:1] in (*(b"%d" % digit for digit in range(10)), b"[", b"{", b'"', b"-", b"]"):
-        return "a list in brackets (JSON, Python, MATLAB); write rows of numbers without brackets", ""
-    return "", ""
-
-
-def sniffed(lines: Sequence[str], decimal: str = POINT) -> str:
-    """The delimiter that occurs equally often in the first lines; or else in the last of them, or in the first."""
-    bare = [QUOTED.sub("q", line) for line in lines] or [""]
-    possible = DELIMITERS if decimal == POINT else DELIMITERS[:2]
-    for delimiter in possible:
-        if delimiter == "," and _have_decimal_commas(lines):
-            return BLANKS
-        if bare[0].count(delimiter) and len({line.count(delimiter) for line in bare}) == 1:
-            return delimiter
-    for delimiter in possible:
-        if len(bare) > 2 and bare[-1].count(delimiter) and len({line.count(delimiter) for line in bare[-2:]}) == 1:
-            return delimiter
-    in_use = [delimiter for delimiter in possible if delimiter in bare[0]]
-    if found := next((delimiter for delimiter in in_use if delimiter in bare[-1]), None):
-        return found
-    if _stand_between_blanks(bare, decimal):
-        return BLANKS
-    if in_use:
-        return in_use[0]
-    return "," if decimal == POINT or any('"' in line for line in lines) else ";"
-
-
-def _have_decimal_commas(lines: Sequence[str]) -> bool:
-    """Whether the lines below the first are numbers with decimal commas between blanks."""
-    rows = [line.split() for line in lines[1:] or lines]
-    return (
-        len({len(row) for row in rows}) == 1
-        and len(rows[0]) > 1
-        and all(WITH_COMMA.fullmatch(cell) for row in rows for cell in row)
-        and any("," in cell for row in rows for cell in row)
-    )
-
-
-def _stand_between_blanks(bare: Sequence[str], decimal: str) -> bool:
-    first, second = bare[0].split(), bare[min(1, len(bare) - 1)].split()
-    if len(first) > 1 and (len(first) == len(second) or all(kind(cell, decimal) == NUMBER for cell in first)):
-        return True
-    last = [line.split() for line in bare[-2:]]
-    return len(last) == 2 and 1 < len(last[0]) == len(last[1]) and all(kind(cell, decimal) == NUMBER for cell in last[1])
-
-
-def checked_delimiter(delimiter: str | None) -> str | None:
-    """A delimiter as one character or BLANKS; UsageError if it is none."""
-    if delimiter is None:
-        return None
-    found = SPELLED.get(delimiter, delimiter)
-    if found != BLANKS and (len(found) != 1 or not found.isascii() or found.isalnum() or found in '+-."\r\n\0'):
-        raise UsageError(
-            f"delimiter {delimiter!r}: it must be one character that numbers don't contain, or one of {listed([*SPELLED, BLANKS])}"
-        )
-    return found
 
 
 def _is_text_encoding(name: str) -> bool:

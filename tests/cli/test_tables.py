@@ -9,8 +9,7 @@ import openpyxl
 import pytest
 
 import nngrad as library
-from nngrad.cli.options import ARRAYS, LINES, READ_ONLY
-from nngrad.tables import FORMATS, READERS, WRITERS
+from nngrad.tables import ARRAYS, LINES, READ_ONLY, READERS, WRITERS
 
 ONE_NETWORK = ("cascade", "constant_rows", "fitnet", "hard_limit", "narx", "nested", "old_version", "patternnet", "rbf", "two_inputs")
 
@@ -152,7 +151,7 @@ def test_what_needs_lines_is_refused_in_arrays(nngrad, fitnet, tmp_path, option)
 
 
 def test_every_format_of_tables_can_be_asked_for():
-    assert sorted(FORMATS) == sorted(LINES + ARRAYS)
+    assert sorted(f.name for f in WRITERS) == sorted(LINES + ARRAYS)
 
 
 @pytest.mark.parametrize("suffix", [suffix for f in WRITERS for suffix in f.suffixes])
@@ -440,7 +439,7 @@ def test_second_tables_are_matched_by_the_names_of_the_input_or_of_the_model(nng
     assert (done.code, "3 columns of 3 missing: speed, throttle, temperature" in done.err) == (4, True)
 
 
-@pytest.mark.parametrize("fmt", [f.name for f in WRITERS if f.streams])
+@pytest.mark.parametrize("fmt", [f.name for f in WRITERS if f.writes.streams])
 @pytest.mark.parametrize("command", ["predict", "jacobian"])
 def test_what_is_refused_in_the_first_rows_leaves_nothing_on_standard_output(nngrad, fitnet, fmt, command):
     rows = b"3000,50,300\n" * 20_000  # beyond what is looked at before the output begins

@@ -16,7 +16,7 @@ from nngrad import tables
 from nngrad.core import blocks
 from nngrad.errors import DataError, UsageError
 from nngrad.tables import delimited
-from nngrad.tables.files import Lines, line_chunks
+from nngrad.tables.lines import Lines, line_chunks
 
 NAN, INF = math.nan, math.inf
 Write = Callable[..., str]
@@ -171,7 +171,7 @@ def test_a_quote_that_is_never_closed_ends_in_a_message(write: Write, monkeypatc
     source = write('a,b\n1,2\n3,"4\n' + "5,6\n" * 200_000)
     with pytest.raises(DataError, match=r"x.csv, line 3: field larger than field limit \(131072\); is a quote never closed\?"):
         rows(source)
-    for module in ("files", "text"):
+    for module in ("lines", "text"):
         monkeypatch.setattr(f"nngrad.tables.{module}.LONGEST_ROW", 1 << 12)
     monkeypatch.setattr(delimited, "CHUNK_BYTES", 1 << 10)
     with pytest.raises(DataError, match=r"x.csv, line 3 or later: a quote is never closed"):
@@ -435,7 +435,7 @@ def test_blank_rows_of_a_tsv_are_rows_of_missing_values(write: Write) -> None:
     "text", [b"", b"\n", b"a\n", b"a", b"a\nb\n\n", b"\n\n\na\n\n\nb", b"a\r\n\r\n", b'"\n"\n', b"aaaaaaaaaaaaaaaaaaaaaa\nb\n"]
 )
 def test_chunks_lose_and_invent_nothing(text: bytes, write: Write) -> None:
-    from nngrad.tables.files import Stream
+    from nngrad.tables.streams import Stream
 
     for size in range(1, 9):
         stream = Stream(write(text))

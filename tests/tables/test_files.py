@@ -21,7 +21,8 @@ import pytest
 
 from nngrad import tables
 from nngrad.errors import DataError, UsageError
-from nngrad.tables.files import Output, Place, place
+from nngrad.tables.files import Output
+from nngrad.tables.locations import Location, place
 
 ALL = ["t.csv", "t.tsv", "t.csv.gz", "t.npy", "t.npz", "t.parquet", "t.mat", "t.h5", "t.ndjson"]
 BLOCK = np.arange(6.0).reshape(3, 2)
@@ -194,8 +195,8 @@ def test_a_fifo_is_written_and_read_through(fmt: str) -> None:
 @posix
 def test_streams_are_known_by_name_and_by_kind() -> None:
     Path("file.csv").touch()
-    assert [Place(p).is_stream for p in ("-", "/dev/stdout", "/dev/fd/3", "/dev/null")] == [True] * 4
-    assert [Place(p).is_stream for p in ("file.csv", "none.csv", ".")] == [False] * 3
+    assert [Location(p).is_stream for p in ("-", "/dev/stdout", "/dev/fd/3", "/dev/null")] == [True] * 4
+    assert [Location(p).is_stream for p in ("file.csv", "none.csv", ".")] == [False] * 3
 
 
 def test_names_inside_files() -> None:

@@ -79,7 +79,7 @@ def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
 
 def test_every_format_is_tried() -> None:
     tried = {f.name for f in tables.WRITERS for target in TARGETS if target.split(":")[0].removesuffix(".gz").endswith(f.suffixes)}
-    assert tried == set(tables.FORMATS) == {f.name for f in tables.READERS} - {"arrow", "xlsx"}
+    assert tried == {f.name for f in tables.WRITERS} == {f.name for f in tables.READERS} - {"arrow", "xlsx"}
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -15,7 +15,8 @@ import pytest
 from nngrad import tables
 from nngrad.errors import DataError, UsageError
 from nngrad.tables import delimited
-from nngrad.tables.text import Decoded, WithoutComments, sniffed
+from nngrad.tables.delimiters import sniffed
+from nngrad.tables.filters import Decoded, WithoutComments
 
 A, B = [3180.5, 70.8, 270.1], [2534.25, 87.9, 252.9]
 NAMES = ["speed", "throttle", "temperature"]
@@ -84,12 +85,17 @@ BY_ITSELF: dict[str, str | bytes] = {
 }
 
 
+def small_heads(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    for module in ("text", "filters"):
+        monkeypatch.setattr(f"nngrad.tables.{module}.HEAD", size)
+
+
 @pytest.mark.parametrize("small", [False, True])
 @pytest.mark.parametrize("case", WITH_OPTIONS)
 def test_what_can_be_said(case: str, small: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if small:
         monkeypatch.setattr(delimited, "CHUNK_BYTES", 8)
-        monkeypatch.setattr("nngrad.tables.text.HEAD", 16)
+        small_heads(monkeypatch, 16)
     text, options = WITH_OPTIONS[case]
     np.testing.assert_array_equal(read(write(text), **options), [A, B])
     name = write(gzip.compress(Path("x.csv").read_bytes()), "x.csv.gz")
@@ -248,7 +254,7 @@ def test_the_format_can_be_said() -> None:
 
 
 def test_line_numbers_count_comments_and_skipped_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nngrad.tables.text.HEAD", 32)
+    small_heads(monkeypatch, 32)
     monkeypatch.setattr(delimited, "CHUNK_BYTES", 32)
     lines = ["log", *(["# c", "a,b"] + [f"{i},{i}\n# {i}" for i in range(200)])]
     lines[150] = "# no\n7,x"

@@ -1,7 +1,7 @@
 """Tables in memory that name their columns: data frames, dicts of columns, records. None of their libraries is imported here.
 
-A frame gives the columns that are wanted as float64 and leaves the others alone; what is missing or masked is NaN. Anything without
-names is an array, and no business of this module.
+A frame gives the columns that are wanted as float64 and leaves the others alone; what is missing or masked is NaN.
+Anything without names is an array, and no business of this module.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import DataError, NngradWarning, listed
-from nngrad.tables.matching import PYTHON, Wanted, match
+from nngrad.matching.columns import match
+from nngrad.matching.wanted import PYTHON, Wanted
 
 Array = np.ndarray
 
@@ -32,7 +33,7 @@ class Frame:
 
 def matched(frame: Frame, what: str, columns: tuple[str, ...], aliases: tuple[str, ...]) -> Array:
     """The columns that are wanted, in their order, (N, n) or (n,); NngradWarning where the numbers depend on something unseen."""
-    found = match(what, frame.names, frame.width, Wanted(len(columns), columns, aliases=aliases, hints=PYTHON))
+    found = match(what, frame.names, frame.width, Wanted(len(columns), columns, aliases=aliases, advice=PYTHON))
     for text in found.doubts:
         warnings.warn(text, NngradWarning, stacklevel=_outside())
     numbers = np.ascontiguousarray(frame.numbers(found.indices), np.float64)

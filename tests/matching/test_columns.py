@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nngrad.errors import DataError
-from nngrad.tables.matching import NUMBERED, Wanted, match
+from nngrad.matching import NUMBERED, Wanted, match
 
 XS = ("x1", "x2", "x3")
 REAL = ("temp", "load", "wind")
