@@ -19,10 +19,18 @@ TOLD_APART = ("nngrad.core.layers.", "nngrad.core.fuse", "nngrad.proofs.definiti
 ROOMS = ("errors", "core", "tables", "loaders", "own_format", "emitters", "reports", "proofs", "cli")
 
 
+def when_it_runs(tree):
+    """Every node but those for the type checker alone."""
+    yield tree
+    for child in ast.iter_child_nodes(tree):
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            yield from when_it_runs(child)
+
+
 def imported(name):
     """The modules that a module imports, wherever in its text."""
     package = name if FILES[name].name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(TREES[name]):
+    for node in when_it_runs(TREES[name]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in FILES)
         elif isinstance(node, ast.ImportFrom):

@@ -18,7 +18,7 @@ from nngrad.cli.results import LINE_NUMBERS, Names, Request, Result, chosen_inpu
 from nngrad.core.network import Network
 from nngrad.core.scalar import Scalar
 from nngrad.errors import UsageError, clipped, listed
-from nngrad.reports.units import Scale
+from nngrad.reports.units import Factors
 
 Array = np.ndarray
 
@@ -37,7 +37,7 @@ def jacobian(
     wrt: Names | None,
     with_outputs: bool,
     in_lines: bool,
-    scale: Scale | None,
+    scale: Factors | None,
 ) -> Request:
     """J (N, m, n) of the outputs `of` by the inputs `wrt`, scaled; with the outputs before it (N, m + m n)."""
     rows = chosen_outputs(net, of)
@@ -62,7 +62,7 @@ def jacobian(
     return Request(result, (LINE_NUMBERS if in_lines else 1) * net.output_size * net.input_size)
 
 
-def _value_and_jacobian(net: Network, rows: Any, columns: Any, scale: Scale | None, x: Array) -> tuple[Array, Array]:
+def _value_and_jacobian(net: Network, rows: Any, columns: Any, scale: Factors | None, x: Array) -> tuple[Array, Array]:
     y, J = net.value_and_jacobian(x, rows, columns)
     return y, (J if scale is None else scale(x, y, J, columns))
 
@@ -76,7 +76,7 @@ def _names(net: Network, table: Names | None, columns: tuple[int, ...]) -> Names
     return tuple((table or net.input_names)[j] for j in columns)
 
 
-def _column(scale: Scale | None, y: str, x: str) -> str:
+def _column(scale: Factors | None, y: str, x: str) -> str:
     return f"d{y}/d{x}" if scale is None else scale.column(y, x)
 
 
@@ -85,7 +85,7 @@ def gradient(
     what: tuple[str, int | Scalar],
     wrt: Names | None,
     with_outputs: bool,
-    scale: Scale | None,
+    scale: Factors | None,
 ) -> Request:
     """The gradient (N, n) of what one_output() gives; with its value before it (N, 1 + n)."""
     name, f = what
@@ -107,7 +107,7 @@ def _value_and_gradient(
     net: Network,
     f: int | Scalar,
     columns: tuple[int, ...],
-    scale: Scale | None,
+    scale: Factors | None,
     x: Array,
 ) -> tuple[Array, Array]:
     """y (N, 1) and its gradient (N, k)."""

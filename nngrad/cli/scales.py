@@ -18,7 +18,7 @@ from nngrad.reports import units
 Array = np.ndarray
 
 
-def scale_of(net: Network, asked: Asked, scale: str, sigma: tuple[str, ...] | None) -> units.Scale | None:
+def scale_of(net: Network, asked: Asked, scale: str, sigma: tuple[str, ...] | None) -> units.Factors | None:
     """The scale that was asked for; None for raw. UsageError for a --sigma that is no list of numbers or not wanted."""
     if sigma is not None and scale != "sigma":
         raise UsageError("--sigma: means something with --scale sigma only; leave it out")

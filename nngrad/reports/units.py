@@ -20,7 +20,7 @@ Array = np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
-class Scale:
+class Factors:
     """What J is multiplied by: `steps` (n,) for each input, or x/y (elasticity: steps is None); `label` names it in columns."""
 
     label: str
@@ -40,21 +40,21 @@ class Scale:
         return f"{self.label}({x})*d{y}/d{x}"
 
 
-def elasticity() -> Scale:
-    return Scale("elasticity")
+def elasticity() -> Factors:
+    return Factors("elasticity")
 
 
-def sigma(net: Network, deviations: Sequence[float]) -> Scale:
+def sigma(net: Network, deviations: Sequence[float]) -> Factors:
     """Times these standard deviations, one an input."""
     if len(deviations) != net.input_size:
         raise UsageError(f"--sigma: {len(deviations)} numbers for {net.input_size} inputs ({listed(net.input_names)}); give one each")
     steps = np.array(deviations, float)
     if not (np.isfinite(steps).all() and (steps >= 0.0).all()):
         raise UsageError("--sigma: standard deviations are finite and not negative")
-    return Scale("sigma", steps)
+    return Factors("sigma", steps)
 
 
-def training_range(net: Network) -> Scale:
+def training_range(net: Network) -> Factors:
     """Times upper - lower of every input in training; UsageError, by name, where the file does not store it."""
     lower, upper = bounds(net)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -65,7 +65,7 @@ def training_range(net: Network) -> Scale:
             f"--scale range: {net.origin.path or 'the network'} stores no training range of {listed(unknown)}; "
             "give steps of your own with --scale sigma --sigma NUMBERS"
         )
-    return Scale("range", width)
+    return Factors("range", width)
 
 
 def bounds(net: Network) -> tuple[Array, Array]:
