@@ -25,7 +25,8 @@ from nngrad.core.layers import Scale
 from nngrad.core.network import Network, Node, Port
 from nngrad.errors import ModelError, UsageError, listed
 from nngrad.loaders import containers, limits
-from nngrad.loaders.matlab.processing import STEPS, vector
+from nngrad.loaders.matlab.fields import vector
+from nngrad.loaders.matlab.processing import STEPS
 from nngrad.loaders.paths import at
 from nngrad.loaders.tree import Tree, Undecoded
 

@@ -14,32 +14,12 @@ import numpy as np
 
 from nngrad.core.layers import Affine, FillMissing, Place, Scale, Select
 from nngrad.errors import ModelError
-from nngrad.loaders.tree import shown
+from nngrad.loaders.matlab.fields import number, vector
 
 MOST_ROWS = 10_000_000
 Settings = dict[str, Any]
 Layers = list[Any]
 Direction = Callable[[Settings, int], Layers]
-
-
-def vector(settings: Settings, name: str) -> np.ndarray | None:
-    """A numeric field as a flat float64 array; None where it is absent, refused where it isn't numbers."""
-    value = settings.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, np.ndarray) or value.dtype != np.float64:
-        raise ModelError(f".{name}: {shown(value)}, not an array of real numbers")
-    return value.ravel(order="F")
-
-
-def number(settings: Settings, name: str, default: float | None = None) -> float:
-    """A numeric field of one number; the default stands only for a field that is absent."""
-    if default is not None and name not in settings:
-        return default
-    value = settings.get(name)
-    if not isinstance(value, np.ndarray) or value.dtype != np.float64 or value.size != 1:
-        raise ModelError(f".{name}: one number is missing")
-    return float(value.ravel()[0])
 
 
 def _rows(settings: Settings, name: str, rows: int) -> np.ndarray:
@@ -342,7 +322,7 @@ def _changes_nothing(settings: Settings, found: Layers, rows: int) -> bool:
     return bool(stated)
 
 
-class Step(NamedTuple):
+class ProcessingStep(NamedTuple):
     """How a processing function is applied to inputs and undone on outputs; both take its settings and the number of rows it gets.
     `fields` are the settings that it is known to have."""
 
@@ -374,8 +354,8 @@ KNOWN: dict[str, tuple[Direction, Direction, tuple[str, ...]]] = {
     ),
     "lvqoutputs": (_identity, _identity, ("classRatios",)),
 }
-STEPS: dict[str, Step] = {
-    name: Step(
+STEPS: dict[str, ProcessingStep] = {
+    name: ProcessingStep(
         _checked(apply, frozenset((*EVERY, *fields)), "xrows", "yrows"),
         _checked(reverse, frozenset((*EVERY, *fields)), "yrows", "xrows"),
         frozenset((*EVERY, *fields)),

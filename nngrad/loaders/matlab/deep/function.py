@@ -21,7 +21,8 @@ import numpy as np
 from nngrad.core.activations import BY_NAME
 from nngrad.core.layers import Affine, Elementwise, Product, Scale, Softmax, Sum
 from nngrad.errors import ModelError
-from nngrad.loaders.matlab.deep.part import Part, Value, by, numbers
+from nngrad.loaders.matlab.deep.part import Part, Value
+from nngrad.loaders.matlab.fields import by, numbers
 from nngrad.loaders.tree import FunctionHandle
 
 HANDLE = re.compile(r"(?:sf%\d+)?@\(([A-Za-z_]\w*(?:,[A-Za-z_]\w*)*)\)(.+)", re.DOTALL)

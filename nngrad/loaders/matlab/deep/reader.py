@@ -19,8 +19,9 @@ from nngrad.core.network import Builder, Network, Origin, Port, numbered
 from nngrad.errors import Described, ModelError, listed
 from nngrad.loaders.hints import NO_HINTS, Hints
 from nngrad.loaders.matlab import statistics
-from nngrad.loaders.matlab.deep.part import MOST_UNITS, UNTRAINED, Part, Shape, Value, by, categories, names, numbers
+from nngrad.loaders.matlab.deep.part import MOST_UNITS, Part, Shape, Value
 from nngrad.loaders.matlab.deep.table import INPUTS, NAMESPACES, OUTPUTS, TABLE, input_shape
+from nngrad.loaders.matlab.fields import by, categories, names, numbers
 from nngrad.loaders.port_names import columns_of
 from nngrad.loaders.tree import MatlabObject, Tree, Undecoded
 from nngrad.loaders.tree import find as find_in
@@ -428,6 +429,3 @@ class _Reader:
             sources = ", ".join(self.parts[s].name or f"layer {s + 1}" for s in self.sources[k])
             kind, units = part.kind.removesuffix("Layer"), by(values[k].shape)
             yield f"{part.name or f'layer {k + 1}'}: {kind}, {units} units{f', from {sources}' if sources else ''}"
-
-
-__all__ = ["CLASSES", "NAME", "UNTRAINED", "find", "read"]

@@ -15,7 +15,8 @@ import numpy as np
 from nngrad.core.activations import BY_NAME
 from nngrad.core.layers import Affine, Concatenate, Elementwise, Normalize, Product, Scale, Softmax, Sum
 from nngrad.loaders.matlab.deep.function import function_layer
-from nngrad.loaders.matlab.deep.part import MOST_UNITS, UNTRAINED, Part, Shape, Value, by, numbers
+from nngrad.loaders.matlab.deep.part import MOST_UNITS, Part, Shape, Value
+from nngrad.loaders.matlab.fields import UNTRAINED, by, numbers
 
 # inputs: the normalisation that belongs to them
 
