@@ -30,7 +30,7 @@ from nngrad.core.layers import (
     Sum,
 )
 from nngrad.core.network import Builder, Network, Origin, Port
-from nngrad.errors import ModelError
+from nngrad.errors import ModelError, listed
 from nngrad.loaders.matlab.fields import is_numeric, located, sized
 from nngrad.loaders.matlab.processing import STEPS, is_identity
 from nngrad.loaders.matlab.shallow import (
@@ -282,7 +282,7 @@ class _Assembly:
             version=stated.version,
             name=stated.name,
             notes=tuple(dict.fromkeys(self.notes)),
-            doubts=tuple(dict.fromkeys(stated.doubts)),
+            doubts=tuple(dict.fromkeys((*self._unknown_settings(), *stated.doubts))),
             processing=tuple(self._processing_lines()),
             layers=tuple(self._layer_lines()),
         )
@@ -291,11 +291,21 @@ class _Assembly:
         for i, layer in enumerate(self.stated.layers):
             yield layer_line(i + 1, layer.transfer, self._size(i), [f"{c.kind} {c.source + 1}" for c in layer.connections])
 
+    def _processed_ports(self) -> Iterable[tuple[str, tuple[StatedStep, ...]]]:
+        """Inputs and outputs by their paths, with their steps."""
+        yield from ((f"inputs{{{j}}}", port.steps) for j, port in enumerate(self.stated.inputs, 1))
+        yield from ((f"outputs{{{port.layer + 1}}}", port.steps) for port in self.stated.outputs)
+
     def _processing_lines(self) -> Iterable[str]:
-        inputs = [(f"inputs{{{j}}}", port.steps) for j, port in enumerate(self.stated.inputs, 1)]
-        outputs = [(f"outputs{{{port.layer + 1}}}", port.steps) for port in self.stated.outputs]
-        for path, steps in (*inputs, *outputs):
+        for path, steps in self._processed_ports():
             yield f"{path}: {', '.join(step.function for step in steps) or 'none'}"
+
+    def _unknown_settings(self) -> Iterable[str]:
+        for path, steps in self._processed_ports():
+            for q, step in enumerate(steps, 1):
+                if unknown := sorted(step.settings.keys() - STEPS[step.function].fields):
+                    text = "settings that are not known, and not used; compare with MATLAB's outputs (nngrad verify)"
+                    yield f"{path}.processSettings{{{q}}} ({step.function}): {listed(unknown)}: {text}"
 
 
 def _weight_layer(function: str, W: np.ndarray, bias: np.ndarray | None) -> Any:

@@ -8,7 +8,7 @@ output depends on.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -83,7 +83,6 @@ class NetworkObject:
     """The fields of one object, on their way to a description."""
 
     fields: Fields
-    doubts: list[str] = field(default_factory=list)
 
     def stated(self) -> ShallowNetwork:
         """What the object says; ModelError for what can't be read or isn't supported."""
@@ -99,7 +98,6 @@ class NetworkObject:
             outputs=tuple(self.output(i) for i in self.output_layers),
             version=version,
             name=_name(self.fields),
-            doubts=tuple(self.doubts),
         )
 
     @cached_property
@@ -236,9 +234,6 @@ class NetworkObject:
     def step(self, name: str, settings: Any, path: str) -> StatedStep:
         if not isinstance(settings, dict):
             raise ModelError(f"{path}: no settings of {name} are stored")
-        if unknown := sorted(settings.keys() - STEPS[name].fields):
-            text = "settings that are not known, and not used; compare with MATLAB's outputs (nngrad verify)"
-            self.doubts.append(f"{path[1:]} ({name}): {listed(unknown)}: {text}")
         return StatedStep(name, settings)
 
 

@@ -1,6 +1,6 @@
-"""From what was followed in a generated function to the fields of a `network` object.
+"""From what was followed in a generated function to the description of a shallow network.
 
-The one rule: sizes come from the numbers themselves (weights, settings), and whatever does not fit together is refused by name.
+Sizes come from the numbers themselves (weights, settings), and whatever does not fit together is refused by name.
 """
 
 from __future__ import annotations
@@ -14,108 +14,123 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import ModelError
-from nngrad.loaders.genfunction.follow import INPUT, SUPPORTED, Follower, Layer, Step
+from nngrad.loaders.genfunction.follow import INPUT_NAME, Follower
 from nngrad.loaders.genfunction.helpers import check
-from nngrad.loaders.genfunction.object import near, network_fields, scalar
-from nngrad.loaders.matlab import network
+from nngrad.loaders.genfunction.probes import near
+from nngrad.loaders.genfunction.signals import FollowedLayer, Signal, SignalStep
+from nngrad.loaders.genfunction.written import SUPPORTED
 from nngrad.loaders.matlab.processing import STEPS
+from nngrad.loaders.matlab.shallow import (
+    INPUT,
+    LAYER,
+    MOST_UNITS,
+    Connection,
+    ShallowNetwork,
+    StatedInput,
+    StatedLayer,
+    StatedOutput,
+    StatedStep,
+)
+
+StepSettings = tuple[SignalStep, dict[str, Any], list[Any]]  # with the arguments that the file hands to the step's helper
 
 
 @dataclass(eq=False)
-class Fields:
-    """What was followed, as the fields of a `network` object."""
+class Description:
+    """What was followed, as the parts of a ShallowNetwork; `text` is the file's, for what stands in comments only."""
 
     found: Follower
     text: str
     doubts: list[str] = field(default_factory=list)
 
-    def network(self) -> tuple[dict[str, Any], list[str]]:
+    def stated(self) -> ShallowNetwork:
+        """The description; ModelError where what was followed does not fit together."""
         layers = self.found.layers
         if sorted(layers) != list(range(1, len(layers) + 1)):
             raise ModelError(f": computes the layers {sorted(layers)}, which are not numbered from 1 without a gap; {SUPPORTED}")
-        links = {k: v for i, layer in layers.items() for k, v in self.links(i, layer)}
-        fields = network_fields(
-            inputs=self.inputs(),
-            layers={i - 1: self.layer(i, layer) for i, layer in layers.items()},
-            links=links,
-            biases={i - 1: b for i, layer in layers.items() if (b := self.bias(layer)) is not None},
+        connections = {i: self.connections(i, layer) for i, layer in layers.items()}
+        inputs = self.inputs()
+        return ShallowNetwork(
+            inputs=inputs,
+            layers=tuple(self.layer(layers[i], connections[i]) for i in sorted(layers)),
             outputs=self.outputs(),
+            classname="genFunction",
+            name=self.found.function.name,
+            doubts=tuple(self.doubts),
         )
-        return fields, self.doubts
 
-    def links(self, i: int, layer: Layer) -> Iterable[tuple[tuple[str, int, int], tuple[np.ndarray, str, tuple[int, ...]]]]:
-        seen: set[str] = set()
+    # layers
+
+    def connections(self, i: int, layer: FollowedLayer) -> tuple[Connection, ...]:
+        """Those into layer i (from 1): from inputs, then from layers, in order; each weight matrix and bias is used once."""
+        seen: set[tuple[str, int]] = set()
+        found = []
         for term in layer.terms:
-            if term.weights in seen:
+            place = (term.signal.kind, term.signal.index) if term.signal else ("bias", 0)
+            if place in seen:
                 raise self.found.refuse(f"{term.weights} is used twice in layer {i}", layer.line)
-            seen.add(term.weights)
-            if term.signal is not None:
-                kind = "I" if term.signal.kind == "x" else "L"
-                if kind == "L" and term.signal.index not in self.found.layers:
-                    raise self.found.refuse(f"layer {term.signal.index} is never computed", layer.line)
-                place = (kind, i - 1, term.signal.index - 1)
-                yield place, (self.found.number_of(term.weights), term.function, term.signal.delays)
+            seen.add(place)
+            if term.signal:
+                found.append(self.connection(term.signal, term.function, self.found.written.number_of(term.weights), layer.line))
+        return tuple(sorted(found, key=lambda c: (c.kind != INPUT, c.source)))
 
-    def layer(self, i: int, layer: Layer) -> dict[str, Any]:
-        sizes = [len(self.found.number_of(t.weights)) for t in layer.terms if t.function != "scalprod"]
-        sizes = sizes or [self.rows_of(layer)]
+    def connection(self, signal: Signal, function: str, weights: np.ndarray, line: int) -> Connection:
+        kind = INPUT if signal.kind == "x" else LAYER
+        if kind == LAYER and signal.index not in self.found.layers:
+            raise self.found.refuse(f"layer {signal.index} is never computed", line)
+        return Connection(kind, signal.index - 1, function, signal.delays, weights)
+
+    def layer(self, layer: FollowedLayer, connections: tuple[Connection, ...]) -> StatedLayer:
+        biases = [self.found.written.number_of(t.weights) for t in layer.terms if t.signal is None]
         net_input = "netprod" if layer.op == "*" else "netsum"
-        return {"size": scalar(sizes[0]), "transferFcn": layer.transfer, "netInputFcn": net_input}
+        bias = biases[0] if biases else None
+        return StatedLayer(self.size(layer), layer.transfer, net_input, connections, bool(biases), bias)
 
-    def rows_of(self, layer: Layer) -> int:
-        raise self.found.refuse("how many units this layer has can't be told", layer.line)
+    def size(self, layer: FollowedLayer) -> int:
+        """The units of a layer: as many as its weights or its bias have rows; scalprod has one weight for all."""
+        sizes = [len(self.found.written.number_of(t.weights)) for t in layer.terms if t.function != "scalprod"]
+        if not sizes:
+            raise self.found.refuse("how many units this layer has can't be told", layer.line)
+        return sizes[0]
 
-    def bias(self, layer: Layer) -> np.ndarray | None:
-        own = [self.found.number_of(t.weights) for t in layer.terms if t.signal is None]
-        return own[0] if own else None
+    # inputs and outputs
 
-    def inputs(self) -> dict[int, Any]:
+    def inputs(self) -> tuple[StatedInput, ...]:
         signals = [t.signal for layer in self.found.layers.values() for t in layer.terms if t.signal and t.signal.kind == "x"]
         indices = sorted({s.index for s in signals})
-        given = [int(n[1:]) for n in self.found.function.ins if INPUT.match(n)]
+        given = [int(n[1:]) for n in self.found.function.ins if INPUT_NAME.match(n)]
         if indices != list(range(1, max([0, *indices, *given]) + 1)):
             raise ModelError(f": uses the inputs {indices} of {max([0, *indices, *given])}; {SUPPORTED}")
-        out = {}
-        for j in indices:
-            chains = {s.steps for s in signals if s.index == j}
-            if len(chains) > 1:
-                raise ModelError(f": input {j} reaches its layers through different processing steps; {SUPPORTED}")
-            out[j - 1] = self.input(j, chains.pop())
-        return out
+        return tuple(self.input(j, {s.steps for s in signals if s.index == j}) for j in indices)
 
-    def input(self, j: int, steps: tuple[Step, ...]) -> dict[str, Any]:
-        pairs = [(step, *self.settings(step)) for step in steps]
-        size = self.raw_rows(j, pairs)
+    def input(self, j: int, chains: set[tuple[SignalStep, ...]]) -> StatedInput:
+        if len(chains) > 1:
+            raise ModelError(f": input {j} reaches its layers through different processing steps; {SUPPORTED}")
+        steps = [(step, *self.settings(step)) for step in chains.pop()]
+        size = self.raw_rows(j, steps)
         rows = size
-        for step, settings, args in pairs:
+        for step, settings, args in steps:
             rows = self.checked(step, "apply", settings, args, rows)
-        applied = [(step.function, s) for step, s, _ in pairs]
-        return {"size": scalar(size), **self.processing(applied), **ranges(applied, size)}
+        applied = [StatedStep(step.function, settings) for step, settings, _ in steps]
+        return StatedInput(size, tuple(applied), range=ranges(applied, size))
 
-    def outputs(self) -> dict[int, Any]:
+    def outputs(self) -> tuple[StatedOutput, ...]:
         order = [s.index for s in self.found.outputs]
         if order != sorted(set(order)):
             raise ModelError(f": its outputs come from the layers {order}, not in the order of the layers; {SUPPORTED}")
-        out = {}
-        for signal in self.found.outputs:
-            pairs = [(step, *self.settings(step)) for step in signal.steps]
-            layer = self.found.layers.get(signal.index)
-            rows = int(self.layer(signal.index, layer)["size"][0, 0]) if layer else 0
-            for step, settings, args in pairs:
-                if step.function in ("removeconstantrows", "removerows") and "xrows" not in settings:
-                    settings["xrows"] = scalar(_highest(settings) or rows)
-                rows = self.checked(step, "reverse", settings, args, rows)
-            applied = [(step.function, s) for step, s, _ in reversed(pairs)]
-            out[signal.index - 1] = {**self.processing(applied), **ranges(applied, rows)}
-        return out
+        return tuple(self.output(signal) for signal in self.found.outputs)
 
-    def processing(self, steps: list[tuple[str, dict[str, Any]]]) -> dict[str, Any]:
-        names, settings = np.empty((1, len(steps)), object), np.empty((1, len(steps)), object)
-        for q, (name, values) in enumerate(steps):
-            names[0, q], settings[0, q] = name, values
-        return {"processFcns": names, "processSettings": settings}
+    def output(self, signal: Signal) -> StatedOutput:
+        steps = [(step, *self.settings(step)) for step in signal.steps]
+        rows = self.size(self.found.layers[signal.index])
+        for step, settings, args in steps:
+            if step.function in LEAVING_OUT and "xrows" not in settings:
+                settings["xrows"] = np.array([[float(_highest(settings) or rows)]])
+            rows = self.checked(step, "reverse", settings, args, rows)
+        applied = [StatedStep(step.function, settings) for step, settings, _ in reversed(steps)]
+        return StatedOutput(signal.index - 1, tuple(applied), range=ranges(applied, rows))
 
-    def settings(self, step: Step) -> tuple[dict[str, Any], list[Any]]:
+    def settings(self, step: SignalStep) -> tuple[dict[str, Any], list[Any]]:
         settings, args = self.found.settings_of(step)
         if step.function == "mapstd" and "xmean" not in settings and {"xoffset", "gain"} <= settings.keys():
             std = np.ones((1, 1)) if settings.get("ystd") is None else settings["ystd"]
@@ -123,7 +138,7 @@ class Fields:
                 settings |= {"xmean": settings["xoffset"], "xstd": std / settings["gain"]}
         return settings, args
 
-    def checked(self, step: Step, ending: str, settings: dict[str, Any], args: list[Any], rows: int) -> int:
+    def checked(self, step: SignalStep, ending: str, settings: dict[str, Any], args: list[Any], rows: int) -> int:
         """The number of rows after a step, whose helper (if it stands in the file) must do what its name says."""
         where = f"{' and '.join(step.settings) or 'settings'} ({step.function})"
         try:
@@ -141,9 +156,9 @@ class Fields:
             check(self.found.source, name, [x, *args], y, only_finite=step.function != "fixunknowns")
         return after
 
-    def raw_rows(self, j: int, pairs: list[tuple[Step, dict[str, Any], list[Any]]]) -> int:
+    def raw_rows(self, j: int, steps: list[StepSettings]) -> int:
         """How many numbers an input has before its first step: from the settings, or from the weights where there is no step."""
-        for step, settings, _ in pairs:
+        for step, settings, _ in steps:
             rows = _rows_before(step.function, settings)
             if rows is not None:
                 return rows
@@ -151,12 +166,12 @@ class Fields:
                 return self.rows_in_comment(j, step)
         terms = [t for layer in self.found.layers.values() for t in layer.terms if t.signal and t.signal.kind == "x"]
         term = next(t for t in terms if t.signal and t.signal.index == j)
-        W, delays = self.found.number_of(term.weights), len(term.signal.delays if term.signal else ())
+        W, delays = self.found.written.number_of(term.weights), len(term.signal.delays if term.signal else ())
         if W.shape[1] % delays:
             raise ModelError(f"{term.weights}: {W.shape[1]} columns for {delays} delays; {SUPPORTED}")
         return W.shape[1] // delays
 
-    def rows_in_comment(self, j: int, step: Step) -> int:
+    def rows_in_comment(self, j: int, step: SignalStep) -> int:
         said = re.search(rf"%[^\n]{{0,60}}\b(?:x{j}|X\{{{j},ts\}}) = (?:(\d{{1,6}})x[A-Z]+|[A-Z]+x(\d{{1,6}})) matrix", self.text)
         if not said:
             raise ModelError(f"{step.settings}: how many numbers input {j} has is not stored; {SUPPORTED}")
@@ -164,13 +179,14 @@ class Fields:
         return int(said[1] or said[2])
 
 
-def ranges(steps: list[tuple[str, dict[str, Any]]], size: int) -> dict[str, Any]:
-    """The field `range` (size, 2) of an input or output: mapminmax was made from the least and largest training values.
+def ranges(steps: Iterable[StatedStep], size: int) -> np.ndarray | None:
+    """The training range (size, 2) of an input or output: mapminmax was made from the least and largest training values.
 
-    NaN where they are not known; no field where nothing is. What stands before mapminmax may only leave rows out.
+    NaN where they are not known; None where nothing is. What stands before mapminmax may only leave rows out.
     """
     rows, found = np.arange(size), np.full((size, 2), np.nan)
-    for name, settings in steps:
+    for step in steps:
+        name, settings = step.function, step.settings
         if name == "mapminmax":
             ends = _ends(settings, len(rows))
             if ends is not None:
@@ -183,7 +199,7 @@ def ranges(steps: list[tuple[str, dict[str, Any]]], size: int) -> dict[str, Any]
         if name == "removeconstantrows" and isinstance(constants, np.ndarray) and constants.size == removed.size:
             found[removed] = constants.reshape(-1, 1)
         rows = rows[keep.ravel().astype(int) - 1]
-    return {"range": found} if np.isfinite(found).any() else {}
+    return found if np.isfinite(found).any() else None
 
 
 def _ends(settings: dict[str, Any], rows: int) -> np.ndarray | None:
@@ -197,9 +213,8 @@ def _ends(settings: dict[str, Any], rows: int) -> np.ndarray | None:
     ymax = values["ymax"] if "ymax" in values else np.array([USUAL_YMAX.get(float(ymin[0]), np.nan)])
     with np.errstate(all="ignore"):
         upper = offset + (ymax - ymin) / gain
-        upper = upper + 2.0 * np.spacing(
-            np.maximum(np.abs(offset), np.abs(upper))
-        )  # the largest sample lies within, not a last bit outside
+        # the largest sample lies within, not a last bit outside
+        upper = upper + 2.0 * np.spacing(np.maximum(np.abs(offset), np.abs(upper)))
     usable = np.isfinite(upper) & np.isfinite(gain) & (gain > 0)
     return np.where(usable[:, None], np.stack([offset, upper], axis=1), np.nan)
 
@@ -211,7 +226,7 @@ def _highest(settings: dict[str, Any]) -> int | None:
     if len(there) < 2 or not sum(v.size for v in there):
         return None
     highest = max(float(v.max()) for v in there if v.size)
-    return int(highest) if 0 < highest <= network.MOST_UNITS else None
+    return int(highest) if 0 < highest <= MOST_UNITS else None
 
 
 LEAVING_OUT = ("removeconstantrows", "removerows")
@@ -225,7 +240,7 @@ SIZED = {  # settings with one value for each row before the step
 
 def _rows_before(function: str, settings: dict[str, Any]) -> int | None:
     stored = settings.get("xrows")
-    if isinstance(stored, np.ndarray) and stored.size == 1 and 0 < stored.ravel()[0] <= network.MOST_UNITS:
+    if isinstance(stored, np.ndarray) and stored.size == 1 and 0 < stored.ravel()[0] <= MOST_UNITS:
         return int(stored.ravel()[0])
     for name in SIZED.get(function, ()):
         if isinstance(settings.get(name), np.ndarray):
