@@ -1,4 +1,4 @@
-"""From a file to a Network: bytes pick the container, contents pick the dialect. The one rule: one network, or a refusal by name.
+"""From a file to a Network: bytes pick the container, contents pick the dialect; one network, or a refusal by name.
 
 Networks are found by what they are, anywhere in the file, never by the name of a variable.
 """
@@ -8,36 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import import_module
-from types import ModuleType
-from typing import Any, NamedTuple
 
 from nngrad.core.network import Network
 from nngrad.errors import ModelError, UsageError, listed
 from nngrad.loaders import beside, containers, contents, scaling, twins
+from nngrad.loaders.dialects import DIALECTS, LAST_RESORTS, Candidate, Dialect
 from nngrad.loaders.hints import NO_HINTS, Hints
 from nngrad.loaders.paths import matching
 from nngrad.loaders.scaling import Scaling
 from nngrad.loaders.tree import Tree
-
-
-class Dialect(NamedTuple):
-    """A module that finds and reads networks, and the containers that it finds them in: imported only for such a file."""
-
-    name: str
-    containers: tuple[str, ...]
-
-    @property
-    def module(self) -> ModuleType:
-        return import_module(f"nngrad.{self.name}")
-
-
-class Candidate(NamedTuple):
-    """Something in a file that a dialect can read."""
-
-    path: str  # MATLAB path inside the file
-    dialect: ModuleType
-    element: Any
 
 
 def load(
@@ -134,17 +113,4 @@ def _meant(path: str, tree: Tree, found: list[Candidate], network: str) -> list[
     return [c for c in found if c.path in same]
 
 
-MATLAB = ("MAT v",)  # every version
-DIALECTS: tuple[Dialect, ...] = (
-    Dialect("loaders.matlab.network", MATLAB),
-    Dialect("loaders.matlab.deep.reader", MATLAB),
-    Dialect("loaders.matlab.statistics", MATLAB),
-    Dialect("own_format.decode", (*MATLAB, "HDF5", "Octave text")),
-    Dialect("loaders.keras.reader", ("HDF5", "Keras zip")),
-    Dialect("loaders.keras.weights_only", ("HDF5",)),
-    Dialect("loaders.genfunction.reader", ("MATLAB source",)),
-)
-LAST_RESORTS: tuple[Dialect, ...] = (
-    Dialect("loaders.matlab.deep.alone", MATLAB),
-    Dialect("loaders.dumps.weights", (*MATLAB, "HDF5", "Octave text", "NumPy zip")),
-)
+__all__ = ["DIALECTS", "LAST_RESORTS", "Candidate", "candidates", "hinted", "load", "offered", "opened", "read"]

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nngrad.core.network import Network
 from nngrad.errors import listed
+from nngrad.loaders.dialects import Candidate
 from nngrad.loaders.hints import Hints
 from nngrad.loaders.scaling import Columns
 from nngrad.loaders.tree import Tree
 from nngrad.loaders.twins import LEFTOVER
-
-if TYPE_CHECKING:
-    from nngrad.loaders import Candidate
 
 MOST_DEPTH = 2  # structs in structs beside the network
 MOST_FIELDS = 5_000

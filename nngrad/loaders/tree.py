@@ -17,7 +17,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -77,6 +77,16 @@ class Tree:
     def walk(self) -> Walk:
         """Every element in file order: made once, as many look for something in it."""
         return Walk(self.variables)
+
+
+def is_numeric(value: object) -> TypeGuard[np.ndarray]:
+    """Whether a value is a real numeric array, logicals and integers included: containers make float64 of all of them."""
+    return isinstance(value, np.ndarray) and value.dtype == np.float64
+
+
+def is_cell(value: object) -> TypeGuard[np.ndarray]:
+    """Whether a value is a cell array, or an array of structs or objects: NumPy's type is object then."""
+    return isinstance(value, np.ndarray) and value.dtype == object
 
 
 def shown(value: Any) -> str:

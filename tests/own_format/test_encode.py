@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import typing
 
 import h5py
 import numpy as np
@@ -15,8 +14,9 @@ from nngrad.core.layers import KINDS, Affine, Elementwise, FillMissing, Place, S
 from nngrad.core.network import Builder, Network, Origin, Port
 from nngrad.errors import DataError, ModelError, NngradError, UsageError
 from nngrad.loaders import candidates, containers
-from nngrad.own_format import decode
-from nngrad.own_format.encode import _layer, _value, encoded, save
+from nngrad.own_format.encode import encoded, save
+from nngrad.own_format.layers import FIELD_TYPES, decoded_layer, encoded_layer
+from nngrad.own_format.schema import ARRAYS, KIND_FIELDS, VECTOR, KindField
 from tests.makers import SAMPLES
 
 SUFFIXES = (".mat", ".h5")
@@ -95,25 +95,24 @@ def test_the_sample_models_were_there():
 # any kind
 
 
-def instance(cls, random):
-    """An instance with made-up values, by its annotations alone: it need not compute anything."""
+def instance(kind, random):
+    """An instance with made-up values, by its fields alone: it need not compute anything."""
     made = {
-        np.ndarray: lambda: random.normal(size=(3, 2)),
         int: lambda: 4,
         float: lambda: 0.1,
         bool: lambda: True,
-        str: lambda: "text",
         Activation: lambda: ACTIVATIONS[3],
         tuple: lambda: (1, 2, 3),
         dict: lambda: {"a": 0.3, "b": random.normal(size=4)},
     }
-    hints = typing.get_type_hints(cls)
-    return cls(**{f.name: made[typing.get_origin(hints[f.name]) or first(hints[f.name])]() for f in dataclasses.fields(cls)})
 
+    def value(field):
+        if field.type is np.ndarray:
+            rule = ARRAYS.get(field.name, VECTOR)
+            return random.uniform(0, 9, size=(3, 2)[: rule.axes]).astype(rule.type or float)
+        return made[field.type]()
 
-def first(hint):
-    """The type of an annotation such as `ndarray | None`."""
-    return next((a for a in typing.get_args(hint) if a is not type(None)), hint)
+    return kind(**{field.name: value(field) for field in KIND_FIELDS[kind.__name__]})
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.__name__)
@@ -122,8 +121,21 @@ def test_a_kind_is_written_and_read_by_its_fields_alone(kind):
         layer = instance(kind, np.random.default_rng(0))
     except KeyError as e:
         pytest.fail(f"{kind.__name__} has a field of a type that is new to this test: {e}")
-    fields = {k: v if isinstance(v, str | dict | list) else np.asarray(v, float) for k, v in _layer(layer).items()}
-    assert same_value(decode.decoded(kind, as_tree(fields), ""), layer)
+    fields = {k: v if isinstance(v, str | dict | list) else np.asarray(v, float) for k, v in encoded_layer(layer).items()}
+    assert same_value(decoded_layer(kind.__name__, as_tree(fields), ""), layer)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.__name__)
+def test_every_field_of_a_kind_has_a_place(kind):
+    assert [field for field in KIND_FIELDS[kind.__name__] if field.type not in FIELD_TYPES] == []
+
+
+def test_an_array_of_other_axes_or_type_is_refused():
+    fields = {"kind": "Place", "shapes": "index 2, fill 3", "index": np.array([0.0, 1.0]), "fill": np.zeros(3)}
+    with pytest.raises(ModelError, match=r"shapes: index is 2 float64; it is a vector of type int"):
+        decoded_layer("Place", fields, "")
+    with pytest.raises(ModelError, match=r"shapes: fill is 3x1 float64; it is a vector"):
+        decoded_layer("Place", fields | {"shapes": "index 2 int, fill 3x1"}, "")
 
 
 def as_tree(value):
@@ -132,7 +144,7 @@ def as_tree(value):
     return value if isinstance(value, str) else np.asarray(value, float)
 
 
-ARRAYS = {
+MADE_ARRAYS = {
     "column by column": np.asfortranarray(np.arange(6.0).reshape(3, 2)),
     "one row": np.ones((1, 4)),
     "one column": np.ones((4, 1)),
@@ -145,9 +157,9 @@ ARRAYS = {
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("name", MADE_ARRAYS)
 def test_arrays_keep_their_bits_and_their_order(tmp_path, name, suffix):
-    W = ARRAYS[name]
+    W = MADE_ARRAYS[name]
     rows, columns = W.shape
     layers = [
         *([] if columns else [Select(np.zeros(0, int), 2)]),
@@ -263,9 +275,10 @@ def test_nothing_tells_where_the_file_stood(tmp_path):
     assert encoded(nngrad.load(SAMPLES / "fitnet.mat"))["origin"]["path"] == "fitnet.mat"
 
 
-def test_what_has_no_place_is_refused():
-    with pytest.raises(ModelError, match="gain: values of type object have no place in the format"):
-        _value(object(), "gain", [])
+def test_what_has_no_place_is_refused(monkeypatch):
+    monkeypatch.setitem(KIND_FIELDS, "Place", (KindField("fill", object, True),))
+    with pytest.raises(ModelError, match="fill: values of type object have no place in the format"):
+        encoded_layer(Place(np.zeros(0, int), np.ones(1)))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX names are bytes")

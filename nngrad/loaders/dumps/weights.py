@@ -18,11 +18,11 @@ import numpy as np
 from nngrad.core.layers import Affine
 from nngrad.core.network import Network, Origin
 from nngrad.errors import ModelError, listed
+from nngrad.loaders.activation_names import activation_layers
 from nngrad.loaders.contents import is_data, is_own
 from nngrad.loaders.dumps.forms import NONE, Dump, Layer, indexed, plain, rolled, without_biases
 from nngrad.loaders.hints import NO_HINTS, Hints
 from nngrad.loaders.tree import MAX_DEPTH, SKIPPED, Group, MatlabObject, Tree, children
-from nngrad.own_format.decode import activation_layers
 
 NAME = "dump of plain weights (W1,b1,... or cells W,b or fc1.Weights,...)"
 HINTS = ("activation", "weights")

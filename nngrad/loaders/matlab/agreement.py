@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import ModelError
-from nngrad.loaders.matlab.fields import Fields, by, cell_at, is_cell, located, members, number, sized, struct_at, vector
+from nngrad.loaders.matlab.fields import Fields, by, cell_at, located, members, number, sized, struct_at, vector
 from nngrad.loaders.matlab.shallow import INPUT, ShallowNetwork
-from nngrad.loaders.tree import shown
+from nngrad.loaders.tree import is_cell, shown
 
 COUNTS = {"numInputs": "inputConnect", "numLayers": "layerConnect", "numOutputs": "outputConnect"}
 RECORDS = {"IW": "inputWeights", "LW": "layerWeights", "b": "biases"}  # where the sizes of weights and biases are said again

@@ -31,7 +31,7 @@ from nngrad.core.layers import (
 )
 from nngrad.core.network import Builder, Network, Origin, Port
 from nngrad.errors import ModelError, listed
-from nngrad.loaders.matlab.fields import is_numeric, located, sized
+from nngrad.loaders.matlab.fields import located, sized
 from nngrad.loaders.matlab.processing import STEPS, is_identity
 from nngrad.loaders.matlab.shallow import (
     INPUT,
@@ -46,6 +46,7 @@ from nngrad.loaders.matlab.shallow import (
     layer_line,
 )
 from nngrad.loaders.port_names import columns_of
+from nngrad.loaders.tree import is_numeric
 
 MOST_WEIGHTS = 50_000_000  # of one layer
 UNVERIFIED = ("elliotsig", "elliot2sig", "netinv", "scalprod")  # never compared with MATLAB's numbers: formulas from its documentation

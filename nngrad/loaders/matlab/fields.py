@@ -8,12 +8,12 @@ and `inside` take a value and give None (or nothing) where it is of another type
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
 from nngrad.errors import ModelError
-from nngrad.loaders.tree import MatlabObject, shown
+from nngrad.loaders.tree import MatlabObject, is_cell, is_numeric, shown
 
 Fields = dict[str, Any]
 
@@ -71,16 +71,6 @@ def struct_at(fields: Fields, name: str, i: int, j: int) -> Fields:
 
 
 # a value, or None
-
-
-def is_numeric(value: object) -> TypeGuard[np.ndarray]:
-    """Whether a value is a real numeric array, logicals and integers included: containers make float64 of all of them."""
-    return isinstance(value, np.ndarray) and value.dtype == np.float64
-
-
-def is_cell(value: object) -> TypeGuard[np.ndarray]:
-    """Whether a value is a cell array (or a struct array): an array of objects."""
-    return isinstance(value, np.ndarray) and value.dtype == object
 
 
 def members(value: Any) -> Fields:

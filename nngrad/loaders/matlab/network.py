@@ -19,7 +19,7 @@ from nngrad.errors import Described, ModelError, listed
 from nngrad.loaders.hints import NO_HINTS, Hints
 from nngrad.loaders.matlab.agreement import agree
 from nngrad.loaders.matlab.assembly import assembled
-from nngrad.loaders.matlab.fields import Fields, cell_at, is_numeric, located, number, struct_at, vector
+from nngrad.loaders.matlab.fields import Fields, cell_at, located, number, struct_at, vector
 from nngrad.loaders.matlab.processing import STEPS
 from nngrad.loaders.matlab.shallow import (
     INPUT,
@@ -37,7 +37,7 @@ from nngrad.loaders.matlab.shallow import (
     checked_size,
     layer_line,
 )
-from nngrad.loaders.tree import MatlabObject, Tree, shown
+from nngrad.loaders.tree import MatlabObject, Tree, is_numeric, shown
 from nngrad.loaders.tree import find as find_in
 
 NAME = "MATLAB network object"
