@@ -60,9 +60,9 @@ def applied(net: Network, tree: Tree, inputs: Scaling | None, outputs: Scaling |
         if net.whole_inputs:
             names = listed([net.input_names[k] for k in net.whole_inputs])
             raise UsageError(f"--input-scaling: {names} take whole numbers only, so nothing was scaled in front of them; leave it out")
-        net = _in_front(net, *_read(inputs, tree, Columns(net.inputs), "input"))
+        net = _in_front(net, *_read(inputs, tree, ScaledColumns(net.inputs), "input"))
     if outputs is not None:
-        net = _behind(net, *_read(outputs, tree, Columns(net.outputs), "output"))
+        net = _behind(net, *_read(outputs, tree, ScaledColumns(net.outputs), "output"))
     return net
 
 
@@ -95,7 +95,7 @@ def _ports(ports: tuple[Port, ...], by: Numbers) -> tuple[Port, ...]:
     return tuple(made)
 
 
-class Columns:
+class ScaledColumns:
     """The columns that a scaling has numbers for: each, or each input of a network with delays for all of its taps."""
 
     def __init__(self, ports: tuple[Port, ...]) -> None:
@@ -122,7 +122,7 @@ class Columns:
         return values
 
 
-def _read(scaling: Scaling, tree: Tree, columns: Columns, side: str) -> tuple[Numbers, str]:
+def _read(scaling: Scaling, tree: Tree, columns: ScaledColumns, side: str) -> tuple[Numbers, str]:
     """Gain, center and shift of each column, and a line about them."""
     option = f"--{side}-scaling"
     try:
@@ -149,7 +149,7 @@ def _split(scaling: Scaling) -> tuple[str, list[Any]]:
 # kinds
 
 
-def _zscore(parts: list[Any], tree: Tree, columns: Columns) -> Numbers:
+def _zscore(parts: list[Any], tree: Tree, columns: ScaledColumns) -> Numbers:
     if len(parts) != 2:
         raise UsageError("zscore takes two arguments, zscore:MU,SD")
     mean, deviation = _vector(parts[0], tree, columns), _vector(parts[1], tree, columns)
@@ -159,7 +159,7 @@ def _zscore(parts: list[Any], tree: Tree, columns: Columns) -> Numbers:
     return Numbers(columns.spread(1.0 / deviation, 1.0), columns.spread(mean, 0.0), np.zeros(len(columns.names)))
 
 
-def _minmax(parts: list[Any], tree: Tree, columns: Columns) -> Numbers:
+def _minmax(parts: list[Any], tree: Tree, columns: ScaledColumns) -> Numbers:
     if len(parts) not in (2, 4):
         raise UsageError("minmax takes two or four arguments, minmax:LOW,HIGH or minmax:LOW,HIGH,A,B")
     low, high = (_vector(part, tree, columns) for part in parts[:2])
@@ -177,8 +177,8 @@ def _minmax(parts: list[Any], tree: Tree, columns: Columns) -> Numbers:
     return Numbers(columns.spread((b - a) / (high - low), 1.0), columns.spread(low, 0.0), columns.spread(a, 0.0))
 
 
-def _settings(name: str) -> Callable[[list[Any], Tree, Columns], Numbers]:
-    def read(parts: list[Any], tree: Tree, columns: Columns) -> Numbers:
+def _settings(name: str) -> Callable[[list[Any], Tree, ScaledColumns], Numbers]:
+    def read(parts: list[Any], tree: Tree, columns: ScaledColumns) -> Numbers:
         if len(parts) != 1:
             raise UsageError(f"{name} takes one argument, the settings that [y, settings] = {name}(x) gave: {name}:SETTINGS")
         settings = _found(parts[0], tree) if isinstance(parts[0], str) else parts[0]
@@ -192,7 +192,7 @@ def _settings(name: str) -> Callable[[list[Any], Tree, Columns], Numbers]:
     return read
 
 
-def _of_settings(name: str, settings: dict[str, Any], columns: Columns, where: str) -> Numbers:
+def _of_settings(name: str, settings: dict[str, Any], columns: ScaledColumns, where: str) -> Numbers:
     for rows in columns.sizes:
         try:
             layers = STEPS[name].apply(settings, rows)
@@ -205,14 +205,14 @@ def _of_settings(name: str, settings: dict[str, Any], columns: Columns, where: s
     raise UsageError(problem)
 
 
-def _end(settings: dict[str, Any], field: str, columns: Columns, rows: int) -> Array | None:
+def _end(settings: dict[str, Any], field: str, columns: ScaledColumns, rows: int) -> Array | None:
     """One end of the range that the settings were made from."""
     values = vector(settings, field)
     fits = values is not None and values.size == rows and not (columns.delayed and -1 in columns.place)
     return columns.spread(values, 0.0) if values is not None and fits else None
 
 
-def _refuse(wrong: Array, columns: Columns, what: str, advice: str) -> None:
+def _refuse(wrong: Array, columns: ScaledColumns, what: str, advice: str) -> None:
     if wrong.any():
         names = columns.inputs if wrong.size == len(columns.inputs) else columns.names
         at = "" if wrong.size == 1 else f" for {names[int(np.flatnonzero(wrong)[0])]}"
@@ -222,7 +222,7 @@ def _refuse(wrong: Array, columns: Columns, what: str, advice: str) -> None:
 # arguments
 
 
-def _vector(argument: Any, tree: Tree, columns: Columns) -> Array:
+def _vector(argument: Any, tree: Tree, columns: ScaledColumns) -> Array:
     """One number for each column, or one for all."""
     value = _numbers(argument) if isinstance(argument, str) else np.asarray(argument)
     value = _found(argument, tree) if value is None else value
@@ -310,7 +310,7 @@ def _csv(path: str) -> Array:
 
 
 SINGLE: dict[str, Callable[[str], Any]] = {".npy": _npy, ".csv": _csv, ".txt": _csv}
-KINDS: dict[str, Callable[[list[Any], Tree, Columns], Numbers]] = {
+KINDS: dict[str, Callable[[list[Any], Tree, ScaledColumns], Numbers]] = {
     "zscore": _zscore,
     "minmax": _minmax,
     "mapminmax": _settings("mapminmax"),

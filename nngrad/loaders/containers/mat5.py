@@ -30,7 +30,7 @@ USUAL_BYTES = 40  # of a header: flags, two dimensions, no name
 FLUSH = b"\x00\x00\xff\xff"
 
 
-class Header(NamedTuple):
+class ArrayHeader(NamedTuple):
     """The flags, the shape and the name that every array starts with; `position` is where its data begin."""
 
     kind: int
@@ -121,7 +121,7 @@ def _is_flushed(packed: memoryview) -> bool:
 
 
 def _variable(content: bytes | memoryview, order: str, budget: limits.Budget, start: int) -> tuple[str, Any]:
-    reader = _Reader(content, order, budget)
+    reader = _ElementReader(content, order, budget)
     try:
         code, first, count, _ = reader.tag(0, len(content))
         if code != MATRIX:
@@ -146,7 +146,7 @@ def _subsystem(workspace: Any, budget: limits.Budget) -> Subsystem:
     return mcos.subsystem(wrapper.content if isinstance(wrapper, Opaque) else None, order, budget)
 
 
-class _Reader:
+class _ElementReader:
     """Reads the arrays of one element; positions count from its first byte."""
 
     def __init__(self, data: bytes | memoryview, order: str, budget: limits.Budget) -> None:
@@ -201,13 +201,13 @@ class _Reader:
             self.name = head.name
         return head.name, self.value(head, end, depth)
 
-    def header(self, position: int, end: int) -> Header:
+    def header(self, position: int, end: int) -> ArrayHeader:
         """Flags, dimensions and name; opaque arrays have no dimensions."""
         if end - position >= USUAL_BYTES:
             flags_code, flags_size, flags, _, shape_code, shape_size, rows, columns, *name_tag = self.usual.unpack_from(self.data, position)
             usual = flags_code == UINT32 and flags_size == shape_size == 8 and shape_code == INT32 and name_tag == [INT8, 0]
             if usual and flags & 0xFF != OPAQUE and rows >= 0 and columns >= 0:  # two dimensions and no name: nearly every array
-                return Header(flags & 0xFF, bool(flags & 0x200), bool(flags & 0x800), (rows, columns), "", position + USUAL_BYTES)
+                return ArrayHeader(flags & 0xFF, bool(flags & 0x200), bool(flags & 0x800), (rows, columns), "", position + USUAL_BYTES)
         code, first, count, position = self.tag(position, end)
         if code != UINT32 or count != 8:
             raise ModelError(f"no array flags at byte {first} of it; the file is corrupt")
@@ -220,9 +220,9 @@ class _Reader:
                 raise ModelError(f"an array of {numbers.size} dimensions at byte {position} of it; the file is corrupt")
             shape = tuple(int(n) for n in numbers)
         name, position = self.text(position, end)
-        return Header(kind, bool(flags & 0x200), bool(flags & 0x800), shape, name, position)
+        return ArrayHeader(kind, bool(flags & 0x200), bool(flags & 0x800), shape, name, position)
 
-    def value(self, head: Header, end: int, depth: int) -> Any:
+    def value(self, head: ArrayHeader, end: int, depth: int) -> Any:
         """The value of an array, raw: numbers in their own class, MCOS objects as Opaque."""
         if head.kind in NUMERIC:
             return self.numeric(head, end)
@@ -230,7 +230,7 @@ class _Reader:
             return READERS[head.kind](self, head, end, depth)
         return Undecoded(f"class number {head.kind}", "an array class that MAT v5 files don't define")
 
-    def numeric(self, head: Header, end: int) -> np.ndarray:
+    def numeric(self, head: ArrayHeader, end: int) -> np.ndarray:
         """A full matrix, which may be stored in a smaller type than its class."""
         count = limits.volume(head.shape, "an array")
         real, position = self.numbers(head.position, end, "an array")
@@ -246,7 +246,7 @@ class _Reader:
             values.imag = imaginary
         return values.reshape(head.shape, order="F")
 
-    def char(self, head: Header, end: int, depth: int) -> Any:
+    def char(self, head: ArrayHeader, end: int, depth: int) -> Any:
         """Text: a row is a str, a matrix a list of str."""
         count = limits.volume(head.shape, "a char array")
         if not count:
@@ -261,7 +261,7 @@ class _Reader:
         text = str(self.data[first : first + size], encoding, "replace")
         return rows_of_text(text, head.shape, count, self.budget)
 
-    def cell(self, head: Header, end: int, depth: int) -> np.ndarray:
+    def cell(self, head: ArrayHeader, end: int, depth: int) -> np.ndarray:
         """A cell array as an object array."""
         count = limits.volume(head.shape, "a cell array")
         if 8 * count > end - head.position:
@@ -280,7 +280,7 @@ class _Reader:
             values.append(self.matrix(first, first + size, depth + 1)[1])
         return values, position
 
-    def struct(self, head: Header, end: int, depth: int) -> Any:
+    def struct(self, head: ArrayHeader, end: int, depth: int) -> Any:
         """A 1x1 struct as a dict, any other as an object array of dicts."""
         records = self.records(head.shape, head.position, end, depth)
         return records[0] if head.shape == (1, 1) else _shaped(records, head.shape)
@@ -311,27 +311,27 @@ class _Reader:
         raw = bytes(self.data[first : first + size])
         return [raw[k : k + width].split(b"\0")[0].decode("utf-8", "replace") for k in range(0, size, width)], position
 
-    def object(self, head: Header, end: int, depth: int) -> Any:
+    def object(self, head: ArrayHeader, end: int, depth: int) -> Any:
         """An instance (or an array) of an old class: a struct with a class name."""
         classname, position = self.text(head.position, end)
         instances = [MatlabObject(classname, record) for record in self.records(head.shape, position, end, depth)]
         return instances[0] if head.shape == (1, 1) else _shaped(instances, head.shape)
 
-    def function(self, head: Header, end: int, depth: int) -> Opaque:
+    def function(self, head: ArrayHeader, end: int, depth: int) -> Opaque:
         """A function handle: a struct that names it, or nothing for the empty default of a property."""
         if head.position == end:
             return Opaque("function", "function_handle", "")
         values, _ = self.matrices(1, head.position, end, depth)
         return Opaque("function", "function_handle", values[0])
 
-    def opaque(self, head: Header, end: int, depth: int) -> Opaque:
+    def opaque(self, head: ArrayHeader, end: int, depth: int) -> Opaque:
         """An object of another type system: its name, its class, and an array that refers to the subsystem."""
         system, position = self.text(head.position, end)
         classname, position = self.text(position, end)
         values, _ = self.matrices(1, position, end, depth)
         return Opaque(system, classname, values[0])
 
-    def sparse(self, head: Header, end: int, depth: int) -> Any:
+    def sparse(self, head: ArrayHeader, end: int, depth: int) -> Any:
         """A sparse matrix, filled."""
         rows, position = self.numbers(head.position, end, "the rows of a sparse matrix")
         starts, position = self.numbers(position, end, "the columns of a sparse matrix")
@@ -380,11 +380,11 @@ def _shaped(values: list[Any], shape: tuple[int, ...]) -> np.ndarray:
 
 
 READERS = {
-    CELL: _Reader.cell,
-    STRUCT: _Reader.struct,
-    OBJECT: _Reader.object,
-    CHAR: _Reader.char,
-    SPARSE: _Reader.sparse,
-    FUNCTION: _Reader.function,
-    OPAQUE: _Reader.opaque,
+    CELL: _ElementReader.cell,
+    STRUCT: _ElementReader.struct,
+    OBJECT: _ElementReader.object,
+    CHAR: _ElementReader.char,
+    SPARSE: _ElementReader.sparse,
+    FUNCTION: _ElementReader.function,
+    OPAQUE: _ElementReader.opaque,
 }

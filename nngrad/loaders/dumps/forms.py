@@ -31,7 +31,7 @@ MOST_SIZE = 10_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class DumpedLayer:
     """One layer as the file holds it; without b, the bias is the first column of W, or there is none."""
 
     label: str
@@ -50,7 +50,7 @@ class Dump:
     """
 
     names: tuple[str, ...]
-    layers: tuple[Layer, ...]
+    layers: tuple[DumpedLayer, ...]
     activations: tuple[str, ...] | None = None
     unused: tuple[str, ...] = ()
     problem: str = ""
@@ -101,7 +101,7 @@ def rolled(fields: dict[str, Any]) -> Dump | None:
     flat, layers, start = fields[name].ravel(order="F"), [], 0
     for k, (a, b) in enumerate(pairwise(sizes), 1):
         W = flat[start : start + (a + 1) * b].reshape((b, a + 1), order="F")
-        layers.append(Layer(f"Theta{k} of {name}", W, None))
+        layers.append(DumpedLayer(f"Theta{k} of {name}", W, None))
         start += W.size
     doubt = f"{name} was cut into {', '.join(f'{b}x{a + 1}' for a, b in pairwise(sizes))}, column by column, the bias in the first column"
     return Dump((name, *where), tuple(layers), thetas=True, doubts=(doubt,))
@@ -157,7 +157,7 @@ def indexed(fields: dict[str, Any]) -> Dump | None:
     if missing:
         there = ", ".join([*matrices.values(), *biases.values()])
         return Dump(names, (), problem=f": {there}: the bias {' and '.join(missing)} is missing")
-    return Dump(names, tuple(Layer(matrices[link], fields[matrices[link]], fields[biases[link[1]]], ask=True) for link in links))
+    return Dump(names, tuple(DumpedLayer(matrices[link], fields[matrices[link]], fields[biases[link[1]]], ask=True) for link in links))
 
 
 # no biases
@@ -175,5 +175,5 @@ def without_biases(
     like = [n for n, v in fields.items() if n not in names and _is_vector(v) and v.size in units and not statistic(n)[0]]
     listed = ", ".join(label for label, _ in matrices)
     problem = f": {listed} have no biases by name, and {', '.join(like[:4])} may be some: name them b1, b2, ..." if like else ""
-    layers = tuple(Layer(label, W, None, bias=NONE, ask=True) for label, W in matrices)
+    layers = tuple(DumpedLayer(label, W, None, bias=NONE, ask=True) for label, W in matrices)
     return Dump(names, layers, problem=problem, doubts=(f"there are no biases beside {listed}: none are added",))

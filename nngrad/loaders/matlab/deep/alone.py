@@ -21,7 +21,7 @@ from nngrad.loaders.tree import find as find_in
 NAME = "MATLAB Deep Learning Toolbox layers with weights"
 
 
-def find(tree: Tree) -> list[tuple[str, reader.Found]]:
+def find(tree: Tree) -> list[tuple[str, reader.FoundNetwork]]:
     """Layers wherever they are; those inside an object of another class with a doubt about what that class does with them."""
     owners = {p: o.classname for p, o in find_in(tree, lambda e: isinstance(e, MatlabObject) and not _is_graph(e))}
     found = []
@@ -29,11 +29,11 @@ def find(tree: Tree) -> list[tuple[str, reader.Found]]:
         element = e if isinstance(e, MatlabObject) else MatlabObject(reader.LAYER_ARRAY, {"Layers": e})
         unknown = [p for p in reader.around(path) if p in owners]
         doubts = tuple(f"{p} is a {owners[p]}: what it does to its layers, or to x and y, is not known" for p in unknown)
-        found.append((path, reader.Found(element, doubts)))
+        found.append((path, reader.FoundNetwork(element, doubts)))
     return found
 
 
-def read(candidate: reader.Found, hints: Hints = NO_HINTS) -> Network:
+def read(candidate: reader.FoundNetwork, hints: Hints = NO_HINTS) -> Network:
     """The network that the layers make; ModelError where they were never trained."""
     element = candidate.element
     untrained = [e for e in _layers(element) if _empty(e)]

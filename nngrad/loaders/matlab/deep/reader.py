@@ -40,23 +40,23 @@ STATE_SPACE = "prvFcnInputScale", "prvFcnInputCenter", "prvOutputScale", "prvOut
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class FoundNetwork:
     """A network with what the object around it has to say."""
 
     element: MatlabObject
     doubts: tuple[str, ...] = ()
 
 
-def find(tree: Tree) -> list[tuple[str, Found]]:
+def find(tree: Tree) -> list[tuple[str, FoundNetwork]]:
     """Every trained network; one that is reached on several paths is listed once."""
     objects = find_in(tree, lambda e: isinstance(e, MatlabObject) and (_is_mathworks(e) or e.classname.rsplit(".", 1)[-1] in OWNERS))
     scaled = {p: _scaling(e) for p, e in find_in(tree, lambda e: isinstance(e, MatlabObject) and e.classname == "idNeuralStateSpace")}
     normalized = _normalized(tree, [path for path, _ in objects])
-    found: dict[int, tuple[str, Found]] = {}
+    found: dict[int, tuple[str, FoundNetwork]] = {}
     for path, element in objects:
         if _is_mathworks(element):
             said = [text for p in around(path) for text in (scaled.get(p), normalized.get(p)) if text]
-            found.setdefault(id(element), (path, Found(element, tuple(said))))
+            found.setdefault(id(element), (path, FoundNetwork(element, tuple(said))))
     return list(found.values())
 
 
@@ -65,10 +65,10 @@ def _is_mathworks(e: MatlabObject) -> bool:
     return e.classname in CLASSES and (not e.fields or bool(e.fields.keys() & HOLDERS))
 
 
-def read(candidate: Found, hints: Hints = NO_HINTS) -> Network:
+def read(candidate: FoundNetwork, hints: Hints = NO_HINTS) -> Network:
     """The network of an object; ModelError, with the layer's path, where anything in it is not understood."""
     with np.errstate(all="ignore"):  # what is stored may be infinite or no number
-        return _Reader(candidate.element, candidate.doubts).network()
+        return _DeepNetworkReader(candidate.element, candidate.doubts).network()
 
 
 def _scaling(model: MatlabObject) -> str:
@@ -110,7 +110,7 @@ def _nothing(info: Any) -> bool:
 
 
 @dataclass(eq=False)
-class _Reader:
+class _DeepNetworkReader:
     """One network object on its way to a Network."""
 
     element: MatlabObject
