@@ -14,7 +14,7 @@ import numpy as np
 
 from nngrad.errors import ModelError
 from nngrad.loaders import limits
-from nngrad.loaders.containers.mat5 import rows_of_text
+from nngrad.loaders.containers.arrays import rows_of_text
 from nngrad.loaders.tree import Tree
 
 HEADER = 20

@@ -14,8 +14,8 @@ import numpy as np
 from nngrad.errors import ModelError
 from nngrad.loaders import limits
 from nngrad.loaders.containers import mcos
+from nngrad.loaders.containers.arrays import filled, rows_of_text
 from nngrad.loaders.containers.hdf5 import Store
-from nngrad.loaders.containers.mat5 import filled, rows_of_text
 from nngrad.loaders.containers.mcos import Opaque
 from nngrad.loaders.tree import MatlabObject, Tree, Undecoded, printable
 
