@@ -44,6 +44,7 @@ from nngrad.loaders.matlab.shallow import (
     StatedStep,
     checked_size,
     layer_line,
+    refuse_no_rows,
 )
 from nngrad.loaders.port_names import columns_of
 from nngrad.loaders.tree import is_numeric
@@ -92,9 +93,8 @@ class _Assembly:
     def input_sizes(self) -> list[int]:
         """The rows of every input; none may have no rows."""
         sizes = [checked_size(port.size, f".inputs{{{j}}}") for j, port in enumerate(self.stated.inputs, 1)]
-        if 0 in sizes:
-            path = f".inputs{{{sizes.index(0) + 1}}}"
-            raise ModelError(f"{path}.size is 0: the network was never configured or trained; save it after train()")
+        for j, size in enumerate(sizes, 1):
+            refuse_no_rows(size, f".inputs{{{j}}}")
         return sizes
 
     @cached_property

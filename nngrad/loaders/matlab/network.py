@@ -36,6 +36,7 @@ from nngrad.loaders.matlab.shallow import (
     StatedStep,
     checked_size,
     layer_line,
+    refuse_no_rows,
 )
 from nngrad.loaders.tree import MatlabObject, Tree, is_numeric, shown
 from nngrad.loaders.tree import find as find_in
@@ -90,11 +91,9 @@ class NetworkObject:
         self.refuse_unknown_functions()
         if not self.output_layers:
             raise ModelError(".outputConnect: no layer is connected to an output")
-        connections = [[self.connection(kind, i, j) for kind, j in self.links_of_layer(i)] for i in range(self.layer_count)]
-        inputs = tuple(self.input(j) for j in range(self.input_connect.shape[1]))
         return ShallowNetwork(
-            inputs=inputs,
-            layers=tuple(self.layer(i, tuple(connections[i])) for i in range(self.layer_count)),
+            inputs=tuple(self.input(j) for j in range(self.input_connect.shape[1])),
+            layers=tuple(self.layer(i) for i in range(self.layer_count)),
             outputs=tuple(self.output(i) for i in self.output_layers),
             version=version,
             name=_name(self.fields),
@@ -182,6 +181,7 @@ class NetworkObject:
             size = checked_size(located(path, number, part, "size"), path)
         else:
             size = len(stored) if isinstance(stored, np.ndarray) and stored.ndim else 0
+        refuse_no_rows(size, path)
         return StatedInput(size, self.steps(part, path), _name(part), stored, _count_of_rows(part, "processedSize", path))
 
     def output(self, i: int) -> StatedOutput:
@@ -189,7 +189,8 @@ class NetworkObject:
         rows, processed = (_count_of_rows(part, name, path) for name in ("size", "processedSize"))
         return StatedOutput(i, self.steps(part, path), _name(part), part.get("range"), rows, processed)
 
-    def layer(self, i: int, connections: tuple[Connection, ...]) -> StatedLayer:
+    def layer(self, i: int) -> StatedLayer:
+        connections = tuple(self.connection(kind, i, j) for kind, j in self.links_of_layer(i))
         part = struct_at(self.fields, "layers", i, 0)
         biased = bool(self.bias_connect[i, 0])
         bias = cell_at(self.fields, "b", i, 0) if biased else None
@@ -213,6 +214,8 @@ class NetworkObject:
             raise ModelError(f"{path}: empty, but something is connected there; the object is damaged")
         if np.any(values != np.round(values)) or np.any(values < 0) or np.any(values > MOST_UNITS):
             raise ModelError(f"{path}: {values.tolist()} are not delays in whole steps")
+        if np.unique(values).size != values.size:
+            raise ModelError(f"{path}: {values.tolist()} names a delay twice; the object is damaged")
         return tuple(values.astype(int).tolist())
 
     def steps(self, part: Fields, path: str) -> tuple[StatedStep, ...]:

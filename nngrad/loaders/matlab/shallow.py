@@ -129,6 +129,12 @@ def checked_size(size: float, path: str) -> int:
     return int(size)
 
 
+def refuse_no_rows(size: int, path: str) -> None:
+    """ModelError for an input without rows: MATLAB sizes inputs when it first sees data."""
+    if not size:
+        raise ModelError(f"{path}.size is 0: the network was never configured or trained; save it after train()")
+
+
 def layer_line(number: int, transfer: object, size: int, sources: Iterable[str]) -> str:
     """A layer as `info` shows it."""
     return f"layer {number}: {transfer}, {size} units, from {', '.join(sources) or 'its bias alone'}"
