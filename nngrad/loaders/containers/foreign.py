@@ -148,7 +148,6 @@ BEFORE = (
     ForeignFile("a CasADi function", _starts(b"jhpnnagiieahaaaa"), "CasADi differentiates it itself: f.jacobian(); nngrad reads networks"),
     ForeignFile("a model in GGUF", _starts(b"GGUF"), f"it isn't read; {TO_NPZ}"),
     ForeignFile("a picture or a PDF", _starts(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF"), "name a model file"),
-    ForeignFile("a network in .nnet text", _nnet_text, f"it isn't read yet; {TO_NPZ} (with its means and ranges: --input-scaling)"),
 )
 AFTER = (
     ForeignFile("part of a TensorFlow SavedModel", _saved_model, "load its folder in Keras and write model.save('model.keras')"),
@@ -157,6 +156,7 @@ AFTER = (
     ForeignFile("an ONNX model (protobuf)", _onnx, f"nngrad doesn't read ONNX; save the network where it came from, or {TO_NPZ}"),
     ForeignFile("a TensorFlow graph (.pb)", _frozen_graph, OF_KERAS),
     ForeignFile("a Simulink model (.mdl)", _starts(b"Model {"), "save the network itself: save('net.mat', 'net')"),
+    ForeignFile("a network in .nnet text", _nnet_text, f"it isn't read yet; {TO_NPZ} (with its means and ranges: --input-scaling)"),
     ForeignFile("a PMML model", _both(_starts(b"<?xml", b"<PMML"), lambda data: b"<PMML" in data[:4096]), TO_NPZ),
 )
 VAGUE = (  # after the suffix
