@@ -195,11 +195,11 @@ def _settings(name: str) -> Callable[[list[Any], Tree, ScaledColumns], Numbers]:
 def _of_settings(name: str, settings: dict[str, Any], columns: ScaledColumns, where: str) -> Numbers:
     for rows in columns.sizes:
         try:
-            layers = STEPS[name].apply(settings, rows)
+            maps = STEPS[name].apply(settings, rows)
         except ModelError as e:
             problem = f"{where}{e}; it must fit {' or '.join(map(str, columns.sizes))} columns"
             continue
-        scale = layers[0] if layers else Scale(np.ones(rows), np.zeros(rows), np.zeros(rows))  # no_change
+        scale = maps[0].layer() if maps else Scale(np.ones(rows), np.zeros(rows), np.zeros(rows))  # no_change
         ends = [_end(settings, field, columns, rows) for field in ("xmin", "xmax")]
         return Numbers(columns.spread(scale.gain, 1.0), columns.spread(scale.center, 0.0), columns.spread(scale.shift, 0.0), *ends)
     raise UsageError(problem)

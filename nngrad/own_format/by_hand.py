@@ -122,7 +122,8 @@ def processing_step(kind: str, fields: Fields, widths: tuple[int, ...], path: st
         raise ModelError(f"{path}.settings: {described(settings)}, not a struct of settings")
     reverse = as_flag(get(fields, "reverse"), f"{path}.reverse")
     known = {name: value for name, value in settings.items() if name in step.fields}
-    return list(located(f"{path} ({kind})", step.reverse if reverse else step.apply, known, widths[0]))
+    maps = located(f"{path} ({kind})", step.reverse if reverse else step.apply, known, widths[0])
+    return [row_map.layer() for row_map in maps]
 
 
 def activation_of(fields: Fields, name: str, rest: set[str], path: str) -> list[Any]:

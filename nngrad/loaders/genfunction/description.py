@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,8 @@ from nngrad.loaders.genfunction.helpers import check
 from nngrad.loaders.genfunction.probes import near
 from nngrad.loaders.genfunction.signals import FollowedLayer, Signal, SignalStep
 from nngrad.loaders.genfunction.written import SUPPORTED
-from nngrad.loaders.matlab.processing import STEPS
+from nngrad.loaders.matlab.processing import STEPS, rows_behind
+from nngrad.loaders.matlab.row_maps import applied
 from nngrad.loaders.matlab.shallow import (
     INPUT,
     LAYER,
@@ -142,18 +142,14 @@ class Description:
         """The number of rows after a step, whose helper (if it stands in the file) must do what its name says."""
         where = f"{' and '.join(step.settings) or 'settings'} ({step.function})"
         try:
-            layers = getattr(STEPS[step.function], ending)(settings, rows)
-            after = rows
-            for layer in layers:
-                after = layer.size(after)
+            maps = getattr(STEPS[step.function], ending)(settings, rows)
+            after = rows_behind(maps, rows)
         except (ModelError, ValueError) as e:
             raise ModelError(f"{where}: {str(e).lstrip(': ')}") from None
         name = f"{step.function}_{ending}"
         if name in self.found.local:
             x = near(settings, rows, ending)
-            with np.errstate(all="ignore"):
-                y = reduce(lambda value, layer: layer.forward(value), layers, x)
-            check(self.found.source, name, [x, *args], y, only_finite=step.function != "fixunknowns")
+            check(self.found.source, name, [x, *args], applied(maps, x), only_finite=step.function != "fixunknowns")
         return after
 
     def raw_rows(self, j: int, steps: list[StepSettings]) -> int:

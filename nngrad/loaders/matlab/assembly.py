@@ -19,7 +19,6 @@ from nngrad.core.layers import (
     Compet,
     Distance,
     Elementwise,
-    FillMissing,
     NormProd,
     Place,
     Product,
@@ -32,7 +31,7 @@ from nngrad.core.layers import (
 from nngrad.core.network import Builder, Network, Origin, Port
 from nngrad.errors import ModelError, listed
 from nngrad.loaders.matlab.fields import located, sized
-from nngrad.loaders.matlab.processing import STEPS, is_identity
+from nngrad.loaders.matlab.processing import STEPS, Direction, RowMaps, rows_behind
 from nngrad.loaders.matlab.shallow import (
     INPUT,
     LAYER,
@@ -49,7 +48,6 @@ from nngrad.loaders.matlab.shallow import (
 from nngrad.loaders.port_names import columns_of
 from nngrad.loaders.tree import is_numeric
 
-MOST_WEIGHTS = 50_000_000  # of one layer
 UNVERIFIED = ("elliotsig", "elliot2sig", "netinv", "scalprod")  # never compared with MATLAB's numbers: formulas from its documentation
 
 
@@ -145,8 +143,8 @@ class _Assembly:
         if size * taps != total:
             value = self.builder.add(Select(np.arange(start, start + size * taps), total), 0)
         for q, step in enumerate(port.steps, 1):
-            layers, size = _effective(step, STEPS[step.function].apply, size, f"{path}.processSettings{{{q}}}")
-            value = self.builder.through([_tiled(layer, taps) for layer in layers], value)
+            maps, size = _effective(step, STEPS[step.function].apply, size, f"{path}.processSettings{{{q}}}")
+            value = self.builder.through([row_map.layer(taps) for row_map in maps], value)
         _same_rows(port.processed_size, size, f"{path}.processedSize")
         return value, size
 
@@ -170,8 +168,8 @@ class _Assembly:
         layers: list[Any] = []
         _same_rows(output.processed_size, size, f"{path}.processedSize")
         for q, step in reversed(list(enumerate(output.steps, 1))):
-            undone, size = _effective(step, STEPS[step.function].reverse, size, f"{path}.processSettings{{{q}}}")
-            layers += undone
+            maps, size = _effective(step, STEPS[step.function].reverse, size, f"{path}.processSettings{{{q}}}")
+            layers += [row_map.layer() for row_map in maps]
         _same_rows(output.size, size, f"{path}.size")
         return layers, size
 
@@ -335,38 +333,14 @@ def _transfer(name: str) -> list[Any]:
     return [Elementwise(BY_NAME[name])]
 
 
-def _tiled(layer: Any, times: int) -> Any:
-    """The layer applied to each of several blocks of rows side by side (one for each tap of an input)."""
-    if times == 1:
-        return layer
-
-    def offset(index: np.ndarray, rows: int) -> np.ndarray:
-        return np.concatenate([index + k * rows for k in range(times)])
-
-    match layer:
-        case Scale(gain, center, shift):
-            return Scale(*(np.tile(v, times) for v in (gain, center, shift)))
-        case Select(index, inputs):
-            return Select(offset(index, inputs), inputs * times)
-        case FillMissing(source, flag, filled, fill, inputs):
-            return FillMissing(offset(source, inputs), np.tile(flag, times), np.tile(filled, times), np.tile(fill, times), inputs * times)
-        case Affine(W, b):
-            if W.size * times**2 > MOST_WEIGHTS:
-                raise ModelError(f"processpca on {times} taps makes more than {MOST_WEIGHTS} weights")
-            return Affine(np.kron(np.eye(times), W), np.tile(b, times))
-    raise TypeError(f"{type(layer).__name__} is no processing step of an input")
-
-
-def _effective(step: StatedStep, direction: Any, size: int, path: str) -> tuple[list[Any], int]:
-    """The layers of a processing step that change something, and the rows that leave it."""
+def _effective(step: StatedStep, direction: Direction, size: int, path: str) -> tuple[RowMaps, int]:
+    """What a processing step changes, and the rows that leave it."""
     return located(f"{path} ({step.function})", _changing, direction, step.settings, size)
 
 
-def _changing(direction: Any, settings: dict[str, Any], size: int) -> tuple[list[Any], int]:
-    layers = direction(settings, size)
-    for layer in layers:
-        size = layer.size(size)
-    return [layer for layer in layers if not is_identity(layer)], size
+def _changing(direction: Direction, settings: dict[str, Any], size: int) -> tuple[RowMaps, int]:
+    maps = direction(settings, size)
+    return [row_map for row_map in maps if not row_map.is_identity], rows_behind(maps, size)
 
 
 def _same_rows(stored: float | None, rows: int, path: str) -> None:
