@@ -29,12 +29,13 @@ def load(
 ) -> Network:
     """The trained network of a file.
 
-    `network` is the path inside the file (`values.net`), needed only where a file holds several. `activation` (one name for each
-    layer) and `weights` ("out-by-in" or "in-by-out") tell what plain weight dumps do not say themselves. `input_scaling` and
-    `output_scaling` tell what was done to x and y outside of the network, such as "zscore:muX,sdX" with variables of the file or
-    ("zscore", mu, sd) with arrays (load/scaling.py); x, y and J are in raw units then. Raises ModelError, naming file, path, what was
-    found, what is supported and what to do, for whatever is not understood; UsageError for a path that is not there, for hints about
-    what the file itself says, and for scalings that do not fit.
+    `network` is the path inside the file (`values.net`), needed only where a file holds several. `activation` (one name
+    for each layer) and `weights` ("out-by-in" or "in-by-out") tell what plain weight dumps do not say themselves.
+    `input_scaling` and `output_scaling` tell what was done to x and y outside of the network, such as "zscore:muX,sdX"
+    with variables of the file or ("zscore", mu, sd) with arrays (loaders/scaling.py); x, y and J are in raw units then.
+    Raises ModelError, naming file, path, what was found, what is supported and what to do, for whatever is not
+    understood; UsageError for a path that is not there, for hints about what the file itself says, and for scalings
+    that do not fit.
     """
     tree = containers.read(path)
     return opened(os.fspath(path), tree, network, hinted(activation, weights, input_scaling, output_scaling))
@@ -70,12 +71,16 @@ def opened(path: str, tree: Tree, network: str | None, hints: Hints = NO_HINTS) 
 
 
 def candidates(tree: Tree) -> list[Candidate]:
-    """Every network in a file's tree, in file order. Plain weights count only where there is nothing else (LAST_RESORTS)."""
+    """Every network in a file's tree, in file order. Plain weights count only where there is nothing else
+    (LAST_RESORTS).
+    """
     return _found(tree, DIALECTS) or _found(tree, LAST_RESORTS)
 
 
 def offered(path: str, tree: Tree, found: Sequence[Candidate], hints: Hints = NO_HINTS) -> list[tuple[Candidate, list[str]]]:
-    """The networks that a user chooses from, each with the paths of its copies; what training windows left over is none of them."""
+    """The networks that a user chooses from, each with the paths of its copies; what training windows left over is none
+    of them.
+    """
     plain = hints._replace(input_scaling=None, output_scaling=None)
     return twins.offered(found, lambda candidate: read(path, tree, candidate, plain))
 

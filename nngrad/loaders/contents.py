@@ -1,6 +1,6 @@
 """What a file holds instead of a network, and what its owner can do: the message where nothing is found.
 
-Its one rule: it speaks of this file. A few variables with class and size, then the one step that fits them.
+The message speaks of this file: a few variables with class and size, then the one step that fits them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""The model formats: a module for each that finds networks in a file's tree and reads them, imported only for a file that may hold one.
+"""The model formats: a module for each that finds networks in a file's tree and reads them, imported only for a file
+that may hold one.
 
-A dialect's module has NAME (what a message calls it), find(tree) -> [(MATLAB path, element)], and read(element, hints) -> Network,
-which raises ModelError with a message that begins with the path inside the element. COMPLETE = True says that nothing which lies
-beside the network can belong to it, HINTS which options tell what the file doesn't say.
+A dialect's module has NAME (what a message calls it), find(tree) -> [(MATLAB path, element)], and read(element, hints)
+-> Network, which raises ModelError with a message that begins with the path inside the element. COMPLETE = True says
+that nothing which lies beside the network can belong to it, HINTS which options tell what the file doesn't say.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Any, NamedTuple
 
 
 class Dialect(NamedTuple):
-    """A module that finds and reads networks, and the containers that it finds them in: imported only for such a file."""
+    """A module that finds and reads networks, and the containers that it finds them in: imported only for such a
+    file.
+    """
 
     name: str
     containers: tuple[str, ...]

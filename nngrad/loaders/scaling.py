@@ -1,9 +1,10 @@
-"""Normalisation that was done outside of the network, put in front of it and behind it: x raw -> scaled -> network -> scaled -> y raw.
+"""Normalisation that was done outside of the network, put in front of it and behind it: x raw -> scaled -> network ->
+scaled -> y raw.
 
-Its one rule: a scaling becomes a layer like any other, and every number of it is one that the user named; nothing is estimated.
+A scaling becomes a layer like any other, and every number of it is one that the user named; nothing is estimated.
 
-KIND:ARGUMENTS, where an argument is numbers with semicolons between them (1;2.5;3, or one for all columns), a variable of the model's
-file (muX, norm.mu, s{2}), or one of another file (scaler.mat:mu, scaler.npz:mu, mu.npy, mu.csv):
+KIND:ARGUMENTS, where an argument is numbers with semicolons between them (1;2.5;3, or one for all columns), a variable
+of the model's file (muX, norm.mu, s{2}), or one of another file (scaler.mat:mu, scaler.npz:mu, mu.npy, mu.csv):
 
   zscore:MU,SD             scaled = (raw - MU) / SD
   minmax:LOW,HIGH[,A,B]    scaled = A + (raw - LOW) / (HIGH - LOW) * (B - A); A = 0, B = 1 unless given

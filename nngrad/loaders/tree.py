@@ -27,7 +27,9 @@ MAX_DEPTH = 60
 
 @dataclass(frozen=True, eq=False)
 class MatlabObject:
-    """An instance of a MATLAB class. What its class's saveobj stored (the property `any`) stands directly in `fields`."""
+    """An instance of a MATLAB class. What its class's saveobj stored (the property `any`) stands directly in
+    `fields`.
+    """
 
     classname: str
     fields: dict[str, Any]
@@ -35,7 +37,9 @@ class MatlabObject:
 
 @dataclass(frozen=True, eq=False)
 class FunctionHandle:
-    """A MATLAB function handle, as text: never executed; with what an anonymous function has captured, as MATLAB stores it."""
+    """A MATLAB function handle, as text: never executed; with what an anonymous function has captured, as MATLAB stores
+    it.
+    """
 
     text: str
     workspace: Any = None
@@ -80,7 +84,9 @@ class Tree:
 
 
 def is_numeric(value: object) -> TypeGuard[np.ndarray]:
-    """Whether a value is a real numeric array, logicals and integers included: containers make float64 of all of them."""
+    """Whether a value is a real numeric array, logicals and integers included: containers make float64 of all of
+    them.
+    """
     return isinstance(value, np.ndarray) and value.dtype == np.float64
 
 
@@ -124,14 +130,16 @@ def parts(element: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _is_struct_array(element: np.ndarray) -> bool:
-    """A 1x1 struct or object is never an array here, so an array of one is a cell; of several, structs with the same fields tell."""
+    """A 1x1 struct or object is never an array here, so an array of one is a cell; of several, structs with the same
+    fields tell.
+    """
     fields = {tuple(e) if isinstance(e, dict) else None for e in element.flat}
     return element.size > 1 and len(fields) == 1 and None not in fields
 
 
 class Walk:
-    """The elements of a tree in file order, numbered; the parts of number k are those from k + 1 to ends[k]. What is there twice has
-    its parts where it comes first (`first`).
+    """The elements of a tree in file order, numbered; the parts of number k are those from k + 1 to ends[k]. What is
+    there twice has its parts where it comes first (`first`).
     """
 
     def __init__(self, root: Any) -> None:
@@ -176,7 +184,9 @@ def _has_parts(element: Any) -> bool:
 
 
 def find(tree: Tree, wanted: Callable[[Any], bool]) -> list[tuple[str, Any]]:
-    """Every element that `wanted` accepts, with its MATLAB path, in file order; accepted elements are not searched further."""
+    """Every element that `wanted` accepts, with its MATLAB path, in file order; accepted elements are not searched
+    further.
+    """
     walk, found = tree.walk, []
     searched = bytearray(len(walk.elements))
     stack = [(0, len(walk.elements), 0, "")]  # from, to, and the path of what these are parts of

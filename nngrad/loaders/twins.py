@@ -1,6 +1,7 @@
 """Which of the networks of a file are one and the same, and which are only left over from training.
 
-Its one rule: networks are the same where all that is computed with is the same, bit for bit; what stands around it doesn't count.
+Networks are the same where everything that is computed with is the same, bit for bit: layers, ports, not where they
+were found.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""nngrad's own format, in a MAT-file or an HDF5 file: any network, and simple enough to be written by hand from any language.
+"""nngrad's own format, in a MAT-file or an HDF5 file: any network, and simple enough to be written by hand from any
+language.
 
-`sources` count values in every language alike, 0 is the input and k the k-th layer; nothing else is implied but that a layer without
-`sources` reads the one before it. sample_models/README.md is the description. A layer is either one of the kinds, with the fields of
-its dataclass and a line `shapes` (layers.py), which is what encode.py writes, or one written by hand (by_hand.py). What is present
-and not understood is refused, whatever it is; IGNORED alone may be anything. Only an empty matrix [] counts as absent.
+`sources` count values in every language alike, 0 is the input and k the k-th layer; nothing else is implied but that a
+layer without `sources` reads the one before it. sample_models/README.md is the description. A layer is either one of
+the kinds, with the fields of its dataclass and a line `shapes` (layers.py), which is what encode.py writes, or one
+written by hand (by_hand.py). What is present and not understood is refused, whatever it is; IGNORED alone may be
+anything. Only an empty matrix [] counts as absent.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ def find(tree: Tree) -> list[tuple[str, Fields]]:
 
 
 def _is_meant(e: Any) -> bool:
-    """Whether a struct or group is to be a network of this format, however its `format` is spelled: read() refuses what it is not.
+    """Whether a struct or group is to be a network of this format, however its `format` is spelled: read() refuses what
+    it is not.
 
     As plain weights it would lose what stands between them.
     """

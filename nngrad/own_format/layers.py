@@ -1,7 +1,9 @@
-"""A layer of one of the kinds <-> a struct with the fields of its dataclass and a line `shapes` that says what its arrays are.
+"""A layer of one of the kinds <-> a struct with the fields of its dataclass and a line `shapes` that says what its
+arrays are.
 
-`shapes` is such as "W 10x3 F, index 3 int": name, extents, type (float64 unless said), F where the matrix is stored column by column.
-Containers change the shapes, the types and the order of arrays; with this line a layer comes back to the last bit.
+`shapes` is such as "W 10x3 F, index 3 int": name, extents, type (float64 unless said), F where the matrix is stored
+column by column. Containers change the shapes, the types and the order of arrays; with this line a layer comes back to
+the last bit.
 """
 
 from __future__ import annotations
@@ -182,8 +184,9 @@ def _scalar(read: Callable[[Any, str], Any]) -> FieldType:
 
 
 class FieldType(NamedTuple):
-    """How a field is written: write(value, name, shapes) adds to the shapes and gives None for nothing to write; and how it is read:
-    read(stored, name, shapes, path of the layer)."""
+    """How a field is written: write(value, name, shapes) adds to the shapes and gives None for nothing to write; and
+    how it is read: read(stored, name, shapes, path of the layer).
+    """
 
     write: Callable[[Any, str, Shapes], Any]
     read: Callable[[Any, str, Shapes, str], Any]

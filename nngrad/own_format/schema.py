@@ -1,7 +1,8 @@
-"""What our own format consists of, said once for writing and reading: its members, and for every layer kind the fields of its dataclass.
+"""What our own format consists of, said once for writing and reading: its members, and for every layer kind the fields
+of its dataclass.
 
-A new layer kind needs nothing here, unless it has an array that is no vector of numbers (one line in ARRAYS), or a field of a new
-type (one entry in layers.FIELD_TYPES).
+A new layer kind needs nothing here, unless it has an array that is no vector of numbers (one line in ARRAYS), or a
+field of a new type (one entry in layers.FIELD_TYPES).
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ MATRICES = tuple(name for name, rule in ARRAYS.items() if rule.axes == 2)
 
 
 class KindField(NamedTuple):
-    """A field of a layer kind: its name, the type that its annotation begins with (tuple of tuple[int, ...]), whether it must be there."""
+    """A field of a layer kind: its name, the type that its annotation begins with (tuple of tuple[int, ...]), whether
+    it must be there.
+    """
 
     name: str
     type: Any

@@ -1,7 +1,8 @@
 """Which container a file is, decided by its bytes, never by its suffix; `read` is the one door to all of them.
 
-Whatever the bytes are, the outcome is a Tree or a one-line ModelError that says what to do next. A new container is a module with a
-function from bytes to a Tree, and a line in CONTAINERS; a format that is both container and dialect may do with one module.
+Whatever the bytes are, the outcome is a Tree or a one-line ModelError that says what to do next. A new container is a
+module with a function from bytes to a Tree, and a line in CONTAINERS; a format that is both container and dialect may
+do with one module.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ MATLAB_START = re.compile(rb"(\xef\xbb\xbf)?\s*(function\b|%|classdef\b)")
 
 @dataclass(frozen=True)
 class Container:
-    """A container: how its bytes are recognised, and what makes the tree of them: a function of a module, imported when needed."""
+    """A container: how its bytes are recognised, and what makes the tree of them: a function of a module, imported when
+    needed.
+    """
 
     name: str
     looks: Callable[[bytes, Path], bool]

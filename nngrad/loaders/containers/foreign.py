@@ -1,6 +1,6 @@
 """Formats that are recognised only to refuse each by name, with the next step.
 
-Its one rule: bytes decide, the suffix only where the bytes say nothing; nothing of such a file is ever opened or run.
+Bytes decide, the suffix only where the bytes say nothing; nothing of such a file is ever opened or run.
 """
 
 from __future__ import annotations

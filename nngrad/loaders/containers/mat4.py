@@ -1,6 +1,6 @@
 """MAT-files of version 4: matrices one after the other, without any mark at the beginning of the file.
 
-Its one rule: as nothing says that a file is one, the first header must be plausible to the last field (`plausible`).
+As nothing says that a file is one, the first header must be plausible to the last field (`plausible`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""MAT-files of versions 5, 6 and 7, straight from their bytes: the header, the variables, their compression, the store of objects.
+"""MAT-files of versions 5, 6 and 7, straight from their bytes: the header, the variables, their compression, the store
+of objects.
 
-No size that the file states is believed before it has been compared with the bytes that are there and charged to the budget. What is
-broken is a ModelError that says where; what is merely not understood becomes Undecoded.
-Layout: MathWorks, "MAT-File Format" (the public description of version 5 files).
+No size that the file states is believed before it has been compared with the bytes that are there and charged to the
+budget. What is broken is a ModelError that says where; what is merely not understood becomes Undecoded. Layout:
+MathWorks, "MAT-File Format" (the public description of version 5 files).
 """
 
 from __future__ import annotations
@@ -76,8 +77,8 @@ def _top_element(data: bytes, position: int, order: str, budget: limits.Budget) 
 
 
 def _inflated(packed: memoryview, position: int, order: str, budget: limits.Budget) -> bytes:
-    """A compressed element, unpacked: its own tag says how long it is. What ends there ends with a checksum that must be right; some
-    writers only flush the stream, so one without an end is whole if it holds every byte that it states.
+    """A compressed element, unpacked: its own tag says how long it is. What ends there ends with a checksum that must
+    be right; some writers only flush the stream, so one without an end is whole if it holds every byte that it states.
     """
     stream = zlib.decompressobj()
     try:

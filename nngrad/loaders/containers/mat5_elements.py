@@ -1,4 +1,5 @@
-"""The arrays inside a MAT-file of version 5: numbers, text, cells, structs, objects, sparse matrices, from the bytes of one element.
+"""The arrays inside a MAT-file of version 5: numbers, text, cells, structs, objects, sparse matrices, from the bytes of
+one element.
 
 Layout: MathWorks, "MAT-File Format" (the public description of version 5 files).
 """

@@ -42,7 +42,9 @@ def said_activations(fields: dict[str, Any]) -> tuple[tuple[str, ...] | None, tu
 
 
 def texts_of_activations(fields: dict[str, Any], used: set[str]) -> tuple[str, ...]:
-    """What else the file says of activations, one text a name (act1, hidden_activation): for which layer isn't known."""
+    """What else the file says of activations, one text a name (act1, hidden_activation): for which layer isn't
+    known.
+    """
     return tuple(
         f"{name} {value}"
         for name, value in fields.items()
@@ -76,7 +78,7 @@ def function_of(name: str | None) -> Any:
     if name is None:
         return None
     try:
-        return [(type(layer), getattr(layer, "activation", None), str(getattr(layer, "values", ""))) for layer in activation_layers(name)]
+        return [(type(layer), getattr(layer, "activation", None), getattr(layer, "params", None)) for layer in activation_layers(name)]
     except ModelError:
         return name
 

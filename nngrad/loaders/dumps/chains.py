@@ -1,4 +1,6 @@
-"""In which order the layers of plain weights stand, and which way round: what their names leave open, their shapes must tell."""
+"""In which order the layers of plain weights stand, and which way round: what their names leave open, their shapes must
+tell.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +128,9 @@ def size_of(array: Any) -> str:
 
 
 def _orders(dump: Dump) -> list[tuple[list[DumpedLayer], ...]]:
-    """Every order that the names leave open, as runs of layers: numbers tell it, and `input` and `output`, but other words do not."""
+    """Every order that the names leave open, as runs of layers: numbers tell it, and `input` and `output`, but other
+    words do not.
+    """
     if not dump.keys:
         return [(list(dump.layers),)]
     places: dict[int, dict[tuple[str, ...], list[DumpedLayer]]] = {}

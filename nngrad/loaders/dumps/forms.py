@@ -1,6 +1,6 @@
 """Plain weights in forms of their own: rolled into one vector, named by the indices of their units, without biases.
 
-Its one rule: such a form is taken only where names and shapes leave one reading; else what is missing is said.
+Such a form is taken only where names and shapes leave one reading; else what is missing is said.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class DumpedLayer:
 
 @dataclass(frozen=True, eq=False)
 class Dump:
-    """The weights of a network, in order; `names` are the fields or variables they were found in, `unused` the others beside them,
-    `keys` the parts of the names that the order was taken from.
+    """The weights of a network, in order; `names` are the fields or variables they were found in, `unused` the others
+    beside them, `keys` the parts of the names that the order was taken from.
     """
 
     names: tuple[str, ...]
@@ -83,7 +83,9 @@ def _is_vector(value: Any) -> bool:
 
 
 def rolled(fields: dict[str, Any]) -> Dump | None:
-    """nn_params, all Theta one after the other, column by column, with the sizes of the layers beside (the machine learning course)."""
+    """nn_params, all Theta one after the other, column by column, with the sizes of the layers beside (the machine
+    learning course).
+    """
     if isinstance(fields, Group):  # other programs put rows first
         return None
     found = [n for n in fields if plain(n) in ROLLED and _is_vector(fields[n]) and fields[n].size > 1]
@@ -123,7 +125,9 @@ def _sizes(fields: dict[str, Any]) -> tuple[list[int], tuple[str, ...]]:
 
 
 def _rank(name: str) -> tuple[int, int]:
-    """(1, 0) for the number of inputs, (2, k) for that of a hidden layer, (3, 0) of outputs; (0, 0) for any other name."""
+    """(1, 0) for the number of inputs, (2, k) for that of a hidden layer, (3, 0) of outputs; (0, 0) for any other
+    name.
+    """
     hidden = HIDDEN_SIZE.fullmatch(name)
     if hidden:
         return 2, int((hidden[1] or hidden[2] or "1")[:6])
@@ -138,7 +142,9 @@ def _are_sizes(value: np.ndarray) -> bool:
 
 
 def indexed(fields: dict[str, Any]) -> Dump | None:
-    """Vij, Voj, Wjk, Wok: from unit i to unit j, the letters one after the other; the first index of a bias is o or 0."""
+    """Vij, Voj, Wjk, Wok: from unit i to unit j, the letters one after the other; the first index of a bias is o or
+    0.
+    """
     matrices: dict[tuple[str, str], str] = {}
     biases: dict[str, str] = {}
     for name, value in fields.items():
@@ -166,7 +172,9 @@ def indexed(fields: dict[str, Any]) -> Dump | None:
 def without_biases(
     fields: dict[str, Any], matrices: list[tuple[str, Any]], names: tuple[str, ...], keys: tuple[str, ...] = ()
 ) -> Dump | None:
-    """W1, W2, ... or one cell of matrices where nothing is called a bias: none are added, unless something has the size of one."""
+    """W1, W2, ... or one cell of matrices where nothing is called a bias: none are added, unless something has the size
+    of one.
+    """
     if len(matrices) < 2 or not all(is_numbers(W) and W.ndim == 2 for _, W in matrices):
         return None
     if not any(all(a.shape[i] == b.shape[j] for (_, a), (_, b) in pairwise(matrices)) for i, j in ((0, 1), (1, 0))):

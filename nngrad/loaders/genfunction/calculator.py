@@ -1,6 +1,7 @@
 """A small calculator for MATLAB text: arithmetic on small matrices, in bounded steps and sizes.
 
-The one rule: it knows the names below and the functions of the same file, and nothing else: no files, no time, no names from outside.
+It knows the functions in functions.py and those of the same file, and nothing else: no files, no time, no names from
+outside.
 """
 
 from __future__ import annotations

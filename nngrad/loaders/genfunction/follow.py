@@ -1,8 +1,8 @@
 """Follows the statements of a generated function: which signal goes through which weights into which layer.
 
-What is not understood becomes NotUnderstood, which is harmless until an output depends on it; then its line is refused. A condition
-is never decided and a loop never counted: branches must change nothing that counts, and a second round of a loop must find what the
-first one found.
+What is not understood becomes NotUnderstood, which is harmless until an output depends on it; then its line is refused.
+A condition is never decided and a loop never counted: branches must change nothing that counts, and a second round of a
+loop must find what the first one found.
 """
 
 from __future__ import annotations
@@ -148,7 +148,9 @@ class Follower:
         self.env = before | {k: NotUnderstood(line) for k in new}
 
     def loop(self, name: str, body: tuple[Any, ...]) -> None:
-        """Followed twice: a second round must find what the first one found, or something is carried along outside of the delays."""
+        """Followed twice: a second round must find what the first one found, or something is carried along outside of
+        the delays.
+        """
         line = self.line
         rounds = []
         for _ in range(2):

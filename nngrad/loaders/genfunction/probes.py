@@ -1,4 +1,6 @@
-"""Numbers to try the helper functions of a generated file with, and what they must give: the numbers of networks of one function."""
+"""Numbers to try the helper functions of a generated file with, and what they must give: the numbers of networks of one
+function.
+"""
 
 from __future__ import annotations
 

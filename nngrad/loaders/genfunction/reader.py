@@ -1,10 +1,12 @@
-"""Functions written by MATLAB's genFunction: .m source that holds the numbers of a network and the statements that evaluate it.
+"""Functions written by MATLAB's genFunction: .m source that holds the numbers of a network and the statements that
+evaluate it.
 
-The statements are followed symbolically (which signal goes through which weights into which layer), never run; what comes out is
-the same description of a shallow network that the reader of `network` objects gives. A statement that the outputs depend on and
-that is not understood is refused with its line; statements that they do not depend on (argument checks, final states, messages)
-don't matter. Helper functions in the file must compute what their names say (helpers.py). Read are old and struct constants, cell
-and matrix form, samples in columns or rows, input and layer delays (as the one-step map).
+The statements are followed symbolically (which signal goes through which weights into which layer), never run; what
+comes out is the same description of a shallow network that the reader of `network` objects gives. A statement that the
+outputs depend on and that is not understood is refused with its line; statements that they do not depend on (argument
+checks, final states, messages) don't matter. Helper functions in the file must compute what their names say
+(helpers.py). Read are old and struct constants, cell and matrix form, samples in columns or rows, input and layer
+delays (as the one-step map).
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""The numbers that are written in a generated function: weights, biases and settings by name, and expressions of numbers alone.
+"""The numbers that are written in a generated function: weights, biases and settings by name, and expressions of
+numbers alone.
 
-What is assigned twice with different numbers is refused when it is asked for; how many numbers expressions may make is bounded.
+What is assigned twice with different numbers is refused when it is asked for; how many numbers expressions may make is
+bounded.
 """
 
 from __future__ import annotations
@@ -52,7 +54,9 @@ class Written:
     # expressions
 
     def number(self, e: Any) -> np.ndarray | None:
-        """The value of an expression of numbers alone, (rows, columns); None for any other. TooManyNumbersError beyond the bound."""
+        """The value of an expression of numbers alone, (rows, columns); None for any other. TooManyNumbersError beyond
+        the bound.
+        """
         if isinstance(e, m.NumberLiteral):
             return e.value
         cost = _cost(e)
@@ -79,7 +83,8 @@ class Written:
     def settings_of(self, step: SignalStep, variable: object) -> tuple[dict[str, Any], list[Any]]:
         """The settings of a step, and the arguments with which the file hands them to its helper.
 
-        `variable` is what the variable of the first of them holds in the end. ModelError where they aren't plain numbers of one step.
+        `variable` is what the variable of the first of them holds in the end. ModelError where they aren't plain
+        numbers of one step.
         """
         first = step.settings[0] if len(step.settings) == 1 else ""
         if first and variable == WrittenSettings(first):

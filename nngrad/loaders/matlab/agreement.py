@@ -1,6 +1,7 @@
 """What a `network` object says twice must agree: counts, the sizes of its cells, what is connected, delays, feedback.
 
-Nothing is computed from these fields; but where one of them contradicts the rest, the object is damaged and its numbers may be, too.
+Nothing is computed from these fields; but where one of them contradicts the rest, the object is damaged and its numbers
+may be, too.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ def _has_size(fields: Fields, name: str, shape: tuple[int, ...]) -> None:
 
 
 def _weight_elements(fields: Fields, name: str, connect: np.ndarray) -> int:
-    """How many weights there are: none where nothing is connected; where something is, as many as its own record says."""
+    """How many weights there are: none where nothing is connected; where something is, as many as its own record
+    says.
+    """
     total = 0
     for i, j in np.ndindex(connect.shape):
         path, value = f".{name}{{{i + 1},{j + 1}}}" if name != "b" else f".b{{{i + 1}}}", _entry(fields, name, i, j)

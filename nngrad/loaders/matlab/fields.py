@@ -1,8 +1,10 @@
-"""Reading the fields of MATLAB's objects and structs: numbers, texts, cells and sizes, in whatever way MATLAB wraps them.
+"""Reading the fields of MATLAB's objects and structs: numbers, texts, cells and sizes, in whatever way MATLAB wraps
+them.
 
-Two families. `number`, `vector` take a struct and the name of a field, and refuse a field of another type with a ModelError that
-begins with the field (".gain: ..."); `located` puts the path of the struct in front of it. `numbers`, `names`, `categories`, `cells`
-and `inside` take a value and give None (or nothing) where it is of another type: the caller knows what that means.
+Two families. `number`, `vector` take a struct and the name of a field, and refuse a field of another type with a
+ModelError that begins with the field (".gain: ..."); `located` puts the path of the struct in front of it. `numbers`,
+`names`, `categories`, `cells` and `inside` take a value and give None (or nothing) where it is of another type: the
+caller knows what that means.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ MOST_WRAPPERS = 6  # dlarray in a struct in an object ...
 
 
 def vector(fields: Fields, name: str) -> np.ndarray | None:
-    """A numeric field as a flat float64 array (n,), column by column; None where it is absent, ModelError where it isn't numbers."""
+    """A numeric field as a flat float64 array (n,), column by column; None where it is absent, ModelError where it
+    isn't numbers.
+    """
     value = fields.get(name)
     if value is None:
         return None
@@ -35,7 +39,9 @@ def vector(fields: Fields, name: str) -> np.ndarray | None:
 
 
 def number(fields: Fields, name: str, default: float | None = None) -> float:
-    """A numeric field of one number; the default stands only for a field that is absent. ModelError for anything else."""
+    """A numeric field of one number; the default stands only for a field that is absent. ModelError for anything
+    else.
+    """
     if default is not None and name not in fields:
         return default
     value = fields.get(name)
@@ -88,7 +94,9 @@ def inside(fields: Fields, *path: str) -> Any:
 
 
 def numbers(value: Any) -> np.ndarray | None:
-    """The float64 array in a stored parameter: as it is, or inside a struct, a dlarray, a gpuArray; None where there is none."""
+    """The float64 array in a stored parameter: as it is, or inside a struct, a dlarray, a gpuArray; None where there is
+    none.
+    """
     for _ in range(MOST_WRAPPERS):
         if is_numeric(value):
             return value

@@ -1,9 +1,9 @@
-"""The processing steps of MATLAB `network` objects, both directions, looked up by name in STEPS; what is stored twice (gain and the
-ranges it was made of, rows kept and rows removed) must agree.
+"""The processing steps of MATLAB `network` objects, both directions, looked up by name in STEPS; what is stored twice
+(gain and the ranges it was made of, rows kept and rows removed) must agree.
 
-`apply(settings, rows)` of a step gives the row maps of the step as it is applied to an input of so many rows, `reverse(...)` as it is
-undone on an output; both raise ModelError with the name of the setting that is damaged or not understood. Conventions: MathWorks'
-reference pages of the functions of the same names; the fields as stored in files.
+`apply(settings, rows)` of a step gives the row maps of the step as it is applied to an input of so many rows,
+`reverse(...)` as it is undone on an output; both raise ModelError with the name of the setting that is damaged or not
+understood. Conventions: MathWorks' reference pages of the functions of the same names; the fields as stored in files.
 """
 
 from __future__ import annotations
@@ -183,7 +183,9 @@ def _removeconstantrows_reverse(settings: Settings, rows: int) -> RowMaps:
 
 
 def _constants(settings: Settings, removed: np.ndarray) -> np.ndarray | None:
-    """What the removed rows are, one number for each or one for all; older objects call it `value`, newer ones store both."""
+    """What the removed rows are, one number for each or one for all; older objects call it `value`, newer ones store
+    both.
+    """
     constants, value = vector(settings, "constants"), vector(settings, "value")
     if constants is not None and value is not None:
         _agrees(settings, "value", constants, ".constants")
@@ -310,7 +312,8 @@ def _changes_nothing(settings: Settings, maps: RowMaps, rows: int) -> bool:
 
 
 class ProcessingStep(NamedTuple):
-    """How a processing function is applied to inputs and undone on outputs; both take its settings and the number of rows it gets.
+    """How a processing function is applied to inputs and undone on outputs; both take its settings and the number of
+    rows it gets.
 
     `fields` are the settings that it is known to have.
     """

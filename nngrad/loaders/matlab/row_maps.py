@@ -1,7 +1,8 @@
-"""What processing steps do to rows, each as one layer kind: scale them, take some, put them back, fill gaps, project them.
+"""What processing steps do to rows, each as one layer kind: scale them, take some, put them back, fill gaps, project
+them.
 
-A row map answers what is asked of a step: its layer, the same for several blocks of rows side by side (the taps of an input with
-delays), and whether it changes anything.
+A row map answers what is asked of a step: its layer, the same for several blocks of rows side by side (the taps of an
+input with delays), and whether it changes anything.
 """
 
 from __future__ import annotations
@@ -71,7 +72,9 @@ class TakenRows:
 
 @dataclass(frozen=True, eq=False)
 class PlacedRows:
-    """The rows put into the places of `index`, constants everywhere else: only on the way back, so never for several blocks."""
+    """The rows put into the places of `index`, constants everywhere else: only on the way back, so never for several
+    blocks.
+    """
 
     index: np.ndarray
     fill: np.ndarray
@@ -92,7 +95,9 @@ class PlacedRows:
 
 @dataclass(frozen=True, eq=False)
 class FilledRows:
-    """Missing values filled, and a row of flags behind each row that may have any: the fields are those of FillMissing."""
+    """Missing values filled, and a row of flags behind each row that may have any: the fields are those of
+    FillMissing.
+    """
 
     source: np.ndarray
     flag: np.ndarray

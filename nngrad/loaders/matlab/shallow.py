@@ -1,8 +1,9 @@
-"""What a file says of a shallow network (MATLAB's `network`): sizes, connections, weights, delays, processing steps, functions.
+"""What a file says of a shallow network (MATLAB's `network`): sizes, connections, weights, delays, processing steps,
+functions.
 
-A `ShallowNetwork` is a plain description in MATLAB's own terms, whoever wrote it down: network.py fills it from the fields of an
-object, genfunction from the statements of a generated function, and assembly.py makes the Network of it. Inputs, layers and
-connections are counted from 0 here, from 1 in messages and in MATLAB.
+A `ShallowNetwork` is a plain description in MATLAB's own terms, whoever wrote it down: network.py fills it from the
+fields of an object, genfunction from the statements of a generated function, and assembly.py makes the Network of it.
+Inputs, layers and connections are counted from 0 here, from 1 in messages and in MATLAB.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ class StatedInput:
 
 @dataclass(frozen=True, eq=False)
 class StatedOutput:
-    """An output: the layer it comes from, and the steps in the order in which MATLAB lists them (they are undone from the last)."""
+    """An output: the layer it comes from, and the steps in the order in which MATLAB lists them (they are undone from
+    the last).
+    """
 
     layer: int
     steps: tuple[StatedStep, ...] = ()
@@ -61,7 +64,9 @@ class StatedOutput:
 
 @dataclass(frozen=True, eq=False)
 class Connection:
-    """Weights into a layer from an input or a layer, seen at some delays. `weights` are as the file has them, yet to be checked."""
+    """Weights into a layer from an input or a layer, seen at some delays. `weights` are as the file has them, yet to be
+    checked.
+    """
 
     kind: str  # INPUT or LAYER
     source: int

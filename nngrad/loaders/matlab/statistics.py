@@ -1,6 +1,6 @@
 """Networks of MATLAB's Statistics and Machine Learning Toolbox: fitrnet, fitcnet, and their compact forms.
 
-The one rule: y is what predict() returns, the response or the scores of the classes; whatever would change that and isn't
+y is what predict() returns, the response or the scores of the classes; whatever would change that and isn't
 understood (categorical predictors, transformations) is refused. Rows of X are observations there as here.
 """
 

@@ -1,1 +1,3 @@
-"""MATLAB source taken apart into tokens, expressions and statements: what generated functions and function handles are read with."""
+"""MATLAB source taken apart into tokens, expressions and statements: what generated functions and function handles are
+read with.
+"""

@@ -1,7 +1,8 @@
 """MATLAB expressions as a tree: one parser for generated functions and for the text of function handles.
 
-The grammar by precedence, lowest first: || && | & comparison : sum product, then unary signs, powers, and what follows a name. The
-depth of brackets and the length of chains are bounded. Language reference: MathWorks' public pages on operators and precedence.
+The grammar by precedence, lowest first: || && | & comparison : sum product, then unary signs, powers, and what follows
+a name. The depth of brackets and the length of chains are bounded. Language reference: MathWorks' public pages on
+operators and precedence.
 """
 
 from __future__ import annotations

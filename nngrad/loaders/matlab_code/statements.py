@@ -1,7 +1,7 @@
 """MATLAB source as statements: a parser for the part of the language that generated functions are written in.
 
-Text is taken apart, never run, and what can't be taken apart becomes a `Refused` statement with its line, so that one odd line
-stops nobody who doesn't need it.
+Text is taken apart, never run, and what can't be taken apart becomes a `Refused` statement with its line, so that one
+odd line stops nobody who doesn't need it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Layer arrays and layer graphs of MATLAB's Deep Learning Toolbox, looked at only where a file holds nothing trained.
 
-The one rule: layers are not a network. What a user built for training is refused and says so; layers with all their weights
+Layers alone are not a network: what a user built for training is refused and says so; layers with all their weights
 (net.Layers, saved alone) are read as what they are.
 """
 
@@ -22,7 +22,9 @@ NAME = "MATLAB Deep Learning Toolbox layers with weights"
 
 
 def find(tree: Tree) -> list[tuple[str, reader.FoundNetwork]]:
-    """Layers wherever they are; those inside an object of another class with a doubt about what that class does with them."""
+    """Layers wherever they are; those inside an object of another class with a doubt about what that class does with
+    them.
+    """
     owners = {p: o.classname for p, o in find_in(tree, lambda e: isinstance(e, MatlabObject) and not _is_graph(e))}
     found = []
     for path, e in find_in(tree, lambda e: _is_graph(e) or _is_layers(e)):

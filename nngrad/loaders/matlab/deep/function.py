@@ -1,9 +1,9 @@
 """functionLayer: the text of its function handle, lowered to layers; it is parsed, never run.
 
-Understood are sums, products and quotients (+ - * / .* ./), powers (^ .^) with a constant exponent, signs, x(:), and the functions
-of one argument in ACTIVATIONS; zeros(m, n), ones(m, n) and the numbers that the handle has captured are constants. What contains no
-argument is a constant and computed at once (float64, MATLAB's two dimensions); the rest becomes Scale, Affine, Sum, Product and
-activations. Everything else is refused by name.
+Understood are sums, products and quotients (+ - * / .* ./), powers (^ .^) with a constant exponent, signs, x(:), and
+the functions of one argument in ACTIVATIONS; zeros(m, n), ones(m, n) and the numbers that the handle has captured are
+constants. What contains no argument is a constant and computed at once (float64, MATLAB's two dimensions); the rest
+becomes Scale, Affine, Sum, Product and activations. Everything else is refused by name.
 """
 
 from __future__ import annotations
