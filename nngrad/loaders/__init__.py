@@ -71,16 +71,12 @@ def opened(path: str, tree: Tree, network: str | None, hints: Hints = NO_HINTS) 
 
 
 def candidates(tree: Tree) -> list[Candidate]:
-    """Every network in a file's tree, in file order. Plain weights count only where there is nothing else
-    (LAST_RESORTS).
-    """
+    """Every network in a file's tree, in file order; plain weights only where there is nothing else (LAST_RESORTS)."""
     return _found(tree, DIALECTS) or _found(tree, LAST_RESORTS)
 
 
 def offered(path: str, tree: Tree, found: Sequence[Candidate], hints: Hints = NO_HINTS) -> list[tuple[Candidate, list[str]]]:
-    """The networks that a user chooses from, each with the paths of its copies; what training windows left over is none
-    of them.
-    """
+    """The networks that a user chooses from, each with the paths of its copies; none that training windows left over."""
     plain = hints._replace(input_scaling=None, output_scaling=None)
     return twins.offered(found, lambda candidate: read(path, tree, candidate, plain))
 

@@ -1,5 +1,4 @@
-"""Normalisation that lies beside a network: said wherever numbers are written, never applied unasked (scaling.py
-applies it).
+"""Normalisation that lies beside a network: said wherever numbers are written, applied by scaling.py when asked.
 
 It counts where a name and a length both fit. Names come in pairs (mu and sigma, min and max) that are the same but for
 that word. What stands inside the network's own object is its reader's task.
@@ -155,9 +154,7 @@ def _pair(path: str, rest: str, names: tuple[str, str], fields: dict[str, Any], 
 
 
 def _fitting(side: str, size: int, sizes: Sizes) -> str:
-    """The sides that so many numbers fit; one number fits all columns of the side that the name says, or of a single
-    series.
-    """
+    """The sides that so many numbers fit; one number fits all columns of the side that is named, or of a single series."""
     if side:
         return side if size == 1 or size in sizes[side] else ""
     fitting = "".join(s for s, counts in sizes.items() if size in counts)

@@ -1,5 +1,4 @@
-"""The model formats: a module for each that finds networks in a file's tree and reads them, imported only for a file
-that may hold one.
+"""The model formats: for each a module that finds networks in a file's tree and reads them, imported when needed.
 
 A dialect's module has NAME (what a message calls it), find(tree) -> [(MATLAB path, element)], and read(element, hints)
 -> Network, which raises ModelError with a message that begins with the path inside the element. COMPLETE = True says
@@ -14,9 +13,7 @@ from typing import Any, NamedTuple
 
 
 class Dialect(NamedTuple):
-    """A module that finds and reads networks, and the containers that it finds them in: imported only for such a
-    file.
-    """
+    """A module that finds and reads networks, and the containers that it finds them in."""
 
     name: str
     containers: tuple[str, ...]

@@ -1,5 +1,4 @@
-"""The bounds of every reader, in one place: a file is a stranger, so what it claims is charged here before anything is
-allocated.
+"""The bounds of every reader, in one place: what a file claims is charged here before anything is allocated.
 
 Sizes are taken from the budget *before* the memory is asked for, and a budget never grows.
 """

@@ -1,5 +1,4 @@
-"""Normalisation that was done outside of the network, put in front of it and behind it: x raw -> scaled -> network ->
-scaled -> y raw.
+"""Normalisation outside of the network, put in front and behind: x raw -> scaled -> network -> scaled -> y raw.
 
 A scaling becomes a layer like any other, and every number of it is one that the user named; nothing is estimated.
 

@@ -27,9 +27,7 @@ MAX_DEPTH = 60
 
 @dataclass(frozen=True, eq=False)
 class MatlabObject:
-    """An instance of a MATLAB class. What its class's saveobj stored (the property `any`) stands directly in
-    `fields`.
-    """
+    """An instance of a MATLAB class; what its class's saveobj stored (the property `any`) stands directly in `fields`."""
 
     classname: str
     fields: dict[str, Any]
@@ -37,9 +35,7 @@ class MatlabObject:
 
 @dataclass(frozen=True, eq=False)
 class FunctionHandle:
-    """A MATLAB function handle, as text: never executed; with what an anonymous function has captured, as MATLAB stores
-    it.
-    """
+    """A MATLAB function handle as text, never executed, with what an anonymous function has captured."""
 
     text: str
     workspace: Any = None
@@ -84,9 +80,7 @@ class Tree:
 
 
 def is_numeric(value: object) -> TypeGuard[np.ndarray]:
-    """Whether a value is a real numeric array, logicals and integers included: containers make float64 of all of
-    them.
-    """
+    """Whether a value is a real numeric array: containers make float64 of numbers, integers and logicals alike."""
     return isinstance(value, np.ndarray) and value.dtype == np.float64
 
 
@@ -184,9 +178,7 @@ def _has_parts(element: Any) -> bool:
 
 
 def find(tree: Tree, wanted: Callable[[Any], bool]) -> list[tuple[str, Any]]:
-    """Every element that `wanted` accepts, with its MATLAB path, in file order; accepted elements are not searched
-    further.
-    """
+    """Every element that `wanted` accepts, with its MATLAB path, in file order; these are not searched further."""
     walk, found = tree.walk, []
     searched = bytearray(len(walk.elements))
     stack = [(0, len(walk.elements), 0, "")]  # from, to, and the path of what these are parts of

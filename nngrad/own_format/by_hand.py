@@ -1,5 +1,4 @@
-"""Layers as people write them: kinds with short names, MATLAB's processing steps with MATLAB's settings, activations by
-name.
+"""Layers as people write them: kinds with short names, MATLAB's processing steps, activations by name.
 
 Every reader takes the members of the struct, the sizes of the values it reads, and its path; it gives the layers that
 stand for it.

@@ -1,5 +1,4 @@
-"""nngrad's own format, in a MAT-file or an HDF5 file: any network, and simple enough to be written by hand from any
-language.
+"""nngrad's own format, in a MAT-file or an HDF5 file: any network, simple enough to be written by hand.
 
 `sources` count values in every language alike, 0 is the input and k the k-th layer; nothing else is implied but that a
 layer without `sources` reads the one before it. sample_models/README.md is the description. A layer is either one of
@@ -37,8 +36,7 @@ def find(tree: Tree) -> list[tuple[str, Fields]]:
 
 
 def _is_meant(e: Any) -> bool:
-    """Whether a struct or group is to be a network of this format, however its `format` is spelled: read() refuses what
-    it is not.
+    """Whether a struct or group is to be a network of this format, however `format` is spelled: read() refuses others.
 
     As plain weights it would lose what stands between them.
     """

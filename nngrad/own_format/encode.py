@@ -26,9 +26,7 @@ MOST_BYTES = 2**31 - 2**20  # of one array in a MAT-file of version 7
 
 
 def save(net: Network, path: str | os.PathLike[str]) -> None:
-    """Write `net` to path, .h5 or .mat, whole or not at all; UsageError for another suffix, DataError where it can't be
-    written.
-    """
+    """Write `net` to path, .h5 or .mat, whole or not at all; UsageError for another suffix, DataError where it fails."""
     target = os.fspath(path)
     suffix = os.path.splitext(target)[1].lower()
     if suffix not in WRITERS:
@@ -51,9 +49,7 @@ def encoded(net: Network) -> Fields:
 
 
 def _storable(value: Any) -> Any:
-    """With texts as every container can hold them: no NUL, nothing that is no character (names in files are of any
-    bytes).
-    """
+    """With texts as every container can hold them: no NUL, only characters (names in files are of any bytes)."""
     if isinstance(value, str):
         return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, dict):

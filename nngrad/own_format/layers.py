@@ -1,5 +1,4 @@
-"""A layer of one of the kinds <-> a struct with the fields of its dataclass and a line `shapes` that says what its
-arrays are.
+"""A layer of one of the kinds <-> a struct with the fields of its dataclass and a line `shapes` about its arrays.
 
 `shapes` is such as "W 10x3 F, index 3 int": name, extents, type (float64 unless said), F where the matrix is stored
 column by column. Containers change the shapes, the types and the order of arrays; with this line a layer comes back to

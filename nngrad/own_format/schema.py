@@ -1,5 +1,4 @@
-"""What our own format consists of, said once for writing and reading: its members, and for every layer kind the fields
-of its dataclass.
+"""What our own format consists of, said once for writing and reading: its members, and the fields of every kind.
 
 A new layer kind needs nothing here, unless it has an array that is no vector of numbers (one line in ARRAYS), or a
 field of a new type (one entry in layers.FIELD_TYPES).

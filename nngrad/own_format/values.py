@@ -1,5 +1,4 @@
-"""Reading the members of structs and groups of our own format: numbers, texts and lists, refused by name where they are
-anything else.
+"""Reading the members of structs and groups of our own format: numbers, texts and lists, or a refusal by name.
 
 A struct of a MAT-file and an HDF5 group are alike: a member of a group may also be an attribute. Only an empty matrix
 [] counts as absent: a struct array fills its gaps with it. Every function raises ModelError with the `path` of what it

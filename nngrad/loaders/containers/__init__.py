@@ -27,9 +27,7 @@ MATLAB_START = re.compile(rb"(\xef\xbb\xbf)?\s*(function\b|%|classdef\b)")
 
 @dataclass(frozen=True)
 class Container:
-    """A container: how its bytes are recognised, and what makes the tree of them: a function of a module, imported when
-    needed.
-    """
+    """How the bytes of a container are recognised, and which function of which module makes the tree of them."""
 
     name: str
     looks: Callable[[bytes, Path], bool]

@@ -1,5 +1,4 @@
-"""MAT-files of versions 5, 6 and 7, straight from their bytes: the header, the variables, their compression, the store
-of objects.
+"""MAT-files of versions 5, 6 and 7 from their bytes: header, variables, compression, the store of objects.
 
 No size that the file states is believed before it has been compared with the bytes that are there and charged to the
 budget. What is broken is a ModelError that says where; what is merely not understood becomes Undecoded. Layout:

@@ -1,5 +1,4 @@
-"""The arrays inside a MAT-file of version 5: numbers, text, cells, structs, objects, sparse matrices, from the bytes of
-one element.
+"""The arrays inside a MAT-file of version 5: numbers, text, cells, structs, objects, sparse matrices.
 
 Layout: MathWorks, "MAT-File Format" (the public description of version 5 files).
 """

@@ -42,9 +42,7 @@ def said_activations(fields: dict[str, Any]) -> tuple[tuple[str, ...] | None, tu
 
 
 def texts_of_activations(fields: dict[str, Any], used: set[str]) -> tuple[str, ...]:
-    """What else the file says of activations, one text a name (act1, hidden_activation): for which layer isn't
-    known.
-    """
+    """What else the file says of activations, one text a name (act1, hidden_activation): of which layer isn't known."""
     return tuple(
         f"{name} {value}"
         for name, value in fields.items()

@@ -1,6 +1,4 @@
-"""In which order the layers of plain weights stand, and which way round: what their names leave open, their shapes must
-tell.
-"""
+"""In which order the layers of plain weights stand, and which way round, where names leave it to the shapes."""
 
 from __future__ import annotations
 

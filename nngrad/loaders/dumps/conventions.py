@@ -1,6 +1,4 @@
-"""How people lay out plain weights: cells W and b, structs for each layer, numbered names, IW and LW, {W, b, W, b,
-...}.
-"""
+"""How people lay out plain weights: cells W and b, structs, numbered names, IW and LW, {W, b, W, b, ...}."""
 
 from __future__ import annotations
 
@@ -140,9 +138,7 @@ def _without_partner(lonely: str | None) -> str:
 
 
 def _structs(fields: dict[str, Any]) -> Dump | None:
-    """fc1.Weights, fc1.Bias, fc2.Weights, ..., output.Weights: a struct for each layer, in order of their numbers, the
-    output last.
-    """
+    """fc1.Weights, fc1.Bias, ..., output.Weights: a struct for each layer, in order of their numbers, the output last."""
     names = sorted((name for name in fields if name not in SKIPPED and _of_struct(name, fields[name])), key=order_of)
     if len(names) < 2:
         return None
@@ -160,9 +156,7 @@ def _list_of_structs(items: list[Any]) -> Dump | None:
 
 
 def _without_weights(label: str, fields: Any) -> str:
-    """What is wrong with an entry between layers that has arrays, but no weights: it computes something that isn't
-    known.
-    """
+    """What is wrong with an entry that has arrays, but no weights: it computes something that isn't known."""
     if not isinstance(fields, dict) or _roles(fields) != (None, None):
         return ""
     arrays = [name for name, value in fields.items() if _is_parameter(value) and isinstance(value, np.ndarray) and value.size > 1]
@@ -199,9 +193,7 @@ def _numbered_arrays(fields: dict[str, Any]) -> Dump | None:
 
 
 def _named(fields: dict[str, Any]) -> Iterator[Dump]:
-    """W1,b1,W2,b2 / fc1_weight,fc1_bias / IW1_1,b1,LW2_1,b2 / Theta1,Theta2; a prefix (actor_W1) makes networks
-    apart.
-    """
+    """W1,b1,W2,b2 / fc1_weight,fc1_bias / IW1_1,b1,LW2_1,b2 / Theta1,Theta2; a prefix (actor_W1) tells networks apart."""
     families: dict[str, dict[str, dict[str, str]]] = {}
     for name, value in fields.items():
         told = parsed(name) if _is_parameter(value) else None

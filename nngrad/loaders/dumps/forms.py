@@ -83,9 +83,7 @@ def _is_vector(value: Any) -> bool:
 
 
 def rolled(fields: dict[str, Any]) -> Dump | None:
-    """nn_params, all Theta one after the other, column by column, with the sizes of the layers beside (the machine
-    learning course).
-    """
+    """nn_params: all Theta one after the other, column by column, the sizes of the layers beside (a well-known course)."""
     if isinstance(fields, Group):  # other programs put rows first
         return None
     found = [n for n in fields if plain(n) in ROLLED and _is_vector(fields[n]) and fields[n].size > 1]
@@ -125,9 +123,7 @@ def _sizes(fields: dict[str, Any]) -> tuple[list[int], tuple[str, ...]]:
 
 
 def _rank(name: str) -> tuple[int, int]:
-    """(1, 0) for the number of inputs, (2, k) for that of a hidden layer, (3, 0) of outputs; (0, 0) for any other
-    name.
-    """
+    """(1, 0) for the number of inputs, (2, k) of hidden layer k, (3, 0) of outputs; (0, 0) for any other name."""
     hidden = HIDDEN_SIZE.fullmatch(name)
     if hidden:
         return 2, int((hidden[1] or hidden[2] or "1")[:6])
@@ -142,9 +138,7 @@ def _are_sizes(value: np.ndarray) -> bool:
 
 
 def indexed(fields: dict[str, Any]) -> Dump | None:
-    """Vij, Voj, Wjk, Wok: from unit i to unit j, the letters one after the other; the first index of a bias is o or
-    0.
-    """
+    """Vij, Voj, Wjk, Wok: from unit i to unit j, in the order of the letters; the first index of a bias is o or 0."""
     matrices: dict[tuple[str, str], str] = {}
     biases: dict[str, str] = {}
     for name, value in fields.items():

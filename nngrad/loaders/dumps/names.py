@@ -1,6 +1,4 @@
-"""What people call the weights and biases of a layer, and what a name tells: the role, the layer, the place in the
-order.
-"""
+"""What people call weights and biases, and what a name tells: the role, the layer, the place in the order."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ def in_sequence(keys: list[str]) -> bool:
 
 
 def parsed(name: str) -> tuple[str, str, str] | None:
-    """(prefix, role, layer) of a variable's name: ("actor", "W", "1") of actor_W1; None for one that is no weight or
-    bias.
-    """
+    """(prefix, role, layer) of a name: ("actor", "W", "1") of actor_W1; None for one that is no weight or bias."""
     if name.lower() in WEIGHTS | BIASES:
         return "", role_of(name), ""
     first = ROLE_FIRST.fullmatch(name)

@@ -1,5 +1,4 @@
-"""Plain weights and biases under the names that people give them: W1,b1,W2,b2; cells W and b; fc1.Weights; Theta1;
-params{k}.w.
+"""Plain weights and biases under the names that people give them: W1,b1; cells W and b; fc1.Weights; Theta1.
 
 What the file does not say is asked for, never guessed. Which activation follows which layer comes from the file or from
 the user; which way round the matrices are follows from their shapes, and a note says so where the shapes leave it open.
@@ -118,9 +117,7 @@ def _is_by_habit(label: str) -> bool:
 
 
 def _refuse_normalisation(dump: Dump) -> None:
-    """Gain and shift of a normalisation are called weight and bias, too: two vectors of one length, which would pass
-    for a layer.
-    """
+    """Gain and shift of a normalisation are called weight and bias, too: two vectors of one length are no layer."""
     for key, layer in zip(dump.keys, dump.layers, strict=False):
         by_name = not NORMALISATION.isdisjoint(re.findall("[a-z]+", key.lower()))
         if layer.b is not None and _are_vectors(layer) and (by_name or (key.startswith("module ") and layer.W.ndim == 1)):

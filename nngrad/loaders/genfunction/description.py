@@ -62,9 +62,7 @@ class Description:
     # layers
 
     def connections(self, i: int, layer: FollowedLayer) -> tuple[Connection, ...]:
-        """Those into layer i (from 1): from inputs, then from layers, in order; each weight matrix and bias is used
-        once.
-        """
+        """Those into layer i (from 1), from inputs, then from layers, in order; each matrix and bias is used once."""
         seen: set[tuple[str, int]] = set()
         found = []
         for term in layer.terms:
@@ -155,9 +153,7 @@ class Description:
         return after
 
     def raw_rows(self, j: int, steps: list[StepSettings]) -> int:
-        """How many numbers an input has before its first step: from the settings, or from the weights where there is no
-        step.
-        """
+        """How many numbers an input has before its first step: from the settings, or from the weights without any step."""
         for step, settings, _ in steps:
             rows = _rows_before(step.function, settings)
             if rows is not None:
@@ -180,8 +176,7 @@ class Description:
 
 
 def ranges(steps: Iterable[StatedStep], size: int) -> np.ndarray | None:
-    """The training range (size, 2) of an input or output: mapminmax was made from the least and largest training
-    values.
+    """The training range (size, 2) of an input or output: mapminmax was made from the least and largest values.
 
     NaN where they are not known; None where nothing is. What stands before mapminmax may only leave rows out.
     """

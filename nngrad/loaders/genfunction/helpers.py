@@ -1,5 +1,4 @@
-"""The helper functions at the end of a generated file: do they compute what their names say? People edit these files by
-hand.
+"""The helper functions at the end of a generated file, which people edit: do they compute what their names say?
 
 A helper is never trusted for its name while its body stands in the file. The body is followed on a few numbers
 (probes.py) by the calculator and must give the documented function of that name; how it is written (bsxfun or not,
@@ -19,9 +18,7 @@ TOLERANCE = 1e-9
 
 
 def check(source: m.SourceFile, name: str, args: list[Value], expected: np.ndarray, only_finite: bool = False) -> None:
-    """ModelError unless the file's function `name` gives `expected` (MATLAB shape); `only_finite` overlooks where it
-    gives NaN or inf.
-    """
+    """ModelError unless the file's function gives `expected` (MATLAB shape); `only_finite` overlooks its NaN and inf."""
     functions = {f.name: f for f in source.functions[1:]}
     calculator = Calculator(functions)
     try:

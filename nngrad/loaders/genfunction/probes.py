@@ -1,6 +1,4 @@
-"""Numbers to try the helper functions of a generated file with, and what they must give: the numbers of networks of one
-function.
-"""
+"""Numbers to try the helper functions of a generated file with, and what networks of one function make of them."""
 
 from __future__ import annotations
 

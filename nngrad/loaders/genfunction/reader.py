@@ -1,5 +1,4 @@
-"""Functions written by MATLAB's genFunction: .m source that holds the numbers of a network and the statements that
-evaluate it.
+"""Functions written by MATLAB's genFunction: source with the numbers of a network and the statements that use them.
 
 The statements are followed symbolically (which signal goes through which weights into which layer), never run; what
 comes out is the same description of a shallow network that the reader of `network` objects gives. A statement that the

@@ -1,5 +1,4 @@
-"""What a variable of a generated function can hold while its statements are followed: signals, net inputs, written
-numbers, delays.
+"""What a variable of a generated function can hold while its statements are followed.
 
 All of them compare by what they hold (but for the line): a second round of a loop must find what the first one found.
 """

@@ -1,5 +1,4 @@
-"""The numbers that are written in a generated function: weights, biases and settings by name, and expressions of
-numbers alone.
+"""The numbers that are written in a generated function: by name, and in expressions of numbers alone.
 
 What is assigned twice with different numbers is refused when it is asked for; how many numbers expressions may make is
 bounded.

@@ -71,9 +71,7 @@ def _has_size(fields: Fields, name: str, shape: tuple[int, ...]) -> None:
 
 
 def _weight_elements(fields: Fields, name: str, connect: np.ndarray) -> int:
-    """How many weights there are: none where nothing is connected; where something is, as many as its own record
-    says.
-    """
+    """How many weights there are: none where nothing is connected, else as many as their own record says."""
     total = 0
     for i, j in np.ndindex(connect.shape):
         path, value = f".{name}{{{i + 1},{j + 1}}}" if name != "b" else f".b{{{i + 1}}}", _entry(fields, name, i, j)

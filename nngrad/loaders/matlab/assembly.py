@@ -1,5 +1,4 @@
-"""From the description of a shallow network to a Network: its layers are lowered to the layer kinds exactly as MATLAB
-evaluates them.
+"""From the description of a shallow network to a Network, exactly as MATLAB evaluates it.
 
 A network with delays becomes its one-step map: a static network whose columns are the taps of its inputs (raw units)
 and then the delayed outputs of its layers (in the network's own, normalised units), newest first.

@@ -1,5 +1,4 @@
-"""Reading the fields of MATLAB's objects and structs: numbers, texts, cells and sizes, in whatever way MATLAB wraps
-them.
+"""Reading the fields of MATLAB's objects and structs: numbers, texts, cells and sizes, however MATLAB wraps them.
 
 Two families. `number`, `vector` take a struct and the name of a field, and refuse a field of another type with a
 ModelError that begins with the field (".gain: ..."); `located` puts the path of the struct in front of it. `numbers`,
@@ -39,9 +38,7 @@ def vector(fields: Fields, name: str) -> np.ndarray | None:
 
 
 def number(fields: Fields, name: str, default: float | None = None) -> float:
-    """A numeric field of one number; the default stands only for a field that is absent. ModelError for anything
-    else.
-    """
+    """A numeric field of one number; the default stands only for a field that is absent; else ModelError."""
     if default is not None and name not in fields:
         return default
     value = fields.get(name)

@@ -1,5 +1,4 @@
-"""MATLAB's `network` objects (feedforwardnet, fitnet, patternnet, newff, newrb, narxnet ...), versions none, 6, 7, 8
-and 9.
+"""MATLAB's `network` objects (feedforwardnet, fitnet, newff, newrb, narxnet ...), versions none, 6, 7, 8 and 9.
 
 The fields of an object become a `ShallowNetwork`, which assembly.py lowers. Whatever the outputs depend on is
 understood or refused by name; what an object says twice (sizes, counts, connections and what is connected) must agree:
@@ -242,9 +241,7 @@ class NetworkObject:
 
 
 def connection_matrix(fields: Fields, name: str, shape: tuple[int, int] | None = None) -> np.ndarray:
-    """A field of 0 and 1 as logicals; ModelError for anything else, and for another shape than the other fields ask
-    for.
-    """
+    """A field of 0 and 1 as logicals; ModelError for anything else, and for any shape but `shape`."""
     value = fields.get(name)
     if not is_numeric(value) or value.ndim != 2 or (shape and value.shape != shape):
         what = f"a connection matrix{f' of shape {shape}' if shape else ''}"

@@ -183,9 +183,7 @@ def _removeconstantrows_reverse(settings: Settings, rows: int) -> RowMaps:
 
 
 def _constants(settings: Settings, removed: np.ndarray) -> np.ndarray | None:
-    """What the removed rows are, one number for each or one for all; older objects call it `value`, newer ones store
-    both.
-    """
+    """What the removed rows are, one number for each or for all; older objects call it `value`, newer ones store both."""
     constants, value = vector(settings, "constants"), vector(settings, "value")
     if constants is not None and value is not None:
         _agrees(settings, "value", constants, ".constants")
@@ -312,8 +310,7 @@ def _changes_nothing(settings: Settings, maps: RowMaps, rows: int) -> bool:
 
 
 class ProcessingStep(NamedTuple):
-    """How a processing function is applied to inputs and undone on outputs; both take its settings and the number of
-    rows it gets.
+    """How a processing function is applied to inputs and undone on outputs: from its settings and the rows it gets.
 
     `fields` are the settings that it is known to have.
     """

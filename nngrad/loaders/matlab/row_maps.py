@@ -1,5 +1,4 @@
-"""What processing steps do to rows, each as one layer kind: scale them, take some, put them back, fill gaps, project
-them.
+"""What processing steps do to rows, each as one layer kind: scale, take, put back, fill gaps, project.
 
 A row map answers what is asked of a step: its layer, the same for several blocks of rows side by side (the taps of an
 input with delays), and whether it changes anything.
@@ -72,9 +71,7 @@ class TakenRows:
 
 @dataclass(frozen=True, eq=False)
 class PlacedRows:
-    """The rows put into the places of `index`, constants everywhere else: only on the way back, so never for several
-    blocks.
-    """
+    """The rows put into the places of `index`, constants elsewhere: only on the way back, so never for several blocks."""
 
     index: np.ndarray
     fill: np.ndarray
@@ -95,9 +92,7 @@ class PlacedRows:
 
 @dataclass(frozen=True, eq=False)
 class FilledRows:
-    """Missing values filled, and a row of flags behind each row that may have any: the fields are those of
-    FillMissing.
-    """
+    """Missing values filled, and a row of flags behind each row that may have any: fields as those of FillMissing."""
 
     source: np.ndarray
     flag: np.ndarray

@@ -1,5 +1,4 @@
-"""What a file says of a shallow network (MATLAB's `network`): sizes, connections, weights, delays, processing steps,
-functions.
+"""What a file says of a shallow network (MATLAB's `network`): sizes, connections, weights, delays, steps, functions.
 
 A `ShallowNetwork` is a plain description in MATLAB's own terms, whoever wrote it down: network.py fills it from the
 fields of an object, genfunction from the statements of a generated function, and assembly.py makes the Network of it.
@@ -50,9 +49,7 @@ class StatedInput:
 
 @dataclass(frozen=True, eq=False)
 class StatedOutput:
-    """An output: the layer it comes from, and the steps in the order in which MATLAB lists them (they are undone from
-    the last).
-    """
+    """An output: the layer it comes from, and its steps in the order in which MATLAB lists them (undone from the last)."""
 
     layer: int
     steps: tuple[StatedStep, ...] = ()
@@ -64,9 +61,7 @@ class StatedOutput:
 
 @dataclass(frozen=True, eq=False)
 class Connection:
-    """Weights into a layer from an input or a layer, seen at some delays. `weights` are as the file has them, yet to be
-    checked.
-    """
+    """Weights, yet to be checked, into a layer from an input or a layer, seen at some delays."""
 
     kind: str  # INPUT or LAYER
     source: int

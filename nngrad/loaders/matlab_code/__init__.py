@@ -1,3 +1,1 @@
-"""MATLAB source taken apart into tokens, expressions and statements: what generated functions and function handles are
-read with.
-"""
+"""MATLAB source taken apart into tokens, expressions and statements, for generated functions and function handles."""

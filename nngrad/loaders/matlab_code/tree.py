@@ -1,5 +1,4 @@
-"""MATLAB source taken apart: the nodes of expressions, and the statements and functions of a file. Nothing here is ever
-run.
+"""MATLAB source taken apart: the nodes of expressions, the statements and functions of a file. Nothing is ever run.
 
 What a node means is its reader's business: genfunction follows signals through them and computes with small matrices,
 the reader of function layers lowers them to layers. Language reference: MathWorks' public pages on operators,

@@ -22,9 +22,7 @@ NAME = "MATLAB Deep Learning Toolbox layers with weights"
 
 
 def find(tree: Tree) -> list[tuple[str, reader.FoundNetwork]]:
-    """Layers wherever they are; those inside an object of another class with a doubt about what that class does with
-    them.
-    """
+    """Layers wherever they are; inside an object of another class with a doubt about what that class does with them."""
     owners = {p: o.classname for p, o in find_in(tree, lambda e: isinstance(e, MatlabObject) and not _is_graph(e))}
     found = []
     for path, e in find_in(tree, lambda e: _is_graph(e) or _is_layers(e)):
