@@ -64,10 +64,15 @@ Shapes = dict[str, ArrayShape]
 
 
 def encoded_layer(layer: Any) -> Fields:
-    """The struct of a layer, without its sources: texts, numbers, float64 arrays, and structs of them."""
-    shapes: Shapes = {}
-    fields: Fields = {"kind": type(layer).__name__}
-    for field in KIND_FIELDS[fields["kind"]]:
+    """The struct of a layer, without its sources: texts, numbers, float64 arrays, and structs of them.
+
+    ModelError for a layer that is none of the kinds, which could not be read back.
+    """
+    kind, shapes = type(layer).__name__, dict[str, ArrayShape]()
+    if kind not in KIND_FIELDS:
+        raise ModelError(f"layers of type {kind} have no place in the format")
+    fields: Fields = {"kind": kind}
+    for field in KIND_FIELDS[kind]:
         value = _type_of(field).write(getattr(layer, field.name), field.name, shapes)
         if value is not None:
             fields[field.name] = value
@@ -81,12 +86,20 @@ def decoded_layer(kind: str, fields: Fields, path: str) -> Any:
     shapes = shapes_of(text_of(fields, "shapes", path) or "", path)
     if unknown := sorted(name for name in shapes if name.partition(".")[0] not in known):
         raise ModelError(f"{path}.shapes: {clipped(unknown[0])} is not a field of {kind}")
+    if others := sorted(name for name in shapes if not _may_be_array(name, kind)):
+        raise ModelError(f"{path}.shapes: {clipped(others[0])} is no array of a {kind}")
     values = {}
     for field in KIND_FIELDS[kind]:
         value = get(fields, field.name) if field.name not in shapes else _raw(fields, field.name)
         if value is not None or field.required:
             values[field.name] = _type_of(field).read(value, field.name, shapes, path)
     return BY_CLASS[kind](**values)
+
+
+def _may_be_array(name: str, kind: str) -> bool:
+    """Whether `shapes` may speak of it: an array, or a member of a record."""
+    first, dot, _ = name.partition(".")
+    return any(field.name == first and field.type is (dict if dot else np.ndarray) for field in KIND_FIELDS[kind])
 
 
 def _type_of(field: KindField) -> FieldType:

@@ -9,14 +9,12 @@ import pytest
 from scipy.io import loadmat
 
 import nngrad
-from nngrad.core.activations import ACTIVATIONS, BY_NAME, Activation
-from nngrad.core.layers import KINDS, Affine, Elementwise, FillMissing, Place, Scale, Select, Softmax, Sum
+from nngrad.core.activations import BY_NAME, Activation
+from nngrad.core.layers import Affine, Elementwise, FillMissing, Place, Scale, Select, Softmax, Sum
 from nngrad.core.network import Builder, Network, Origin, Port
 from nngrad.errors import DataError, ModelError, NngradError, UsageError
 from nngrad.loaders import candidates, containers
 from nngrad.own_format.encode import encoded, save
-from nngrad.own_format.layers import FIELD_TYPES, decoded_layer, encoded_layer
-from nngrad.own_format.schema import ARRAYS, KIND_FIELDS, VECTOR, KindField
 from tests.makers import SAMPLES
 
 SUFFIXES = (".mat", ".h5")
@@ -90,58 +88,6 @@ def test_every_sample_model_comes_back(tmp_path, name, where, suffix):
 
 def test_the_sample_models_were_there():
     assert len(list(models())) >= 20
-
-
-# any kind
-
-
-def instance(kind, random):
-    """An instance with made-up values, by its fields alone: it need not compute anything."""
-    made = {
-        int: lambda: 4,
-        float: lambda: 0.1,
-        bool: lambda: True,
-        Activation: lambda: ACTIVATIONS[3],
-        tuple: lambda: (1, 2, 3),
-        dict: lambda: {"a": 0.3, "b": random.normal(size=4)},
-    }
-
-    def value(field):
-        if field.type is np.ndarray:
-            rule = ARRAYS.get(field.name, VECTOR)
-            return random.uniform(0, 9, size=(3, 2)[: rule.axes]).astype(rule.type or float)
-        return made[field.type]()
-
-    return kind(**{field.name: value(field) for field in KIND_FIELDS[kind.__name__]})
-
-
-@pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.__name__)
-def test_a_kind_is_written_and_read_by_its_fields_alone(kind):
-    try:
-        layer = instance(kind, np.random.default_rng(0))
-    except KeyError as e:
-        pytest.fail(f"{kind.__name__} has a field of a type that is new to this test: {e}")
-    fields = {k: v if isinstance(v, str | dict | list) else np.asarray(v, float) for k, v in encoded_layer(layer).items()}
-    assert same_value(decoded_layer(kind.__name__, as_tree(fields), ""), layer)
-
-
-@pytest.mark.parametrize("kind", KINDS, ids=lambda k: k.__name__)
-def test_every_field_of_a_kind_has_a_place(kind):
-    assert [field for field in KIND_FIELDS[kind.__name__] if field.type not in FIELD_TYPES] == []
-
-
-def test_an_array_of_other_axes_or_type_is_refused():
-    fields = {"kind": "Place", "shapes": "index 2, fill 3", "index": np.array([0.0, 1.0]), "fill": np.zeros(3)}
-    with pytest.raises(ModelError, match=r"shapes: index is 2 float64; it is a vector of type int"):
-        decoded_layer("Place", fields, "")
-    with pytest.raises(ModelError, match=r"shapes: fill is 3x1 float64; it is a vector"):
-        decoded_layer("Place", fields | {"shapes": "index 2 int, fill 3x1"}, "")
-
-
-def as_tree(value):
-    if isinstance(value, dict):
-        return {k: as_tree(v) for k, v in value.items()}
-    return value if isinstance(value, str) else np.asarray(value, float)
 
 
 MADE_ARRAYS = {
@@ -273,12 +219,6 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, suffi
 
 def test_nothing_tells_where_the_file_stood(tmp_path):
     assert encoded(nngrad.load(SAMPLES / "fitnet.mat"))["origin"]["path"] == "fitnet.mat"
-
-
-def test_what_has_no_place_is_refused(monkeypatch):
-    monkeypatch.setitem(KIND_FIELDS, "Place", (KindField("fill", object, True),))
-    with pytest.raises(ModelError, match="fill: values of type object have no place in the format"):
-        encoded_layer(Place(np.zeros(0, int), np.ones(1)))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX names are bytes")
