@@ -36,7 +36,7 @@ DIALECTS: tuple[Dialect, ...] = (
     Dialect("loaders.matlab.network", MATLAB),
     Dialect("loaders.matlab.deep.reader", MATLAB),
     Dialect("loaders.matlab.statistics", MATLAB),
-    Dialect("own_format.decode", (*MATLAB, "HDF5", "Octave text")),
+    Dialect("own_format.dialect", (*MATLAB, "HDF5", "Octave text")),
     Dialect("loaders.keras.reader", ("HDF5", "Keras zip")),
     Dialect("loaders.keras.weights_only", ("HDF5",)),
     Dialect("loaders.genfunction.reader", ("MATLAB source",)),

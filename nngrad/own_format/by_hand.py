@@ -18,8 +18,9 @@ from nngrad.loaders.activation_names import SPECIAL, activation_layers
 from nngrad.loaders.matlab.fields import located
 from nngrad.loaders.matlab.processing import STEPS
 from nngrad.loaders.tree import Group
-from nngrad.own_format.schema import COMMON, IGNORED
 from nngrad.own_format.values import (
+    COMMON,
+    IGNORED,
     Fields,
     as_flag,
     as_matrix,

@@ -17,40 +17,16 @@ from nngrad.core.layers import Sum
 from nngrad.core.network import MOST_LAYERS, MOST_SOURCES, MOST_UNITS, Builder, Network, Port, numbered, within
 from nngrad.errors import ModelError, listed
 from nngrad.loaders.activation_names import is_activation
-from nngrad.loaders.hints import NO_HINTS, Hints
 from nngrad.loaders.matlab.processing import STEPS
-from nngrad.loaders.tree import Group, Tree, is_numeric
-from nngrad.loaders.tree import find as find_in
+from nngrad.loaders.tree import Group, is_numeric
 from nngrad.own_format.by_hand import WRITTEN_BY_HAND, activation_of, processing_step
 from nngrad.own_format.layers import ORDER_ADVICE, decoded_layer
 from nngrad.own_format.ports import decoded_origin, decoded_ports, noted_units
-from nngrad.own_format.schema import BY_CLASS, COLUMN_MAJOR, COMMON, FORMAT, MATRICES, ROW_MAJOR, TOP, VERSION, takes_several
-from nngrad.own_format.values import Fields, as_text, as_vector, as_whole, clipped, get, only, sequence, short, text_of
-
-NAME = "network written by nngrad or by hand"
-COMPLETE = True  # nothing lies beside the network
+from nngrad.own_format.schema import BY_CLASS, COLUMN_MAJOR, MATRICES, ROW_MAJOR, TOP, VERSION, takes_several
+from nngrad.own_format.values import COMMON, FORMAT, Fields, as_text, as_vector, as_whole, clipped, get, only, sequence, short, text_of
 
 
-def find(tree: Tree) -> list[tuple[str, Fields]]:
-    return [(path or "/", e) for path, e in find_in(tree, _is_meant)]
-
-
-def _is_meant(e: Any) -> bool:
-    """Whether a struct or group is to be a network of this format, however `format` is spelled: read() refuses others.
-
-    As plain weights it would lose what stands between them.
-    """
-    if not isinstance(e, dict):
-        return False
-    text = as_text(get(e, "format"))
-    if isinstance(text, str) and FORMAT.split()[0] in text.casefold():
-        return True
-    layers = get(e, "layers")
-    each = layers.values() if isinstance(layers, dict) else layers.ravel() if isinstance(layers, np.ndarray) else layers or ()
-    return bool(len(each)) and all(isinstance(layer, dict) and "kind" in layer for layer in each)
-
-
-def read(element: Fields, hints: Hints = NO_HINTS) -> Network:
+def read(element: Fields) -> Network:
     """The network of one element; ModelError, with the field's path, where it is not what the format says."""
     if (text := as_text(get(element, "format"))) != FORMAT:
         raise ModelError(f".format: {'is missing' if text is None else repr(text)}; write it as {FORMAT!r}")

@@ -16,8 +16,8 @@ from nngrad.core.network import Network
 from nngrad.errors import UsageError
 from nngrad.own_format.layers import encoded_layer
 from nngrad.own_format.ports import encoded_origin, encoded_port
-from nngrad.own_format.schema import FORMAT, VERSION
-from nngrad.own_format.values import Fields
+from nngrad.own_format.schema import VERSION
+from nngrad.own_format.values import FORMAT, Fields
 from nngrad.tables.files import write
 
 NAME = "net"  # of the struct or group in the file

@@ -10,8 +10,9 @@ import numpy as np
 
 from nngrad.core.network import INTEGERS, Origin, Port, encodable, numbered
 from nngrad.errors import ModelError
-from nngrad.own_format.schema import FORMAT, ORIGIN, PORT
+from nngrad.own_format.schema import ORIGIN, PORT
 from nngrad.own_format.values import (
+    FORMAT,
     Fields,
     as_texts,
     as_vector,

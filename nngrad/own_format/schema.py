@@ -13,15 +13,12 @@ from typing import Any, NamedTuple
 from nngrad.core.layers import JOINS, KINDS
 from nngrad.core.network import Origin
 
-FORMAT = "nngrad network"
 VERSION = 1
 COLUMN_MAJOR, ROW_MAJOR = "column-major", "row-major"
 
 TOP = {"format", "version", "inputs", "outputs", "layers", "origin", "array_order"}
-COMMON = {"kind", "sources", "shapes"}  # of every layer
 PORT = {"name", "size", "columns", "lower", "upper", "units", "integer"}
 ORIGIN = {field.name: isinstance(field.default, tuple) for field in dataclasses.fields(Origin)}  # texts, and whether several
-IGNORED = frozenset({"name", "comment", "description"})  # for people: may stand anywhere and hold anything
 
 BY_CLASS = {kind.__name__: kind for kind in KINDS}
 

@@ -15,10 +15,12 @@ import numpy as np
 
 from nngrad.errors import ModelError
 from nngrad.loaders.tree import Group, Undecoded, is_cell, is_numeric
-from nngrad.own_format.schema import COMMON, IGNORED
 
 Fields = dict[str, Any]
 
+FORMAT = "nngrad network"
+COMMON = {"kind", "sources", "shapes"}  # members of every layer
+IGNORED = frozenset({"name", "comment", "description"})  # for people: may stand anywhere and hold anything
 OF_TOOLS = frozenset({"CLASS", "TITLE", "VERSION", "PYTABLES_FORMAT_VERSION"})  # attributes that PyTables gives to every group
 
 

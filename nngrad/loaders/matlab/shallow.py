@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from nngrad.errors import ModelError
 
@@ -25,16 +25,14 @@ MOST_UNITS = 1_000_000  # of a layer, an input or all columns of x; also the lon
 INPUT, LAYER = "input", "layer"  # where a connection comes from
 
 
-@dataclass(frozen=True, eq=False)
-class StatedStep:
+class StatedStep(NamedTuple):
     """A processing function by its name in STEPS, with its settings as MATLAB stores them."""
 
     function: str
     settings: dict[str, Any]
 
 
-@dataclass(frozen=True, eq=False)
-class StatedInput:
+class StatedInput(NamedTuple):
     """An input: its raw rows, the steps in the order in which they are applied, and what else is said of it.
 
     `range` (size, 2) is the smallest and the largest value in training, `processed_size` the rows behind the last step.
@@ -47,8 +45,7 @@ class StatedInput:
     processed_size: float | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class StatedOutput:
+class StatedOutput(NamedTuple):
     """An output: the layer it comes from, and its steps in the order in which MATLAB lists them (undone from the last)."""
 
     layer: int
@@ -59,8 +56,7 @@ class StatedOutput:
     processed_size: float | None = None  # rows before anything is undone
 
 
-@dataclass(frozen=True, eq=False)
-class Connection:
+class Connection(NamedTuple):
     """Weights, yet to be checked, into a layer from an input or a layer, seen at some delays."""
 
     kind: str  # INPUT or LAYER
@@ -73,8 +69,7 @@ class Connection:
         return f".{'IW' if self.kind == INPUT else 'LW'}{{{layer + 1},{self.source + 1}}}"
 
 
-@dataclass(frozen=True, eq=False)
-class StatedLayer:
+class StatedLayer(NamedTuple):
     """A layer: transfer(net_input(weighted connections, bias)); without a bias, `biased` is False."""
 
     size: int

@@ -14,7 +14,6 @@ import numpy as np
 
 from nngrad.core.activations import BY_NAME
 from nngrad.core.layers import Affine, Concatenate, Elementwise, Normalize, Product, Scale, Softmax, Sum
-from nngrad.loaders.matlab.deep.function import function_layer
 from nngrad.loaders.matlab.deep.part import MOST_UNITS, Part, Shape, Value
 from nngrad.loaders.matlab.fields import UNTRAINED, by, numbers
 
@@ -167,6 +166,12 @@ def scaling(part: Part, values: Sequence[Value]) -> Value:
     return part.through(values[0], [Scale(gain, np.zeros(gain.size), bias)])
 
 
+def function(part: Part, values: Sequence[Value]) -> Value:
+    from nngrad.loaders.matlab.deep.function import function_layer  # with a parser, which few networks need
+
+    return function_layer(part, values)
+
+
 def flatten(part: Part, values: Sequence[Value]) -> Value:
     return Value(values[0].number, (values[0].size,))
 
@@ -259,7 +264,7 @@ TABLE: dict[str, Reader] = {
     "GELULayer": gelu,
     "SoftmaxLayer": softmax,
     "ScalingLayer": scaling,
-    "FunctionLayer": function_layer,
+    "FunctionLayer": function,
     "DropoutLayer": nothing,
     "SpatialDropoutLayer": nothing,
     "IdentityLayer": nothing,
