@@ -15,8 +15,8 @@ from nngrad.cli.messages import EXIT_CODES, INTERRUPTED, SOME_FAILED
 from nngrad.core.activations import ACTIVATIONS
 from nngrad.errors import DataError, ModelError, UsageError
 from nngrad.loaders import DIALECTS
-from nngrad.loaders.matlab.network import NET_INPUT, TRANSFER, WEIGHT
 from nngrad.loaders.matlab.processing import STEPS
+from nngrad.loaders.matlab.shallow import NET_INPUT, TRANSFER, WEIGHT
 from nngrad.tables import READERS, WRITERS
 
 ROOT = Path(__file__).parents[1]

@@ -1,4 +1,4 @@
-"""From a file to a Network: bytes pick the container, contents pick the dialect. The one rule: one network, or a refusal by name.
+"""From a file to a Network: bytes pick the container, contents pick the dialect; one network, or a refusal by name.
 
 Networks are found by what they are, anywhere in the file, never by the name of a variable.
 """
@@ -8,36 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import import_module
-from types import ModuleType
-from typing import Any, NamedTuple
 
 from nngrad.core.network import Network
 from nngrad.errors import ModelError, UsageError, listed
 from nngrad.loaders import beside, containers, contents, scaling, twins
+from nngrad.loaders.dialects import DIALECTS, LAST_RESORTS, Candidate, Dialect
 from nngrad.loaders.hints import NO_HINTS, Hints
 from nngrad.loaders.paths import matching
 from nngrad.loaders.scaling import Scaling
 from nngrad.loaders.tree import Tree
-
-
-class Dialect(NamedTuple):
-    """A module that finds and reads networks, and the containers that it finds them in: imported only for such a file."""
-
-    name: str
-    containers: tuple[str, ...]
-
-    @property
-    def module(self) -> ModuleType:
-        return import_module(f"nngrad.{self.name}")
-
-
-class Candidate(NamedTuple):
-    """Something in a file that a dialect can read."""
-
-    path: str  # MATLAB path inside the file
-    dialect: ModuleType
-    element: Any
 
 
 def load(
@@ -50,12 +29,13 @@ def load(
 ) -> Network:
     """The trained network of a file.
 
-    `network` is the path inside the file (`values.net`), needed only where a file holds several. `activation` (one name for each
-    layer) and `weights` ("out-by-in" or "in-by-out") tell what plain weight dumps do not say themselves. `input_scaling` and
-    `output_scaling` tell what was done to x and y outside of the network, such as "zscore:muX,sdX" with variables of the file or
-    ("zscore", mu, sd) with arrays (load/scaling.py); x, y and J are in raw units then. Raises ModelError, naming file, path, what was
-    found, what is supported and what to do, for whatever is not understood; UsageError for a path that is not there, for hints about
-    what the file itself says, and for scalings that do not fit.
+    `network` is the path inside the file (`values.net`), needed only where a file holds several. `activation` (one name
+    for each layer) and `weights` ("out-by-in" or "in-by-out") tell what plain weight dumps do not say themselves.
+    `input_scaling` and `output_scaling` tell what was done to x and y outside of the network, such as "zscore:muX,sdX"
+    with variables of the file or ("zscore", mu, sd) with arrays (loaders/scaling.py); x, y and J are in raw units then.
+    Raises ModelError, naming file, path, what was found, what is supported and what to do, for whatever is not
+    understood; UsageError for a path that is not there, for hints about what the file itself says, and for scalings
+    that do not fit.
     """
     tree = containers.read(path)
     return opened(os.fspath(path), tree, network, hinted(activation, weights, input_scaling, output_scaling))
@@ -91,12 +71,12 @@ def opened(path: str, tree: Tree, network: str | None, hints: Hints = NO_HINTS) 
 
 
 def candidates(tree: Tree) -> list[Candidate]:
-    """Every network in a file's tree, in file order. Plain weights count only where there is nothing else (LAST_RESORTS)."""
+    """Every network in a file's tree, in file order; plain weights only where there is nothing else (LAST_RESORTS)."""
     return _found(tree, DIALECTS) or _found(tree, LAST_RESORTS)
 
 
 def offered(path: str, tree: Tree, found: Sequence[Candidate], hints: Hints = NO_HINTS) -> list[tuple[Candidate, list[str]]]:
-    """The networks that a user chooses from, each with the paths of its copies; what training windows left over is none of them."""
+    """The networks that a user chooses from, each with the paths of its copies; none that training windows left over."""
     plain = hints._replace(input_scaling=None, output_scaling=None)
     return twins.offered(found, lambda candidate: read(path, tree, candidate, plain))
 
@@ -134,17 +114,4 @@ def _meant(path: str, tree: Tree, found: list[Candidate], network: str) -> list[
     return [c for c in found if c.path in same]
 
 
-MATLAB = ("MAT v",)  # every version
-DIALECTS: tuple[Dialect, ...] = (
-    Dialect("loaders.matlab.network", MATLAB),
-    Dialect("loaders.matlab.deep.reader", MATLAB),
-    Dialect("loaders.matlab.statistics", MATLAB),
-    Dialect("own_format.decode", (*MATLAB, "HDF5", "Octave text")),
-    Dialect("loaders.keras.reader", ("HDF5", "Keras zip")),
-    Dialect("loaders.keras.weights_only", ("HDF5",)),
-    Dialect("loaders.genfunction.reader", ("MATLAB source",)),
-)
-LAST_RESORTS: tuple[Dialect, ...] = (
-    Dialect("loaders.matlab.deep.alone", MATLAB),
-    Dialect("loaders.dumps.weights", (*MATLAB, "HDF5", "Octave text", "NumPy zip")),
-)
+__all__ = ["DIALECTS", "LAST_RESORTS", "Candidate", "candidates", "hinted", "load", "offered", "opened", "read"]

@@ -1,26 +1,24 @@
-"""Normalisation that lies beside a network: said wherever numbers are written, never applied unasked (load/scaling.py applies it).
+"""Normalisation that lies beside a network: said wherever numbers are written, applied by scaling.py when asked.
 
-Its one rule: a name and a length must both fit. Names come in pairs (mu and sigma, min and max) that are the same but for that word;
-what stands inside the network's own object is the network's own business.
+It counts where a name and a length both fit. Names come in pairs (mu and sigma, min and max) that are the same but for
+that word. What stands inside the network's own object is its reader's task.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nngrad.core.network import Network
 from nngrad.errors import listed
+from nngrad.loaders.dialects import Candidate
 from nngrad.loaders.hints import Hints
-from nngrad.loaders.scaling import Columns
+from nngrad.loaders.scaling import ScaledColumns
 from nngrad.loaders.tree import Tree
 from nngrad.loaders.twins import LEFTOVER
-
-if TYPE_CHECKING:
-    from nngrad.loaders import Candidate
 
 MOST_DEPTH = 2  # structs in structs beside the network
 MOST_FIELDS = 5_000
@@ -45,7 +43,7 @@ WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 Sizes = dict[str, tuple[int, ...]]  # how many numbers fit each side
 
 
-class Found(NamedTuple):
+class FoundScaling(NamedTuple):
     """Numbers, or the settings of a processing function, that fit inputs ("x"), outputs ("y") or both ("xy")."""
 
     paths: tuple[str, ...]
@@ -90,10 +88,10 @@ def _structs(tree: Tree, candidate: Candidate | None) -> Iterator[tuple[str, dic
             waiting += [(f"{path}.{name}".removeprefix("."), value, depth + 1) for name, value in element.items()]
 
 
-def _found(tree: Tree, candidate: Candidate, net: Network) -> Iterator[Found]:
+def _found(tree: Tree, candidate: Candidate, net: Network) -> Iterator[FoundScaling]:
     if getattr(candidate.dialect, "COMPLETE", False):
         return
-    sizes = {"x": Columns(net.inputs).sizes, "y": Columns(net.outputs).sizes}
+    sizes = {"x": ScaledColumns(net.inputs).sizes, "y": ScaledColumns(net.outputs).sizes}
     used = set(getattr(candidate.element, "names", ()))
     for path, fields in _structs(tree, candidate):
         if LEFTOVER.search(f"{path}."):
@@ -105,7 +103,7 @@ def _found(tree: Tree, candidate: Candidate, net: Network) -> Iterator[Found]:
         yield from _pairs(path, beside, sizes)
 
 
-def _settings(path: str, fields: dict[str, Any], sizes: Sizes) -> Iterator[Found]:
+def _settings(path: str, fields: dict[str, Any], sizes: Sizes) -> Iterator[FoundScaling]:
     """Settings of mapminmax and mapstd, as a second output of these functions gives them."""
     for name, value in fields.items():
         if _is_settings(value):
@@ -116,14 +114,14 @@ def _settings(path: str, fields: dict[str, Any], sizes: Sizes) -> Iterator[Found
                 kind = "mapstd" if "xstd" in value else "mapminmax"
             sides = _fitting(_side(name), size, sizes)
             if sides:
-                yield Found((f"{path}.{name}".removeprefix("."),), kind, sides, size)
+                yield FoundScaling((f"{path}.{name}".removeprefix("."),), kind, sides, size)
 
 
 def _is_settings(value: Any) -> bool:
     return isinstance(value, dict) and {"xrows", "yrows"} <= value.keys() and "kind" not in value
 
 
-def _pairs(path: str, fields: dict[str, Any], sizes: Sizes) -> Iterator[Found]:
+def _pairs(path: str, fields: dict[str, Any], sizes: Sizes) -> Iterator[FoundScaling]:
     """Two arrays whose names differ in one word only: mean and deviation, or least and largest."""
     families: dict[str, dict[str, str]] = {}
     for name, value in fields.items():
@@ -139,7 +137,7 @@ def _pairs(path: str, fields: dict[str, Any], sizes: Sizes) -> Iterator[Found]:
                 yield from _pair(path, rest, (names[first], names[second]), fields, sizes)
 
 
-def _pair(path: str, rest: str, names: tuple[str, str], fields: dict[str, Any], sizes: Sizes) -> Iterator[Found]:
+def _pair(path: str, rest: str, names: tuple[str, str], fields: dict[str, Any], sizes: Sizes) -> Iterator[FoundScaling]:
     size, other = (fields[name].size for name in names)
     side = _side(rest) or _side(path.rpartition(".")[2])
     about = side or not path or set(_words(path)) & ABOUT
@@ -147,7 +145,7 @@ def _pair(path: str, rest: str, names: tuple[str, str], fields: dict[str, Any], 
         return
     sides = _fitting(side, size, sizes)
     if sides:
-        yield Found(
+        yield FoundScaling(
             tuple(f"{path}.{name}".removeprefix(".") for name in names),
             "minmax" if statistic(names[0])[0] == "low" else "zscore",
             sides,
@@ -156,7 +154,7 @@ def _pair(path: str, rest: str, names: tuple[str, str], fields: dict[str, Any], 
 
 
 def _fitting(side: str, size: int, sizes: Sizes) -> str:
-    """The sides that so many numbers fit; one number fits all columns of the side that the name says, or of a single series."""
+    """The sides that so many numbers fit; one number fits all columns of the side that is named, or of a single series."""
     if side:
         return side if size == 1 or size in sizes[side] else ""
     fitting = "".join(s for s, counts in sizes.items() if size in counts)
@@ -201,7 +199,7 @@ def _side(name: str) -> str:
 # words for people
 
 
-def _said(found: Found, net: Network) -> str:
+def _said(found: FoundScaling, net: Network) -> str:
     names, letters = ",".join(found.paths), "xy" if len(found.sides) > 1 else found.sides
     sizes = f" ({found.size} number{'s' if found.size > 1 else ''} each)" if len(found.paths) > 1 else ""
     letter = letters[0]
@@ -215,7 +213,7 @@ def _said(found: Found, net: Network) -> str:
     return f"{', '.join(found.paths)}{sizes} beside the network: {condition}; apply with {options}{ends}"
 
 
-def _trained(found: Found, letter: str) -> str:
+def _trained(found: FoundScaling, letter: str) -> str:
     first, *rest = found.paths
     match found.kind:
         case "zscore":

@@ -1,6 +1,6 @@
 """What a file holds instead of a network, and what its owner can do: the message where nothing is found.
 
-Its one rule: it speaks of this file. A few variables with class and size, then the one step that fits them.
+The message speaks of this file: a few variables with class and size, then the one step that fits them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MOST_NAME = 40
 FEWEST_SAMPLES = 20
 
 
-class Foreign(NamedTuple):
+class ForeignClass(NamedTuple):
     """Objects that people take for networks, or keep beside them, by their class."""
 
     classname: re.Pattern[str]
@@ -28,8 +28,8 @@ class Foreign(NamedTuple):
     advice: str
 
 
-def _foreign(classname: str, what: str, advice: str) -> Foreign:
-    return Foreign(re.compile(classname), what, advice)
+def _foreign(classname: str, what: str, advice: str) -> ForeignClass:
+    return ForeignClass(re.compile(classname), what, advice)
 
 
 ONLY_NETWORKS = "nngrad differentiates neural networks only: train one (fitrnet, or a neural network in the Learner app), and save that"
@@ -105,7 +105,7 @@ def is_own(element: MatlabObject) -> bool:
     return "." not in element.classname and _of_class(element.classname) is None
 
 
-def _of_class(name: str) -> Foreign | None:
+def _of_class(name: str) -> ForeignClass | None:
     return next((f for f in FOREIGN if f.classname.fullmatch(name)), None)
 
 

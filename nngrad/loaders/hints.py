@@ -1,4 +1,4 @@
-"""What a user may have to tell because the file does not: the one rule is that nothing of it is ever guessed."""
+"""What a user may have to tell because the file does not; nothing of it is ever guessed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 
 class Hints(NamedTuple):
-    """`activation`: one name for each layer; `weights`: "out-by-in" or "in-by-out": a dialect lists those it takes in HINTS.
-    `input_scaling`, `output_scaling`: what was done to x and y outside of the network (load/scaling.py), whatever the dialect.
+    """`activation`: one name for each layer; `weights`: "out-by-in" or "in-by-out": a dialect lists those it takes in
+    HINTS. `input_scaling`, `output_scaling`: what was done to x and y outside of the network (scaling.py), whatever the
+    dialect.
     """
 
     activation: tuple[str, ...] | None = None

@@ -1,6 +1,6 @@
-"""The bounds of every reader, in one place: a file is a stranger, so what it claims is charged here before anything is allocated.
+"""The bounds of every reader, in one place: what a file claims is charged here before anything is allocated.
 
-Its one rule: sizes are taken from the budget *before* the memory is asked for, and a budget never grows.
+Sizes are taken from the budget *before* the memory is asked for, and a budget never grows.
 """
 
 from __future__ import annotations

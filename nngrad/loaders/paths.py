@@ -1,6 +1,6 @@
 """Paths inside a file as people write them: net, values.net, nets{2}, nets{1,2}, group/net, or only their beginning.
 
-Its one rule: two spellings are the same where MATLAB would find the same thing; the beginning of a path counts by whole names, so
+Two spellings are the same where MATLAB would find the same thing; the beginning of a path counts by whole names, so
 that net1 never means net10.
 """
 
@@ -20,7 +20,9 @@ Steps = tuple[str | int, ...]
 
 
 def steps(tree: Tree, path: str) -> Steps:
-    """Names and linear indices from 1, as far as the file knows the path; an index that says nothing, such as net(1), is left out."""
+    """Names and linear indices from 1, as far as the file knows the path; an index that says nothing, such as net(1),
+    is left out.
+    """
     return _followed(tree, path)[0]
 
 

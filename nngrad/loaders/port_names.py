@@ -1,6 +1,7 @@
 """Which names of a network's inputs are its user's own, and which ones a program made up because nobody gave any.
 
-Inputs of one column are called what they are called, so that tables are matched by it; x1, x2, ... stand where there are no names.
+Inputs of one column are called what they are called, so that tables are matched by it; x1, x2, ... stand where there
+are no names.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ def is_real(name: str) -> bool:
 
 
 def columns_of(ports: Sequence[tuple[str, int]]) -> list[tuple[str, ...]]:
-    """The columns of inputs with these names and sizes: their names where each is one column with a real name of its own, otherwise
-    x1, x2, ... counted over all of them (half of the names would say nothing about a table that has others)."""
+    """The columns of inputs with these names and sizes: their names where each is one column with a real name of its
+    own, otherwise x1, x2, ... counted over all of them (half of the names would say nothing about a table that has
+    others).
+    """
     names = [name for name, _ in ports]
     if all(size == 1 and is_real(name) for name, size in ports) and len(set(names)) == len(names):
         return [(name,) for name in names]

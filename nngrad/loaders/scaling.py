@@ -1,9 +1,9 @@
-"""Normalisation that was done outside of the network, put in front of it and behind it: x raw -> scaled -> network -> scaled -> y raw.
+"""Normalisation outside of the network, put in front and behind: x raw -> scaled -> network -> scaled -> y raw.
 
-Its one rule: a scaling becomes a layer like any other, and every number of it is one that the user named; nothing is estimated.
+A scaling becomes a layer like any other, and every number of it is one that the user named; nothing is estimated.
 
-KIND:ARGUMENTS, where an argument is numbers with semicolons between them (1;2.5;3, or one for all columns), a variable of the model's
-file (muX, norm.mu, s{2}), or one of another file (scaler.mat:mu, scaler.npz:mu, mu.npy, mu.csv):
+KIND:ARGUMENTS, where an argument is numbers with semicolons between them (1;2.5;3, or one for all columns), a variable
+of the model's file (muX, norm.mu, s{2}), or one of another file (scaler.mat:mu, scaler.npz:mu, mu.npy, mu.csv):
 
   zscore:MU,SD             scaled = (raw - MU) / SD
   minmax:LOW,HIGH[,A,B]    scaled = A + (raw - LOW) / (HIGH - LOW) * (B - A); A = 0, B = 1 unless given
@@ -26,7 +26,8 @@ from nngrad.core.layers import Scale
 from nngrad.core.network import Network, Port
 from nngrad.errors import ModelError, UsageError, listed
 from nngrad.loaders import containers, limits
-from nngrad.loaders.matlab.processing import STEPS, vector
+from nngrad.loaders.matlab.fields import vector
+from nngrad.loaders.matlab.processing import STEPS
 from nngrad.loaders.paths import at
 from nngrad.loaders.tree import Tree, Undecoded
 
@@ -60,9 +61,9 @@ def applied(net: Network, tree: Tree, inputs: Scaling | None, outputs: Scaling |
         if net.whole_inputs:
             names = listed([net.input_names[k] for k in net.whole_inputs])
             raise UsageError(f"--input-scaling: {names} take whole numbers only, so nothing was scaled in front of them; leave it out")
-        net = _in_front(net, *_read(inputs, tree, Columns(net.inputs), "input"))
+        net = _in_front(net, *_read(inputs, tree, ScaledColumns(net.inputs), "input"))
     if outputs is not None:
-        net = _behind(net, *_read(outputs, tree, Columns(net.outputs), "output"))
+        net = _behind(net, *_read(outputs, tree, ScaledColumns(net.outputs), "output"))
     return net
 
 
@@ -95,7 +96,7 @@ def _ports(ports: tuple[Port, ...], by: Numbers) -> tuple[Port, ...]:
     return tuple(made)
 
 
-class Columns:
+class ScaledColumns:
     """The columns that a scaling has numbers for: each, or each input of a network with delays for all of its taps."""
 
     def __init__(self, ports: tuple[Port, ...]) -> None:
@@ -122,7 +123,7 @@ class Columns:
         return values
 
 
-def _read(scaling: Scaling, tree: Tree, columns: Columns, side: str) -> tuple[Numbers, str]:
+def _read(scaling: Scaling, tree: Tree, columns: ScaledColumns, side: str) -> tuple[Numbers, str]:
     """Gain, center and shift of each column, and a line about them."""
     option = f"--{side}-scaling"
     try:
@@ -149,7 +150,7 @@ def _split(scaling: Scaling) -> tuple[str, list[Any]]:
 # kinds
 
 
-def _zscore(parts: list[Any], tree: Tree, columns: Columns) -> Numbers:
+def _zscore(parts: list[Any], tree: Tree, columns: ScaledColumns) -> Numbers:
     if len(parts) != 2:
         raise UsageError("zscore takes two arguments, zscore:MU,SD")
     mean, deviation = _vector(parts[0], tree, columns), _vector(parts[1], tree, columns)
@@ -159,7 +160,7 @@ def _zscore(parts: list[Any], tree: Tree, columns: Columns) -> Numbers:
     return Numbers(columns.spread(1.0 / deviation, 1.0), columns.spread(mean, 0.0), np.zeros(len(columns.names)))
 
 
-def _minmax(parts: list[Any], tree: Tree, columns: Columns) -> Numbers:
+def _minmax(parts: list[Any], tree: Tree, columns: ScaledColumns) -> Numbers:
     if len(parts) not in (2, 4):
         raise UsageError("minmax takes two or four arguments, minmax:LOW,HIGH or minmax:LOW,HIGH,A,B")
     low, high = (_vector(part, tree, columns) for part in parts[:2])
@@ -177,8 +178,8 @@ def _minmax(parts: list[Any], tree: Tree, columns: Columns) -> Numbers:
     return Numbers(columns.spread((b - a) / (high - low), 1.0), columns.spread(low, 0.0), columns.spread(a, 0.0))
 
 
-def _settings(name: str) -> Callable[[list[Any], Tree, Columns], Numbers]:
-    def read(parts: list[Any], tree: Tree, columns: Columns) -> Numbers:
+def _settings(name: str) -> Callable[[list[Any], Tree, ScaledColumns], Numbers]:
+    def read(parts: list[Any], tree: Tree, columns: ScaledColumns) -> Numbers:
         if len(parts) != 1:
             raise UsageError(f"{name} takes one argument, the settings that [y, settings] = {name}(x) gave: {name}:SETTINGS")
         settings = _found(parts[0], tree) if isinstance(parts[0], str) else parts[0]
@@ -192,27 +193,27 @@ def _settings(name: str) -> Callable[[list[Any], Tree, Columns], Numbers]:
     return read
 
 
-def _of_settings(name: str, settings: dict[str, Any], columns: Columns, where: str) -> Numbers:
+def _of_settings(name: str, settings: dict[str, Any], columns: ScaledColumns, where: str) -> Numbers:
     for rows in columns.sizes:
         try:
-            layers = STEPS[name].apply(settings, rows)
+            maps = STEPS[name].apply(settings, rows)
         except ModelError as e:
             problem = f"{where}{e}; it must fit {' or '.join(map(str, columns.sizes))} columns"
             continue
-        scale = layers[0] if layers else Scale(np.ones(rows), np.zeros(rows), np.zeros(rows))  # no_change
+        scale = maps[0].layer() if maps else Scale(np.ones(rows), np.zeros(rows), np.zeros(rows))  # no_change
         ends = [_end(settings, field, columns, rows) for field in ("xmin", "xmax")]
         return Numbers(columns.spread(scale.gain, 1.0), columns.spread(scale.center, 0.0), columns.spread(scale.shift, 0.0), *ends)
     raise UsageError(problem)
 
 
-def _end(settings: dict[str, Any], field: str, columns: Columns, rows: int) -> Array | None:
+def _end(settings: dict[str, Any], field: str, columns: ScaledColumns, rows: int) -> Array | None:
     """One end of the range that the settings were made from."""
     values = vector(settings, field)
     fits = values is not None and values.size == rows and not (columns.delayed and -1 in columns.place)
     return columns.spread(values, 0.0) if values is not None and fits else None
 
 
-def _refuse(wrong: Array, columns: Columns, what: str, advice: str) -> None:
+def _refuse(wrong: Array, columns: ScaledColumns, what: str, advice: str) -> None:
     if wrong.any():
         names = columns.inputs if wrong.size == len(columns.inputs) else columns.names
         at = "" if wrong.size == 1 else f" for {names[int(np.flatnonzero(wrong)[0])]}"
@@ -222,7 +223,7 @@ def _refuse(wrong: Array, columns: Columns, what: str, advice: str) -> None:
 # arguments
 
 
-def _vector(argument: Any, tree: Tree, columns: Columns) -> Array:
+def _vector(argument: Any, tree: Tree, columns: ScaledColumns) -> Array:
     """One number for each column, or one for all."""
     value = _numbers(argument) if isinstance(argument, str) else np.asarray(argument)
     value = _found(argument, tree) if value is None else value
@@ -310,7 +311,7 @@ def _csv(path: str) -> Array:
 
 
 SINGLE: dict[str, Callable[[str], Any]] = {".npy": _npy, ".csv": _csv, ".txt": _csv}
-KINDS: dict[str, Callable[[list[Any], Tree, Columns], Numbers]] = {
+KINDS: dict[str, Callable[[list[Any], Tree, ScaledColumns], Numbers]] = {
     "zscore": _zscore,
     "minmax": _minmax,
     "mapminmax": _settings("mapminmax"),

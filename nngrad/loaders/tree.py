@@ -17,7 +17,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -27,7 +27,7 @@ MAX_DEPTH = 60
 
 @dataclass(frozen=True, eq=False)
 class MatlabObject:
-    """An instance of a MATLAB class. What its class's saveobj stored (the property `any`) stands directly in `fields`."""
+    """An instance of a MATLAB class; what its class's saveobj stored (the property `any`) stands directly in `fields`."""
 
     classname: str
     fields: dict[str, Any]
@@ -35,7 +35,7 @@ class MatlabObject:
 
 @dataclass(frozen=True, eq=False)
 class FunctionHandle:
-    """A MATLAB function handle, as text: never executed; with what an anonymous function has captured, as MATLAB stores it."""
+    """A MATLAB function handle as text, never executed, with what an anonymous function has captured."""
 
     text: str
     workspace: Any = None
@@ -81,10 +81,20 @@ class Tree:
     def lock(self) -> Tree:
         """The same, with arrays that nobody can write to: a network then needs no copies of them."""
         for element in self.walk.elements:
-            while isinstance(element, np.ndarray):
+            while isinstance(element, np.ndarray) and element.dtype != object:
                 element.flags.writeable = False
                 element = element.base
         return self
+
+
+def is_numeric(value: object) -> TypeGuard[np.ndarray]:
+    """Whether a value is a real numeric array: containers make float64 of numbers, integers and logicals alike."""
+    return isinstance(value, np.ndarray) and value.dtype == np.float64
+
+
+def is_cell(value: object) -> TypeGuard[np.ndarray]:
+    """Whether a value is a cell array, or an array of structs or objects: NumPy's type is object then."""
+    return isinstance(value, np.ndarray) and value.dtype == object
 
 
 def shown(value: Any) -> str:
@@ -122,14 +132,16 @@ def parts(element: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _is_struct_array(element: np.ndarray) -> bool:
-    """A 1x1 struct or object is never an array here, so an array of one is a cell; of several, structs with the same fields tell."""
+    """A 1x1 struct or object is never an array here, so an array of one is a cell; of several, structs with the same
+    fields tell.
+    """
     fields = {tuple(e) if isinstance(e, dict) else None for e in element.flat}
     return element.size > 1 and len(fields) == 1 and None not in fields
 
 
 class Walk:
-    """The elements of a tree in file order, numbered; the parts of number k are those from k + 1 to ends[k]. What is there twice has
-    its parts where it comes first (`first`).
+    """The elements of a tree in file order, numbered; the parts of number k are those from k + 1 to ends[k]. What is
+    there twice has its parts where it comes first (`first`).
     """
 
     def __init__(self, root: Any) -> None:
@@ -174,7 +186,7 @@ def _has_parts(element: Any) -> bool:
 
 
 def find(tree: Tree, wanted: Callable[[Any], bool]) -> list[tuple[str, Any]]:
-    """Every element that `wanted` accepts, with its MATLAB path, in file order; accepted elements are not searched further."""
+    """Every element that `wanted` accepts, with its MATLAB path, in file order; these are not searched further."""
     walk, found = tree.walk, []
     searched = bytearray(len(walk.elements))
     stack = [(0, len(walk.elements), 0, "")]  # from, to, and the path of what these are parts of

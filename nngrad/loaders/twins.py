@@ -1,6 +1,7 @@
 """Which of the networks of a file are one and the same, and which are only left over from training.
 
-Its one rule: networks are the same where all that is computed with is the same, bit for bit; what stands around it doesn't count.
+Networks are the same where everything that is computed with is the same, bit for bit: layers, ports, not where they
+were found.
 """
 
 from __future__ import annotations
@@ -9,16 +10,14 @@ import dataclasses
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from nngrad.core.network import Network
 from nngrad.errors import NngradError
+from nngrad.loaders.dialects import Candidate
 from nngrad.loaders.tree import MatlabObject
-
-if TYPE_CHECKING:
-    from nngrad.loaders import Candidate
 
 # what MATLAB's training windows keep of the network that they show
 LEFTOVER = re.compile(r"(?:^|[.])(?:PlotData|plotData|showWindow|trainParam|revert)(?=[.{(])")
@@ -48,9 +47,7 @@ def _mark(candidate: Candidate, read: Callable[[Candidate], Network]) -> bytes:
 
 def fingerprint(net: Network) -> bytes:
     """A digest of everything that the numbers of a network, and the names of its columns, depend on."""
-    from nngrad.own_format.encode import encoded
-
-    return _digest("network", {name: part for name, part in encoded(net).items() if name != "origin"})
+    return _digest("network", (net.layers, net.inputs, net.outputs))
 
 
 def _digest(kind: str, value: Any) -> bytes:

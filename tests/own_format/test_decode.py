@@ -17,7 +17,7 @@ from nngrad.core.layers import Compet, Distance, Elementwise, FillMissing, NormP
 from nngrad.core.network import Network
 from nngrad.errors import ModelError
 from nngrad.loaders.tree import Group, Tree
-from nngrad.own_format import decode
+from nngrad.own_format import decode, dialect
 from nngrad.own_format.encode import encoded
 from tests.makers import SAMPLES
 
@@ -96,7 +96,7 @@ def cells(items):
 def net_of(*layers, **more):
     """Through a tree of a MAT-file's kind."""
     fields = HEAD | {"layers": cells([{k: as_mat(v) for k, v in layer.items()} for layer in layers])} | more
-    ((where, element),) = decode.find(Tree("MAT v7", {"net": fields}))
+    ((where, element),) = dialect.find(Tree("MAT v7", {"net": fields}))
     assert where == "net"
     return decode.read(element)
 

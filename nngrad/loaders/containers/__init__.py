@@ -1,6 +1,8 @@
 """Which container a file is, decided by its bytes, never by its suffix; `read` is the one door to all of them.
 
-Its one rule: whatever the bytes are, the outcome is a Tree or a one-line ModelError that says what to do next.
+Whatever the bytes are, the outcome is a Tree or a one-line ModelError that says what to do next. A new container is a
+module with a function from bytes to a Tree, and a line in CONTAINERS; a format that is both container and dialect may
+do with one module.
 """
 
 from __future__ import annotations
@@ -25,11 +27,18 @@ MATLAB_START = re.compile(rb"(\xef\xbb\xbf)?\s*(function\b|%|classdef\b)")
 
 @dataclass(frozen=True)
 class Container:
-    """A container: how its bytes are recognised, and the module whose `read(bytes)` makes the tree (imported when needed)."""
+    """How the bytes of a container are recognised, and which function of which module makes the tree of them."""
 
     name: str
     looks: Callable[[bytes, Path], bool]
-    module: str
+    module: str  # inside nngrad.loaders
+    function: str = "read"
+
+    @property
+    def reader(self) -> Callable[[bytes], Tree]:
+        """From the bytes of a file to its tree; ModelError for what is broken."""
+        reader: Callable[[bytes], Tree] = getattr(import_module(f"nngrad.loaders.{self.module}"), self.function)
+        return reader
 
 
 def read(path: str | os.PathLike[str]) -> Tree:
@@ -40,8 +49,7 @@ def read(path: str | os.PathLike[str]) -> Tree:
         refuse(data, BEFORE)
         for container in CONTAINERS:
             if container.looks(data, path):
-                reader: Callable[[bytes], Tree] = import_module(f"nngrad.loaders.containers.{container.module}").read
-                return reader(data).lock()
+                return container.reader(data).lock()
         refuse(data, AFTER)
         refuse_suffix(path)
         refuse(data, VAGUE)
@@ -77,6 +85,11 @@ def _folder(path: Path) -> str:
     return "is a folder; name the model file inside it"
 
 
+def starts(*beginnings: bytes) -> Callable[[bytes, Path], bool]:
+    """What is recognised by its first bytes."""
+    return lambda data, path: data.startswith(beginnings)
+
+
 def _mat73(data: bytes, path: Path) -> bool:
     return data.startswith(b"MATLAB 7.3 MAT-file") or (data[124:128] == b"\x00\x02IM" and data[512:520] == HDF5_SIGNATURE)
 
@@ -98,10 +111,6 @@ def _npz(data: bytes, path: Path) -> bool:
     return _zip(data, path) and data[30 : 30 + int.from_bytes(data[26:28], "little")].endswith(b".npy")
 
 
-def _octave_text(data: bytes, path: Path) -> bool:
-    return data.startswith(b"# Created by Octave")
-
-
 def _matlab_text(data: bytes, path: Path) -> bool:
     return bool(MATLAB_START.match(data[:4096])) or (path.suffix.lower() == ".m" and b"\0" not in data[:4096])
 
@@ -113,12 +122,12 @@ def _mat4(data: bytes, path: Path) -> bool:
 
 
 CONTAINERS = (
-    Container("MAT v7.3", _mat73, "mat73"),
-    Container("MAT v5/v7", _mat5, "mat5"),
-    Container("HDF5", _hdf5, "hdf5"),
-    Container("NumPy zip", _npz, "npz"),
-    Container("Keras zip", _zip, "keras_zip"),
-    Container("Octave text", _octave_text, "octave_text"),
-    Container("MATLAB source", _matlab_text, "matlab_text"),
-    Container("MAT v4", _mat4, "mat4"),
+    Container("MAT v7.3", _mat73, "containers.mat73"),
+    Container("MAT v5/v7", _mat5, "containers.mat5"),
+    Container("HDF5", _hdf5, "containers.hdf5"),
+    Container("NumPy zip", _npz, "containers.npz"),
+    Container("Keras zip", _zip, "containers.keras_zip"),
+    Container("Octave text", starts(b"# Created by Octave"), "containers.octave_text"),
+    Container("MATLAB source", _matlab_text, "containers.matlab_text"),
+    Container("MAT v4", _mat4, "containers.mat4"),
 )

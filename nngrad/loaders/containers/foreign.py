@@ -1,6 +1,6 @@
 """Formats that are recognised only to refuse each by name, with the next step.
 
-Its one rule: bytes decide, the suffix only where the bytes say nothing; nothing of such a file is ever opened or run.
+Bytes decide, the suffix only where the bytes say nothing; nothing of such a file is ever opened or run.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STATISTICS = (b"SVMRegressor", b"SVMClassifier", b"LinearClassifier", b"LinearRe
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ForeignFile:
     """A format, how its bytes look, and what to do instead."""
 
     what: str
@@ -37,7 +37,7 @@ class Foreign:
     advice: str
 
 
-def refuse(data: bytes, formats: tuple[Foreign, ...]) -> None:
+def refuse(data: bytes, formats: tuple[ForeignFile, ...]) -> None:
     """ModelError for a file that is one of these."""
     for foreign in formats:
         if foreign.looks(data):
@@ -117,50 +117,52 @@ def _text(data: bytes) -> bool:
 
 
 BEFORE = (
-    Foreign("empty (0 bytes)", lambda data: not data, COPY),
-    Foreign("a Git LFS pointer, not the file itself", _starts(b"version https://git-lfs"), "fetch the file with: git lfs pull"),
-    Foreign("a web page, not a model file", _markup, "download the file itself (on GitHub: the Raw button)"),
-    Foreign("a NumPy .npy array", _starts(b"\x93NUMPY"), f"one array is no network; tables of inputs go to --input; weights: {TO_NPZ}"),
-    Foreign("a PyTorch file (an old one, a pickle)", _both(_pickle, lambda data: TORCH_LEGACY in data[:32]), f"{UNPICKLED}; {FROM_TORCH}"),
-    Foreign(
+    ForeignFile("empty (0 bytes)", lambda data: not data, COPY),
+    ForeignFile("a Git LFS pointer, not the file itself", _starts(b"version https://git-lfs"), "fetch the file with: git lfs pull"),
+    ForeignFile("a web page, not a model file", _markup, "download the file itself (on GitHub: the Raw button)"),
+    ForeignFile("a NumPy .npy array", _starts(b"\x93NUMPY"), f"one array is no network; tables of inputs go to --input; weights: {TO_NPZ}"),
+    ForeignFile(
+        "a PyTorch file (an old one, a pickle)", _both(_pickle, lambda data: TORCH_LEGACY in data[:32]), f"{UNPICKLED}; {FROM_TORCH}"
+    ),
+    ForeignFile(
         "a scikit-learn model (a pickle)",
         _both(_pickle, lambda data: b"sklearn" in data[:HEAD]),
         f"{UNPICKLED}; of an MLPRegressor {TO_NPZ}: coefs_ and intercepts_",
     ),
-    Foreign("a pickle (joblib, scikit-learn or PyTorch)", _pickle, f"{UNPICKLED}; {TO_NPZ}"),
-    Foreign("a compressed pickle (joblib)", _zipped_pickle, f"{UNPICKLED}; {TO_NPZ}"),
-    Foreign("a safetensors file", _safetensors, f"it isn't read; {TO_NPZ} (safetensors.numpy.load_file gives the arrays)"),
-    Foreign("a file in Octave's binary format", _starts(b"Octave-1-"), "in Octave: save -v7 net.mat net"),
-    Foreign("MATLAB p-code", _starts(b"v00.00.00", b"v01.00.00"), "name the .m file or a .mat file"),
-    Foreign("compressed with gzip", _starts(b"\x1f\x8b"), "unpack it first"),
-    Foreign(
+    ForeignFile("a pickle (joblib, scikit-learn or PyTorch)", _pickle, f"{UNPICKLED}; {TO_NPZ}"),
+    ForeignFile("a compressed pickle (joblib)", _zipped_pickle, f"{UNPICKLED}; {TO_NPZ}"),
+    ForeignFile("a safetensors file", _safetensors, f"it isn't read; {TO_NPZ} (safetensors.numpy.load_file gives the arrays)"),
+    ForeignFile("a file in Octave's binary format", _starts(b"Octave-1-"), "in Octave: save -v7 net.mat net"),
+    ForeignFile("MATLAB p-code", _starts(b"v00.00.00", b"v01.00.00"), "name the .m file or a .mat file"),
+    ForeignFile("compressed with gzip", _starts(b"\x1f\x8b"), "unpack it first"),
+    ForeignFile(
         "compressed with bzip2, xz, 7-Zip or zstd", _starts(b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd"), "unpack it first"
     ),
-    Foreign(
+    ForeignFile(
         "a TensorFlow Lite model", lambda data: data[4:8] == b"TFL3", "write the Keras model it was made from: model.save('model.keras')"
     ),
-    Foreign("a fuzzy inference system (.fis), not a network", _starts(b"[System]"), NOT_A_NETWORK),
-    Foreign("an old Excel workbook or another Office file", _starts(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), f"save it as .csv; {TABLES}"),
-    Foreign("a Parquet table, not a model", _starts(b"PAR1"), TABLES),
-    Foreign("an Arrow or Feather table, not a model", _starts(b"ARROW1"), TABLES),
-    Foreign("a CasADi function", _starts(b"jhpnnagiieahaaaa"), "CasADi differentiates it itself: f.jacobian(); nngrad reads networks"),
-    Foreign("a model in GGUF", _starts(b"GGUF"), f"it isn't read; {TO_NPZ}"),
-    Foreign("a picture or a PDF", _starts(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF"), "name a model file"),
-    Foreign("a network in .nnet text", _nnet_text, f"it isn't read yet; {TO_NPZ} (with its means and ranges: --input-scaling)"),
+    ForeignFile("a fuzzy inference system (.fis), not a network", _starts(b"[System]"), NOT_A_NETWORK),
+    ForeignFile("an old Excel workbook or another Office file", _starts(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), f"save it as .csv; {TABLES}"),
+    ForeignFile("a Parquet table, not a model", _starts(b"PAR1"), TABLES),
+    ForeignFile("an Arrow or Feather table, not a model", _starts(b"ARROW1"), TABLES),
+    ForeignFile("a CasADi function", _starts(b"jhpnnagiieahaaaa"), "CasADi differentiates it itself: f.jacobian(); nngrad reads networks"),
+    ForeignFile("a model in GGUF", _starts(b"GGUF"), f"it isn't read; {TO_NPZ}"),
+    ForeignFile("a picture or a PDF", _starts(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF"), "name a model file"),
 )
 AFTER = (
-    Foreign("part of a TensorFlow SavedModel", _saved_model, "load its folder in Keras and write model.save('model.keras')"),
-    Foreign("trees in ONNX, which have no slopes", _both(_onnx, _holds(*TREES)), NOT_A_NETWORK),
-    Foreign("a statistical model in ONNX", _both(_onnx, _holds(*STATISTICS)), NOT_A_NETWORK),
-    Foreign("an ONNX model (protobuf)", _onnx, f"nngrad doesn't read ONNX; save the network where it came from, or {TO_NPZ}"),
-    Foreign("a TensorFlow graph (.pb)", _frozen_graph, OF_KERAS),
-    Foreign("a Simulink model (.mdl)", _starts(b"Model {"), "save the network itself: save('net.mat', 'net')"),
-    Foreign("a PMML model", _both(_starts(b"<?xml", b"<PMML"), lambda data: b"<PMML" in data[:4096]), TO_NPZ),
+    ForeignFile("part of a TensorFlow SavedModel", _saved_model, "load its folder in Keras and write model.save('model.keras')"),
+    ForeignFile("trees in ONNX, which have no slopes", _both(_onnx, _holds(*TREES)), NOT_A_NETWORK),
+    ForeignFile("a statistical model in ONNX", _both(_onnx, _holds(*STATISTICS)), NOT_A_NETWORK),
+    ForeignFile("an ONNX model (protobuf)", _onnx, f"nngrad doesn't read ONNX; save the network where it came from, or {TO_NPZ}"),
+    ForeignFile("a TensorFlow graph (.pb)", _frozen_graph, OF_KERAS),
+    ForeignFile("a Simulink model (.mdl)", _starts(b"Model {"), "save the network itself: save('net.mat', 'net')"),
+    ForeignFile("a network in .nnet text", _nnet_text, f"it isn't read yet; {TO_NPZ} (with its means and ranges: --input-scaling)"),
+    ForeignFile("a PMML model", _both(_starts(b"<?xml", b"<PMML"), lambda data: b"<PMML" in data[:4096]), TO_NPZ),
 )
 VAGUE = (  # after the suffix
-    Foreign("JSON text", _starts(b"{", b"["), "a Keras configuration alone has no weights; write model.save('model.keras')"),
-    Foreign("XML text", _starts(b"<?xml"), SUPPORTED),
-    Foreign("text (a table?)", _text, f"{TABLES}; {SUPPORTED}"),
+    ForeignFile("JSON text", _starts(b"{", b"["), "a Keras configuration alone has no weights; write model.save('model.keras')"),
+    ForeignFile("XML text", _starts(b"<?xml"), SUPPORTED),
+    ForeignFile("text (a table?)", _text, f"{TABLES}; {SUPPORTED}"),
 )
 SUFFIXES = {
     ".pt": ("PyTorch", FROM_TORCH),

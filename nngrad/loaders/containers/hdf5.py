@@ -1,6 +1,6 @@
-"""HDF5 files that MATLAB did not write (Keras weights, dumps), and the bounded access to HDF5 that the v7.3 reader shares.
+"""HDF5 files that MATLAB did not write (Keras weights, dumps), and the bounded access that the v7.3 reader shares.
 
-Its one rule: only what lies inside this file is followed (hard links, plain storage), every object once, and the declared size
+Only what lies inside this file is followed (hard links, plain storage), every object once, and the declared size
 of a dataset is charged to the budget, and its compressed chunks measured, before the HDF5 library may expand it.
 """
 

@@ -1,10 +1,10 @@
-"""The heaps of an HDF5 file, where texts of variable length and the names of a group's members lie, checked before the HDF5 library
-follows anything into them.
+"""The heaps of an HDF5 file, where texts of variable length and the names of a group's members lie, checked before the
+HDF5 library follows anything into them.
 
-Its one rule: the library allocates whatever length is stated and runs in circles in a broken heap, so the heaps are walked here
-first, and every text that is about to be read must state no more bytes than its heap holds.
-Layout: The HDF Group, "HDF5 File Format Specification", II.A (superblock), III.D (local heap), III.E (global heap) and IV.A.2.m
-(attribute message).
+The library allocates whatever length is stated and runs in circles in a broken heap, so the heaps are walked here
+first, and every text that is about to be read must state no more bytes than its heap holds. Layout: The HDF Group,
+"HDF5 File Format Specification", II.A (superblock), III.D (local heap), III.E (global heap) and IV.A.2.m (attribute
+message).
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ class Heaps:
         return entries
 
     def check(self, raw: bytes, what: str) -> None:
-        """Every descriptor must point to an entry that is as long as it says; several may share one, so each is charged."""
+        """Every descriptor must point to an entry that is as long as it says; several may share one, so each is
+        charged.
+        """
         for length, address, index in DESCRIPTOR.iter_unpack(raw[: len(raw) // 16 * 16]):
             if length and (address == UNDEFINED or self.sizes.get(address, {}).get(index, -1) < length):
                 raise broken(f"{what} states a text of {length} bytes that isn't there")

@@ -1,6 +1,6 @@
 """Keras 3 archives (`.keras`): a zip of metadata.json, config.json and model.weights.h5.
 
-Its one rule: only these three members are opened, none beyond its stated size; any other zip is named for what it looks like.
+Only these three members are opened, none beyond its stated size; any other zip is named for what it looks like.
 """
 
 from __future__ import annotations

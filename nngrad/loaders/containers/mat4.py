@@ -1,6 +1,6 @@
 """MAT-files of version 4: matrices one after the other, without any mark at the beginning of the file.
 
-Its one rule: as nothing says that a file is one, the first header must be plausible to the last field (`plausible`).
+As nothing says that a file is one, the first header must be plausible to the last field (`plausible`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from nngrad.errors import ModelError
 from nngrad.loaders import limits
-from nngrad.loaders.containers.mat5 import rows_of_text
+from nngrad.loaders.containers.arrays import rows_of_text
 from nngrad.loaders.tree import Tree
 
 HEADER = 20
@@ -24,7 +24,7 @@ NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_]{0,126}")
 
 
 @dataclass(frozen=True)
-class Header:
+class Mat4Header:
     """One matrix: how its numbers are stored, what they mean, and where they begin."""
 
     dtype: np.dtype
@@ -45,7 +45,7 @@ def plausible(data: bytes) -> bool:
     return _header(data, 0) is not None
 
 
-def _header(data: bytes, position: int) -> Header | None:
+def _header(data: bytes, position: int) -> Mat4Header | None:
     for order in "<>":
         if position + HEADER > len(data):
             return None
@@ -58,7 +58,7 @@ def _header(data: bytes, position: int) -> Header | None:
         name = data[first : first + length].rstrip(b"\0") if 2 <= length <= 128 else b""
         if rows < 0 or columns < 0 or imaginary not in (0, 1) or not NAME.fullmatch(name):
             continue
-        return Header(np.dtype(order + PRECISIONS[precision]), kind, (rows, columns), bool(imaginary), name.decode(), first + length)
+        return Mat4Header(np.dtype(order + PRECISIONS[precision]), kind, (rows, columns), bool(imaginary), name.decode(), first + length)
     return None
 
 
@@ -79,7 +79,7 @@ def read(data: bytes) -> Tree:
     return Tree("MAT v4", variables)
 
 
-def _value(data: bytes, head: Header, budget: limits.Budget) -> Any:
+def _value(data: bytes, head: Mat4Header, budget: limits.Budget) -> Any:
     count = limits.volume(head.shape, f"'{head.name}'")
     budget.take_bytes(8 * count * (1 + head.complex), f"'{head.name}'")
     stored = np.frombuffer(data, head.dtype, count * (1 + head.complex), head.position) if count else np.zeros(0)
@@ -92,7 +92,7 @@ def _value(data: bytes, head: Header, budget: limits.Budget) -> Any:
     return _filled(matrix, head, budget) if head.kind == SPARSE else matrix
 
 
-def _text(codes: np.ndarray, head: Header, budget: limits.Budget) -> Any:
+def _text(codes: np.ndarray, head: Mat4Header, budget: limits.Budget) -> Any:
     if not codes.size:
         return ""
     if not ((codes >= 0) & (codes < 65536)).all():
@@ -101,7 +101,7 @@ def _text(codes: np.ndarray, head: Header, budget: limits.Budget) -> Any:
     return rows_of_text(text, codes.shape, codes.size, budget)
 
 
-def _filled(triples: np.ndarray, head: Header, budget: limits.Budget) -> Any:
+def _filled(triples: np.ndarray, head: Mat4Header, budget: limits.Budget) -> Any:
     """Rows of [i, j, value(, imaginary part)]; the last one is the size."""
     if triples.shape[0] < 1 or triples.shape[1] not in (3, 4) or not np.isfinite(triples[:, :2]).all():
         raise ModelError(f"'{head.name}' is a sparse matrix of {head.shape}; the file is corrupt")

@@ -1,7 +1,7 @@
 """MAT-files of version 7.3: HDF5 with MATLAB's attributes.
 
-Its one rule: the attributes say what a thing is (MATLAB_class, MATLAB_empty, MATLAB_sparse, MATLAB_object_decode); the arrays
-lie transposed and are turned back here, so that nothing behind this door knows that the file was HDF5.
+The attributes say what a thing is (MATLAB_class, MATLAB_empty, MATLAB_sparse, MATLAB_object_decode); the arrays
+lie transposed and are turned back here, so that no dialect knows that the file was HDF5.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from nngrad.errors import ModelError
 from nngrad.loaders import limits
 from nngrad.loaders.containers import mcos
+from nngrad.loaders.containers.arrays import filled, rows_of_text
 from nngrad.loaders.containers.hdf5 import Store
-from nngrad.loaders.containers.mat5 import filled, rows_of_text
 from nngrad.loaders.containers.mcos import Opaque
 from nngrad.loaders.tree import MatlabObject, Tree, Undecoded, printable
 

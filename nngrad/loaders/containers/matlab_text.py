@@ -1,6 +1,6 @@
 """MATLAB source (a generated function, a script): kept as text, never executed.
 
-Its one rule: a tree with the one variable `source`; what the text means is a dialect's business.
+The tree has one variable, `source`; what the text means is for the dialects to say.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Objects of MATLAB classes (MCOS): the same store in MAT v5 and v7.3 files, resolved into MatlabObject.
 
-Its one rule: every object is made once, by its number, and filled afterwards from a queue, so that objects that refer to one
+Every object is made once, by its number, and filled afterwards from a queue, so that objects that refer to one
 another in circles end, and nothing recurses from object to object.
 
-The store ("FileWrapper__") is a column of cells: the tables (cell 0), the saved property values (from cell 2), and last the
-default values of every class. A reference is a uint32 column [0xDD000000, ndims, dims..., object numbers..., class number].
+The store ("FileWrapper__") is a column of cells: the tables (cell 0), the saved property values (from cell 2), and last
+the default values of every class. A reference is a uint32 column [0xDD000000, ndims, dims..., object numbers..., class
+number].
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ class Tables:
 
 
 class Subsystem:
-    """Turns raw trees into finished ones: numbers become float64, references objects. `settle` must be called at the end."""
+    """Turns raw trees into finished ones: numbers become float64, references objects. `settle` must be called at the
+    end.
+    """
 
     def __init__(self, tables: Tables | None, cells: list[Any], reason: str, budget: limits.Budget) -> None:
         self.tables = tables

@@ -1,6 +1,6 @@
 """NumPy archives (np.savez): a zip of .npy arrays.
 
-Its one rule: nothing is ever unpickled or evaluated, and what a header states is charged and compared with the bytes there.
+Nothing is ever unpickled or evaluated, and what a header states is charged and compared with the bytes there.
 Layout: numpy.lib.format.
 """
 

@@ -1,6 +1,6 @@
 """Octave's text format: what its plain `save` writes.
 
-Its one rule: a value is read by the name of its type; a type that isn't in the table becomes Undecoded, and reading goes on at
+A value is read by the name of its type; a type that isn't in the table becomes Undecoded, and reading goes on at
 the next name.
 """
 
@@ -88,7 +88,9 @@ class Cursor:
         return np.array(values, np.complex128 if any(isinstance(v, complex) for v in values) else np.float64)
 
     def shape(self) -> tuple[tuple[int, ...], str]:
-        """The sizes, from `rows` and `columns` or from `ndims` and a line of them; and the order of numbers, "C" or "F"."""
+        """The sizes, from `rows` and `columns` or from `ndims` and a line of them; and the order of numbers, "C" or
+        "F".
+        """
         key, count = self.count("rows", "ndims")
         if key == "rows":
             shape: tuple[int, ...] = (count, self.count("columns")[1])

@@ -1,6 +1,6 @@
 """Plain weights in forms of their own: rolled into one vector, named by the indices of their units, without biases.
 
-Its one rule: such a form is taken only where names and shapes leave one reading; else what is missing is said.
+Such a form is taken only where names and shapes leave one reading; else what is missing is said.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MOST_SIZE = 10_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class DumpedLayer:
     """One layer as the file holds it; without b, the bias is the first column of W, or there is none."""
 
     label: str
@@ -45,12 +45,12 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Dump:
-    """The weights of a network, in order; `names` are the fields or variables they were found in, `unused` the others beside them,
-    `keys` the parts of the names that the order was taken from.
+    """The weights of a network, in order; `names` are the fields or variables they were found in, `unused` the others
+    beside them, `keys` the parts of the names that the order was taken from.
     """
 
     names: tuple[str, ...]
-    layers: tuple[Layer, ...]
+    layers: tuple[DumpedLayer, ...]
     activations: tuple[str, ...] | None = None
     unused: tuple[str, ...] = ()
     problem: str = ""
@@ -83,7 +83,7 @@ def _is_vector(value: Any) -> bool:
 
 
 def rolled(fields: dict[str, Any]) -> Dump | None:
-    """nn_params, all Theta one after the other, column by column, with the sizes of the layers beside (the machine learning course)."""
+    """nn_params: all Theta one after the other, column by column, the sizes of the layers beside (a well-known course)."""
     if isinstance(fields, Group):  # other programs put rows first
         return None
     found = [n for n in fields if plain(n) in ROLLED and _is_vector(fields[n]) and fields[n].size > 1]
@@ -101,7 +101,7 @@ def rolled(fields: dict[str, Any]) -> Dump | None:
     flat, layers, start = fields[name].ravel(order="F"), [], 0
     for k, (a, b) in enumerate(pairwise(sizes), 1):
         W = flat[start : start + (a + 1) * b].reshape((b, a + 1), order="F")
-        layers.append(Layer(f"Theta{k} of {name}", W, None))
+        layers.append(DumpedLayer(f"Theta{k} of {name}", W, None))
         start += W.size
     doubt = f"{name} was cut into {', '.join(f'{b}x{a + 1}' for a, b in pairwise(sizes))}, column by column, the bias in the first column"
     return Dump((name, *where), tuple(layers), thetas=True, doubts=(doubt,))
@@ -123,7 +123,7 @@ def _sizes(fields: dict[str, Any]) -> tuple[list[int], tuple[str, ...]]:
 
 
 def _rank(name: str) -> tuple[int, int]:
-    """(1, 0) for the number of inputs, (2, k) for that of a hidden layer, (3, 0) of outputs; (0, 0) for any other name."""
+    """(1, 0) for the number of inputs, (2, k) of hidden layer k, (3, 0) of outputs; (0, 0) for any other name."""
     hidden = HIDDEN_SIZE.fullmatch(name)
     if hidden:
         return 2, int((hidden[1] or hidden[2] or "1")[:6])
@@ -138,7 +138,7 @@ def _are_sizes(value: np.ndarray) -> bool:
 
 
 def indexed(fields: dict[str, Any]) -> Dump | None:
-    """Vij, Voj, Wjk, Wok: from unit i to unit j, the letters one after the other; the first index of a bias is o or 0."""
+    """Vij, Voj, Wjk, Wok: from unit i to unit j, in the order of the letters; the first index of a bias is o or 0."""
     matrices: dict[tuple[str, str], str] = {}
     biases: dict[str, str] = {}
     for name, value in fields.items():
@@ -157,7 +157,7 @@ def indexed(fields: dict[str, Any]) -> Dump | None:
     if missing:
         there = ", ".join([*matrices.values(), *biases.values()])
         return Dump(names, (), problem=f": {there}: the bias {' and '.join(missing)} is missing")
-    return Dump(names, tuple(Layer(matrices[link], fields[matrices[link]], fields[biases[link[1]]], ask=True) for link in links))
+    return Dump(names, tuple(DumpedLayer(matrices[link], fields[matrices[link]], fields[biases[link[1]]], ask=True) for link in links))
 
 
 # no biases
@@ -166,7 +166,9 @@ def indexed(fields: dict[str, Any]) -> Dump | None:
 def without_biases(
     fields: dict[str, Any], matrices: list[tuple[str, Any]], names: tuple[str, ...], keys: tuple[str, ...] = ()
 ) -> Dump | None:
-    """W1, W2, ... or one cell of matrices where nothing is called a bias: none are added, unless something has the size of one."""
+    """W1, W2, ... or one cell of matrices where nothing is called a bias: none are added, unless something has the size
+    of one.
+    """
     if len(matrices) < 2 or not all(is_numbers(W) and W.ndim == 2 for _, W in matrices):
         return None
     if not any(all(a.shape[i] == b.shape[j] for (_, a), (_, b) in pairwise(matrices)) for i, j in ((0, 1), (1, 0))):
@@ -175,5 +177,5 @@ def without_biases(
     like = [n for n, v in fields.items() if n not in names and _is_vector(v) and v.size in units and not statistic(n)[0]]
     listed = ", ".join(label for label, _ in matrices)
     problem = f": {listed} have no biases by name, and {', '.join(like[:4])} may be some: name them b1, b2, ..." if like else ""
-    layers = tuple(Layer(label, W, None, bias=NONE, ask=True) for label, W in matrices)
+    layers = tuple(DumpedLayer(label, W, None, bias=NONE, ask=True) for label, W in matrices)
     return Dump(names, layers, problem=problem, doubts=(f"there are no biases beside {listed}: none are added",))

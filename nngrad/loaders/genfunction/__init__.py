@@ -1,1 +1,1 @@
-"""Functions written by MATLAB's genFunction: `reader` is the dialect; the text is followed statement by statement, never run."""
+"""Functions written by MATLAB's genFunction: `reader` is the dialect; statements are followed, never run."""

@@ -1,25 +1,28 @@
-"""Functions written by MATLAB's genFunction: .m source that holds the numbers of a network and the statements that evaluate it.
+"""Functions written by MATLAB's genFunction: source with the numbers of a network and the statements that use them.
 
-The one rule: the statements are followed symbolically (which signal goes through which weights into which layer), never run; what
-comes out is the same structure of fields that a `network` object has, and `matlab_network` knows how that is evaluated. A statement
-that the outputs depend on and that is not understood is refused with its line; statements that they do not depend on (argument
-checks, final states, messages) don't matter. Helper functions in the file must compute what their names say (helpers.py).
-Old and struct constants, cell and matrix form, samples in columns or rows, input and layer delays (as the one-step map) are read.
+The statements are followed symbolically (which signal goes through which weights into which layer), never run; what
+comes out is the same description of a shallow network that the reader of `network` objects gives. A statement that the
+outputs depend on and that is not understood is refused with its line; statements that they do not depend on (argument
+checks, final states, messages) don't matter. Helper functions in the file must compute what their names say
+(helpers.py). Read are old and struct constants, cell and matrix form, samples in columns or rows, input and layer
+delays (as the one-step map).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from nngrad.core.network import Network
 from nngrad.errors import ModelError
-from nngrad.loaders.genfunction import text as m
-from nngrad.loaders.genfunction.fields import Fields
-from nngrad.loaders.genfunction.follow import BUILT_IN, SUPPORTED, Follower
+from nngrad.loaders.genfunction.description import Description
+from nngrad.loaders.genfunction.follow import BUILT_IN, Follower
+from nngrad.loaders.genfunction.written import SUPPORTED
 from nngrad.loaders.hints import NO_HINTS, Hints
-from nngrad.loaders.matlab import network
-from nngrad.loaders.tree import MatlabObject, Tree
+from nngrad.loaders.matlab.assembly import assembled
+from nngrad.loaders.matlab_code import tree as m
+from nngrad.loaders.matlab_code.statements import parse
+from nngrad.loaders.tree import Tree
 
 NAME = "function written by MATLAB's genFunction"
 COMPLETE = True  # nothing lies beside the network
@@ -31,36 +34,34 @@ MOST_TEXT = 32 * 1024**2
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceText:
     """The text of one file."""
 
     text: str
 
 
-def find(tree: Tree) -> list[tuple[str, Source]]:
+def find(tree: Tree) -> list[tuple[str, SourceText]]:
     text = tree.variables.get("source") if tree.container == "MATLAB source" else None
     if not isinstance(text, str):
         return []
     named = SIGNATURE.search(text)
-    return [(named[1] if named else "source", Source(text))]
+    return [(named[1] if named else "source", SourceText(text))]
 
 
-def read(candidate: Source, hints: Hints = NO_HINTS) -> Network:
+def read(candidate: SourceText, hints: Hints = NO_HINTS) -> Network:
     """The network that the function evaluates; ModelError, with line and text, for what is not understood."""
     if len(candidate.text) > MOST_TEXT:
         raise ModelError(f": {len(candidate.text)} characters, at most {MOST_TEXT} are read; save the network itself as .mat")
     _refuse_other(candidate.text)
-    source = m.parse(candidate.text)
+    source = parse(candidate.text)
     try:
         function = _main(source)
         follower = Follower(source, function)
         follower.follow()
-        fields, doubts = Fields(follower, candidate.text).network()
+        stated = Description(follower, candidate.text).stated()
     except RecursionError:
         raise ModelError(f": expressions inside each other too deeply; {SUPPORTED}") from None
-    net = network.read(MatlabObject("network", fields))
-    origin = replace(net.origin, classname="genFunction", version="", name=function.name, doubts=(*net.origin.doubts, *doubts))
-    return replace(net, origin=origin)
+    return assembled(stated)
 
 
 def _refuse_other(text: str) -> None:
@@ -86,7 +87,7 @@ def _refuse_other(text: str) -> None:
         )
 
 
-def _main(source: m.Source) -> m.Function:
+def _main(source: m.SourceFile) -> m.FunctionDefinition:
     if source.loose:
         raise ModelError(f"{source.at(source.loose[0].line)}: stands outside of a function; {SUPPORTED}")
     if not source.functions:

@@ -17,10 +17,10 @@ import numpy as np
 from nngrad.core.layers import Affine, Layer
 from nngrad.core.network import Network, Origin
 from nngrad.errors import ModelError, listed
+from nngrad.loaders.activation_names import activation_layers
 from nngrad.loaders.hints import NO_HINTS, Hints
 from nngrad.loaders.keras import weights as keras_weights
 from nngrad.loaders.tree import Group, Tree
-from nngrad.own_format.decode import activation_layers
 
 NAME = "weights that Keras saved alone"
 HINTS = ("activation",)

@@ -1,1 +1,1 @@
-"""MATLAB's own objects: shallow networks, networks of layers, and models of the Statistics and Machine Learning Toolbox."""
+"""MATLAB's own objects: shallow networks, networks of layers, models of the statistics toolbox."""

@@ -1,8 +1,9 @@
-"""The processing steps of MATLAB `network` objects, both directions. The one rule: looked up by name, refused by name; what is stored
-twice (gain and the ranges it was made of, rows kept and rows removed) must agree.
+"""The processing steps of MATLAB `network` objects, both directions, looked up by name in STEPS; what is stored twice
+(gain and the ranges it was made of, rows kept and rows removed) must agree.
 
-`apply(name, settings, rows)` gives the layers of a step as it is applied to an input of so many rows, `reverse(...)` as it is
-undone on an output. Conventions: MathWorks' reference pages of the functions of the same names; the fields as stored in files.
+`apply(settings, rows)` of a step gives the row maps of the step as it is applied to an input of so many rows,
+`reverse(...)` as it is undone on an output; both raise ModelError with the name of the setting that is damaged or not
+understood. Conventions: MathWorks' reference pages of the functions of the same names; the fields as stored in files.
 """
 
 from __future__ import annotations
@@ -12,34 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nngrad.core.layers import Affine, FillMissing, Place, Scale, Select
 from nngrad.errors import ModelError
-from nngrad.loaders.tree import shown
+from nngrad.loaders.matlab.fields import number, vector
+from nngrad.loaders.matlab.row_maps import FilledRows, PlacedRows, ProjectedRows, RowMap, ScaledRows, TakenRows
 
 MOST_ROWS = 10_000_000
 Settings = dict[str, Any]
-Layers = list[Any]
-Direction = Callable[[Settings, int], Layers]
-
-
-def vector(settings: Settings, name: str) -> np.ndarray | None:
-    """A numeric field as a flat float64 array; None where it is absent, refused where it isn't numbers."""
-    value = settings.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, np.ndarray) or value.dtype != np.float64:
-        raise ModelError(f".{name}: {shown(value)}, not an array of real numbers")
-    return value.ravel(order="F")
-
-
-def number(settings: Settings, name: str, default: float | None = None) -> float:
-    """A numeric field of one number; the default stands only for a field that is absent."""
-    if default is not None and name not in settings:
-        return default
-    value = settings.get(name)
-    if not isinstance(value, np.ndarray) or value.dtype != np.float64 or value.size != 1:
-        raise ModelError(f".{name}: one number is missing")
-    return float(value.ravel()[0])
+RowMaps = list[RowMap]
+Direction = Callable[[Settings, int], RowMaps]
 
 
 def _rows(settings: Settings, name: str, rows: int) -> np.ndarray:
@@ -141,12 +122,12 @@ def _or_identity(gain: np.ndarray, center: np.ndarray, shift: np.ndarray) -> tup
 
 
 def _scaled(read: Callable[[Settings, int], tuple[np.ndarray, np.ndarray, np.ndarray]]) -> tuple[Any, Any]:
-    def apply(settings: Settings, rows: int) -> Layers:
-        return [Scale(*read(settings, rows))]
+    def apply(settings: Settings, rows: int) -> RowMaps:
+        return [ScaledRows(*read(settings, rows))]
 
-    def reverse(settings: Settings, rows: int) -> Layers:
+    def reverse(settings: Settings, rows: int) -> RowMaps:
         gain, center, shift = read(settings, rows)
-        return [Scale(1.0 / gain, shift, center)]
+        return [ScaledRows(1.0 / gain, shift, center)]
 
     return apply, reverse
 
@@ -183,13 +164,13 @@ def _constant_rows(settings: Settings, rows: int) -> tuple[np.ndarray, np.ndarra
     return _kept(settings, rows, ("keep",), ("remove",))
 
 
-def _removeconstantrows_apply(settings: Settings, rows: int) -> Layers:
+def _removeconstantrows_apply(settings: Settings, rows: int) -> RowMaps:
     kept, removed = _constant_rows(settings, rows)
     _constants(settings, removed)
-    return [Select(kept, rows)]
+    return [TakenRows(kept, rows)]
 
 
-def _removeconstantrows_reverse(settings: Settings, rows: int) -> Layers:
+def _removeconstantrows_reverse(settings: Settings, rows: int) -> RowMaps:
     total = _total(settings, rows)
     kept, removed = _constant_rows(settings, total)
     constants = _constants(settings, removed)
@@ -198,11 +179,11 @@ def _removeconstantrows_reverse(settings: Settings, rows: int) -> Layers:
         if constants is None:
             raise ModelError(f".constants: 0 values for {removed.size} removed rows")
         fill[removed] = constants
-    return [Place(kept, fill)]
+    return [PlacedRows(kept, fill)]
 
 
 def _constants(settings: Settings, removed: np.ndarray) -> np.ndarray | None:
-    """What the removed rows are, one number for each or one for all; older objects call it `value`, newer ones store both."""
+    """What the removed rows are, one number for each or for all; older objects call it `value`, newer ones store both."""
     constants, value = vector(settings, "constants"), vector(settings, "value")
     if constants is not None and value is not None:
         _agrees(settings, "value", constants, ".constants")
@@ -216,16 +197,16 @@ def _removed_rows(settings: Settings, rows: int) -> np.ndarray:
     return _kept(settings, rows, ("keep_ind", "keep"), ("remove_ind", "remove", "ind"))[0]
 
 
-def _removerows_apply(settings: Settings, rows: int) -> Layers:
-    return [Select(_removed_rows(settings, rows), rows)]
+def _removerows_apply(settings: Settings, rows: int) -> RowMaps:
+    return [TakenRows(_removed_rows(settings, rows), rows)]
 
 
-def _removerows_reverse(settings: Settings, rows: int) -> Layers:
+def _removerows_reverse(settings: Settings, rows: int) -> RowMaps:
     total = _total(settings, rows)
     kept = _removed_rows(settings, total)
     fill = np.full(total, np.nan)
     fill[kept] = 0.0
-    return [Place(kept, fill)]
+    return [PlacedRows(kept, fill)]
 
 
 # missing values, principal components, class ratios
@@ -248,7 +229,7 @@ def _unknowns(settings: Settings, rows: int) -> tuple[np.ndarray, np.ndarray]:
     return unknown, place
 
 
-def _fixunknowns_apply(settings: Settings, rows: int) -> Layers:
+def _fixunknowns_apply(settings: Settings, rows: int) -> RowMaps:
     unknown, place = _unknowns(settings, rows)
     means = _rows(settings, "xmeans", rows)
     total = rows + unknown.size
@@ -256,12 +237,12 @@ def _fixunknowns_apply(settings: Settings, rows: int) -> Layers:
     source[place], fill[place] = np.arange(rows), np.where(np.isnan(means), 0.0, means)
     filled[place[unknown]] = True
     source[place[unknown] + 1], flag[place[unknown] + 1] = unknown, True
-    return [FillMissing(source, flag, filled, fill, rows)]
+    return [FilledRows(source, flag, filled, fill, rows)]
 
 
-def _fixunknowns_reverse(settings: Settings, rows: int) -> Layers:
+def _fixunknowns_reverse(settings: Settings, rows: int) -> RowMaps:
     total = _total(settings, rows)
-    return [Select(_unknowns(settings, total)[1], rows)]
+    return [TakenRows(_unknowns(settings, total)[1], rows)]
 
 
 def _matrix(settings: Settings, name: str) -> np.ndarray | None:
@@ -274,7 +255,7 @@ def _matrix(settings: Settings, name: str) -> np.ndarray | None:
 def _processpca(name: str) -> Direction:
     """y = transform x, or back again; the one undoes the other on the components that are kept."""
 
-    def layers(settings: Settings, rows: int) -> Layers:
+    def layers(settings: Settings, rows: int) -> RowMaps:
         there, back = _matrix(settings, "transform"), _matrix(settings, "inverseTransform")
         if there is not None and back is not None:
             fits = there.shape == back.shape[::-1]
@@ -283,68 +264,56 @@ def _processpca(name: str) -> Direction:
         W = there if name == "transform" else back
         if W is None or W.shape[1] != rows:
             raise ModelError(f".{name}: not a matrix for {rows} rows")
-        return [Affine(W, np.zeros(len(W)))]
+        return [ProjectedRows(W)]
 
     return layers
 
 
-def _identity(settings: Settings, rows: int) -> Layers:
+def _identity(settings: Settings, rows: int) -> RowMaps:
     return []
 
 
 # steps that say of themselves that they change nothing
 
 
-def is_identity(layer: Any) -> bool:
-    """Whether a layer takes all rows or puts them back in their places."""
-    if isinstance(layer, Select):
-        return np.array_equal(layer.index, np.arange(layer.inputs))
-    return isinstance(layer, Place) and np.array_equal(layer.index, np.arange(len(layer.fill)))
-
-
-def _keeps(layer: Any) -> bool:
-    """Whether a layer gives back what it gets but for rounding."""
-    match layer:
-        case Scale(gain, center, shift):
-            return bool(np.all((gain == 1.0) & (center == shift)))
-        case FillMissing(_, flag, filled, _, _):
-            return not (flag.any() or filled.any())
-        case Affine(W, _):
-            return np.array_equal(W, np.eye(*W.shape))
-    return is_identity(layer)
-
-
 def _checked(call: Direction, fields: frozenset[str], before: str, after: str) -> Direction:
-    """The layers, none where no_change is 1; refused where what is stored twice contradicts itself."""
+    """The row maps, none where no_change is 1; refused where what is stored twice contradicts itself."""
 
-    def layers(settings: Settings, rows: int) -> Layers:
+    def maps(settings: Settings, rows: int) -> RowMaps:
         for field in fields - FOR_PEOPLE:
             if field not in ("transform", "inverseTransform"):
                 vector(settings, field)
-        found, size = call(settings, rows), rows
-        for layer in found:
-            size = layer.size(size)
-        for field, expected in ((before, rows), (after, size)):
+        found = call(settings, rows)
+        for field, expected in ((before, rows), (after, rows_behind(found, rows))):
             if field in settings and number(settings, field) != expected:
                 raise ModelError(f".{field}: {number(settings, field):g} rows stored, {expected} follow from the network")
         return [] if _changes_nothing(settings, found, rows) else found
 
-    return layers
+    return maps
 
 
-def _changes_nothing(settings: Settings, found: Layers, rows: int) -> bool:
+def rows_behind(maps: RowMaps, rows: int) -> int:
+    """How many rows there are behind some row maps; ValueError where they don't take so many."""
+    for row_map in maps:
+        rows = row_map.layer().size(rows)
+    return rows
+
+
+def _changes_nothing(settings: Settings, maps: RowMaps, rows: int) -> bool:
     """What a step says of itself in no_change; refused where its other settings contradict it."""
     stated = number(settings, "no_change", 0.0)
     if stated not in (0.0, 1.0):
         raise ModelError(f".no_change: {stated:g}; it is 0 or 1")
-    if stated and not all(layer.size(rows) == rows and _keeps(layer) for layer in found):
+    if stated and not all(rows_behind([row_map], rows) == rows and row_map.keeps for row_map in maps):
         raise ModelError(".no_change: 1, but by its other settings the step changes its rows; this version of it is not understood")
     return bool(stated)
 
 
-class Step(NamedTuple):
-    """How a processing function is applied to inputs and undone on outputs; both take its settings and the number of rows it gets.
-    `fields` are the settings that it is known to have."""
+class ProcessingStep(NamedTuple):
+    """How a processing function is applied to inputs and undone on outputs: from its settings and the rows it gets.
+
+    `fields` are the settings that it is known to have.
+    """
 
     apply: Direction
     reverse: Direction
@@ -374,8 +343,8 @@ KNOWN: dict[str, tuple[Direction, Direction, tuple[str, ...]]] = {
     ),
     "lvqoutputs": (_identity, _identity, ("classRatios",)),
 }
-STEPS: dict[str, Step] = {
-    name: Step(
+STEPS: dict[str, ProcessingStep] = {
+    name: ProcessingStep(
         _checked(apply, frozenset((*EVERY, *fields)), "xrows", "yrows"),
         _checked(reverse, frozenset((*EVERY, *fields)), "yrows", "xrows"),
         frozenset((*EVERY, *fields)),

@@ -1,13 +1,12 @@
 """Networks of MATLAB's Statistics and Machine Learning Toolbox: fitrnet, fitcnet, and their compact forms.
 
-The one rule: y is what predict() returns, the response or the scores of the classes; whatever would change that and isn't
+y is what predict() returns, the response or the scores of the classes; whatever would change that and isn't
 understood (categorical predictors, transformations) is refused. Rows of X are observations there as here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from nngrad.core.layers import Affine, Elementwise, Scale, Softmax
 from nngrad.core.network import Network, Origin, Port, numbered
 from nngrad.errors import ModelError
 from nngrad.loaders.hints import NO_HINTS, Hints
-from nngrad.loaders.matlab.deep.part import UNTRAINED, by, categories, names, numbers
+from nngrad.loaders.matlab.fields import UNTRAINED, Fields, by, categories, cells, inside, members, names, numbers
 from nngrad.loaders.tree import FunctionHandle, MatlabObject, Tree, shown
 from nngrad.loaders.tree import find as find_in
 
@@ -29,8 +28,6 @@ TRANSFORMS = ("PrivResponseTransform", "ResponseTransform", "PrivScoreTransform"
 IDENTITY = ("none", "identity")
 RESPONSE_SCALE = re.compile(r"(?i)standardi[sz]e\w*response|(response|^y)_?(mu|mean|sigma|std|scale)s?$")  # of releases never seen
 MOST_LAYERS = 10_000
-
-Fields = dict[str, Any]
 
 
 def find(tree: Tree) -> list[tuple[str, MatlabObject]]:
@@ -48,6 +45,7 @@ def _network(candidate: MatlabObject, fields: Fields) -> Network:
     weights = _weights(fields)
     inputs = weights[0].W.shape[1]
     layers: list[Any] = _standardized(fields, inputs)
+    standardized = bool(layers)
     hidden = _hidden(fields, len(weights) - 1)
     for affine, activation in zip(weights, [*hidden, "none"], strict=True):
         layers += [affine] if activation == "none" else [affine, Elementwise(BY_NAME[ACTIVATIONS[activation]])]
@@ -58,7 +56,7 @@ def _network(candidate: MatlabObject, fields: Fields) -> Network:
         classname=candidate.classname,
         notes=notes,
         doubts=doubts,
-        processing=("X: " + ("standardized with Mu and Sigma" if isinstance(layers[0], Scale) else "none"),),
+        processing=("X: " + ("standardized with Mu and Sigma" if standardized else "none"),),
         layers=tuple(f"layer {k}: {len(a.b)} units, {f}" for k, (a, f) in enumerate(zip(weights, [*hidden, output], strict=True), 1)),
     )
     return Network.chain(layers, inputs, inputs=(_inputs(fields, inputs),), outputs=(outputs,), origin=origin)
@@ -66,19 +64,6 @@ def _network(candidate: MatlabObject, fields: Fields) -> Network:
 
 def _kind(e: MatlabObject) -> str:
     return e.classname.rsplit(".", 1)[-1]
-
-
-def _members(value: Any) -> Iterable[tuple[str, Any]]:
-    return value.fields.items() if isinstance(value, MatlabObject) else ()
-
-
-def _inside(fields: Fields, *path: str) -> Any:
-    """A field of structs and objects in each other; None where there is none."""
-    value: Any = fields
-    for name in path:
-        value = value.fields if isinstance(value, MatlabObject) else value
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
 
 
 # what is refused
@@ -95,7 +80,7 @@ def _is_identity(name: Any) -> bool:
 
 def _check(fields: Fields, kind: str) -> None:
     for path in (("DataSummary", "CategoricalPredictors"), ("CategoricalPredictors",)):
-        value = _inside(fields, *path)
+        value = inside(fields, *path)
         if value is not None and not (isinstance(value, np.ndarray) and not value.size):
             raise ModelError(
                 f".{'.'.join(path)}: categorical predictors are not supported; train on numeric predictors, e.g. dummy variables, "
@@ -107,10 +92,10 @@ def _check(fields: Fields, kind: str) -> None:
             raise ModelError(
                 f".{name}: {shown(found)} is not supported; supported is none: set {name.removeprefix('Priv')} to 'none' and save again"
             )
-    found = _function_name(_inside(fields, "NeuralNetworkImpl", "OutputTransformation"))
+    found = _function_name(inside(fields, "NeuralNetworkImpl", "OutputTransformation"))
     if "Regression" in kind and found is not None and np.size(found) and not _is_identity(found):
         raise ModelError(f".NeuralNetworkImpl.OutputTransformation: {shown(found)} is not supported; supported is none: train without it")
-    for name, value in (*fields.items(), *_members(fields.get("ModelParams")), *_members(fields.get("NeuralNetworkImpl"))):
+    for name, value in (*fields.items(), *members(fields.get("ModelParams")).items(), *members(fields.get("NeuralNetworkImpl")).items()):
         if RESPONSE_SCALE.search(name) and (stored := numbers(value)) is not None and stored.any():
             raise ModelError(
                 f".{name}: standardised responses are not supported; train without StandardizeResponses, on responses that you standardise "
@@ -123,9 +108,9 @@ def _check(fields: Fields, kind: str) -> None:
 
 def _weights(fields: Fields) -> list[Affine]:
     path = ".NeuralNetworkImpl"
-    stored = [_cells(_inside(fields, "NeuralNetworkImpl", name)) for name in ("LayerWeights", "LayerBiases")]
+    stored = [cells(inside(fields, "NeuralNetworkImpl", name), MOST_LAYERS) for name in ("LayerWeights", "LayerBiases")]
     if not stored[0]:  # compact models may have them at their own level
-        stored, path = [_cells(fields.get(name)) for name in ("LayerWeights", "LayerBiases")], ""
+        stored, path = [cells(fields.get(name), MOST_LAYERS) for name in ("LayerWeights", "LayerBiases")], ""
     if not stored[0] or len(stored[0]) != len(stored[1]):
         raise ModelError(
             ".NeuralNetworkImpl.LayerWeights: no layers with weights and biases; supported are models made with LayerSizes "
@@ -140,12 +125,6 @@ def _weights(fields: Fields) -> list[Affine]:
             raise ModelError(f"{path}.LayerWeights{{{k}}}: {_shape(W)} weights behind {len(layers[-1].b)} units; the model is damaged")
         layers.append(Affine(np.ascontiguousarray(W), b.ravel()))
     return layers
-
-
-def _cells(value: Any) -> list[Any]:
-    if isinstance(value, np.ndarray) and value.dtype == object and value.size <= MOST_LAYERS:
-        return value.ravel(order="F").tolist()
-    return []
 
 
 def _shape(value: np.ndarray | None) -> str:
@@ -171,7 +150,7 @@ def _standardized(fields: Fields, inputs: int) -> list[Any]:
 
 def _hidden(fields: Fields, count: int) -> list[str]:
     """The activation of each layer but the last."""
-    stored = fields.get("Activations", _inside(fields, "NeuralNetworkImpl", "Activations"))
+    stored = fields.get("Activations", inside(fields, "NeuralNetworkImpl", "Activations"))
     listed = names(stored)
     if listed is None or (isinstance(stored, str) and not stored):
         raise ModelError(f".Activations: not understood; supported are {', '.join(ACTIVATIONS)}")
@@ -195,7 +174,7 @@ def _output_activation(fields: Fields, kind: str) -> str:
 
 
 def _inputs(fields: Fields, count: int) -> Port:
-    known = [_inside(fields, *p) for p in (("ExpandedPredictorNames",), ("PredictorNames",), ("DataSummary", "PredictorNames"))]
+    known = [inside(fields, *p) for p in (("ExpandedPredictorNames",), ("PredictorNames",), ("DataSummary", "PredictorNames"))]
     columns = next((tuple(c) for v in known if (c := names(v)) and len(c) == count == len(set(c))), numbered("x", count))
     return Port("X", columns, *_ranges(fields, count))
 
@@ -224,14 +203,14 @@ def _outputs(fields: Fields, kind: str, count: int) -> tuple[Port, tuple[str, ..
             doubt = "the names of the classes are not understood: y1 is the score of ClassNames(1)"
             return Port("scores", numbered("y", count)), (), (doubt,)
         return Port("scores", tuple(classes)), ("outputs are the scores of the classes, in the order of ClassNames",), ()
-    stored = names(_inside(fields, "DataSummary", "ResponseName")) or names(fields.get("ResponseName")) or []
+    stored = names(inside(fields, "DataSummary", "ResponseName")) or names(fields.get("ResponseName")) or []
     columns = tuple(stored) if len(stored) == count == len(set(stored)) and all(stored) else numbered("y", count)
     return Port("response", columns), (), ()
 
 
 def _classes(fields: Fields) -> list[str] | None:
     for path in (("ClassNames",), ("ClassSummary", "ClassNames"), ("ClassSummary", "NonzeroProbClasses")):
-        value = _inside(fields, *path)
+        value = inside(fields, *path)
         for part in (value, *(value.fields.values() if isinstance(value, MatlabObject) else ())):
             if found := categories(part):
                 return found

@@ -725,3 +725,11 @@ def test_many_layers_are_found_in_linear_time():
         return time.process_time() - start
 
     assert seconds(32_000) < 24 * seconds(4_000)  # eight times the layers: linear is 8, quadratic 64
+
+
+@pytest.mark.parametrize(("named", "doubts"), [("leaky_relu(0.1)", 0), ("leaky_relu(0.2)", 1)])
+def test_another_parameter_is_another_activation(tmp_path, named, doubts):
+    (A, a), (B, b) = pairs(3, 4, 2)
+    cells = np.array([["leaky_relu(0.1)", "linear"]], object)
+    savemat(tmp_path / "dump.mat", {"W1": A, "b1": a, "W2": B, "b2": b, "activations": cells})
+    assert len(nngrad.load(tmp_path / "dump.mat", activation=[named, "linear"]).origin.doubts) == doubts

@@ -322,6 +322,7 @@ def cell_of(*names):
         (("inputConnect",), np.zeros((0, 0), object), r"\.inputConnect: not a connection matrix"),
         (("outputConnect",), np.zeros((1, 2)), r"\.outputConnect: no layer is connected"),
         (("layerConnect",), np.array([[0, 1], [1, 0]], bool), r"\.layerWeights\{1,2\}: not a struct"),
+        (("inputWeights", (0, 0), "delays"), np.array([[1.0, 1.0]]), r"\.inputWeights\{1,1\}\.delays: \[1\.0, 1\.0\] names a delay twice"),
         (("inputWeights", (0, 0), "delays"), np.array([[0.5]]), r"\.inputWeights\{1,1\}\.delays: \[0\.5\] are not delays"),
     ],
 )

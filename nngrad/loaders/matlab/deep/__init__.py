@@ -1,1 +1,1 @@
-"""Networks of MATLAB's Deep Learning Toolbox: `reader` is the dialect of whole networks, `alone` that of a bare array of layers."""
+"""Networks of MATLAB's Deep Learning Toolbox: `reader` takes whole networks, `alone` bare arrays of layers."""

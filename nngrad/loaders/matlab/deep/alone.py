@@ -14,7 +14,7 @@ from nngrad.core.network import Network
 from nngrad.errors import ModelError
 from nngrad.loaders.hints import NO_HINTS, Hints
 from nngrad.loaders.matlab.deep import reader
-from nngrad.loaders.matlab.deep.part import UNTRAINED
+from nngrad.loaders.matlab.fields import UNTRAINED
 from nngrad.loaders.tree import MatlabObject, Tree
 from nngrad.loaders.tree import find as find_in
 

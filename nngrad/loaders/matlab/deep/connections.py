@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from nngrad.errors import ModelError
-from nngrad.loaders.matlab.deep.part import Part, names
+from nngrad.loaders.matlab.deep.part import Part
+from nngrad.loaders.matlab.fields import names
 from nngrad.loaders.tree import MatlabObject
 
 

@@ -1,34 +1,31 @@
-"""functionLayer: the text of its function handle, lowered to layers. The one rule: a small grammar is parsed, nothing is ever run.
+"""functionLayer: the text of its function handle, lowered to layers; it is parsed, never run.
 
-    handle  :  [sf%N] @(a, b, ...) sum      or the name of a function of one argument
-    sum     :  product {(+ | -) product}
-    product :  unary {(* | / | .* | ./) unary}
-    unary   :  {- | +} power
-    power   :  atom [(^ | .^) unary]
-    atom    :  number | argument | captured variable | function(sum, ...) | argument(:) | (sum)
-
-What contains no argument is a constant and computed at once (float64); the rest becomes Scale, Affine, Sum, Product and activations.
+Understood are sums, products and quotients (+ - * / .* ./), powers (^ .^) with a constant exponent, signs, x(:), and
+the functions of one argument in ACTIVATIONS; zeros(m, n), ones(m, n) and the numbers that the handle has captured are
+constants. What contains no argument is a constant and computed at once (float64, MATLAB's two dimensions); the rest
+becomes Scale, Affine, Sum, Product and activations. Everything else is refused by name.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from nngrad.core.activations import BY_NAME
 from nngrad.core.layers import Affine, Elementwise, Product, Scale, Softmax, Sum
 from nngrad.errors import ModelError
-from nngrad.loaders.matlab.deep.part import Part, Value, by, numbers
+from nngrad.loaders.matlab.deep.part import Part, Value
+from nngrad.loaders.matlab.fields import by, numbers
+from nngrad.loaders.matlab_code import tree as m
+from nngrad.loaders.matlab_code.expressions import UnreadableError, anonymous_function
 from nngrad.loaders.tree import FunctionHandle
 
-HANDLE = re.compile(r"(?:sf%\d+)?@\(([A-Za-z_]\w*(?:,[A-Za-z_]\w*)*)\)(.+)", re.DOTALL)
-NUMBER = r"(?:\d+(?:\.(?![*/^])\d*)?|\.\d+)(?:[eEdD][-+]?\d+)?"  # the point of 2.*x belongs to the sign
-TOKEN = re.compile(rf"\s*(?:(?P<number>{NUMBER})|(?P<name>[A-Za-z]\w*)|(?P<sign>\.\*|\./|\.\^|[-+*/^(),:]))")
+HEAD = re.compile(r"(?:sf%\d+)?(?=@)")  # what MATLAB writes before an anonymous function in a file
+STRANGE = re.compile(r"%|\.\.\.")  # comments and continuations: no text of a handle has any
 MOST_CHARACTERS = 1000
-MOST_LEVELS = 40
 MOST_CONSTANTS = 1_000_000
 ACTIVATIONS = {  # MATLAB's name: ours
     "tanh": "tansig",
@@ -68,114 +65,75 @@ class _Lowering:
 
     def __init__(self, part: Part, values: Sequence[Value], handle: FunctionHandle) -> None:
         self.part, self.values, self.handle = part, values, handle
-        self.tokens: list[tuple[str, str]] = []
         self.names: dict[str, Operand] = {}
 
     def fail(self, what: str) -> ModelError:
         advice = "replace the layer by layers that say what it does"
         return self.part.fail(f"PredictFcn {_short(self.handle.text)}: {what}; {SUPPORTED}; {advice}")
 
+    def unknown(self, text: str) -> ModelError:
+        return self.fail(f"{text!r} is not understood")
+
     def result(self) -> Operand:
         text = self.handle.text
         if len(text) > MOST_CHARACTERS:
             raise self.fail("too long")
-        match = HANDLE.fullmatch(text.replace(" ", "") if "'" not in text and '"' not in text else "")
-        if match is None:
-            if text.isidentifier() and len(self.values) == 1:
-                return self.call(text, [self.values[0]])
+        head = HEAD.match(text)
+        if head is None and text.isidentifier() and len(self.values) == 1:
+            return self.call(text, [self.values[0]])
+        if head is None or "'" in text or '"' in text:
             raise self.fail("not understood")
-        arguments = match[1].split(",")
-        if len(arguments) != len(self.values):
-            raise self.fail(f"it takes {len(arguments)} inputs, the layer has {len(self.values)}")
+        function = self.parsed(" ".join(text[head.end() :].split()))
+        if len(function.parameters) != len(self.values):
+            raise self.fail(f"it takes {len(function.parameters)} inputs, the layer has {len(self.values)}")
         captured = {name: c for name, v in self.handle.variables.items() if (c := numbers(v)) is not None and c.ndim == 2}
-        self.names = {"pi": np.full((1, 1), np.pi), **captured, **dict(zip(arguments, self.values, strict=True))}
-        self.tokens = self.split(match[2])
-        found = self.sum(0)
-        if self.tokens:
-            raise self.fail(f"{self.tokens[0][1]!r} is not understood")
-        return found
+        arguments = dict(zip(function.parameters, self.values, strict=True))
+        self.names = {"pi": np.full((1, 1), np.pi), **captured, **arguments}
+        return self.operand(function.body)
 
-    def split(self, text: str) -> list[tuple[str, str]]:
-        tokens, position = [], 0
-        while position < len(text):
-            match = TOKEN.match(text, position)
-            if match is None:
-                raise self.fail(f"{text[position]!r} is not understood")
-            tokens.append((str(match.lastgroup), match[str(match.lastgroup)]))
-            position = match.end()
-        return tokens
+    def parsed(self, text: str) -> m.AnonymousFunction:
+        if strange := STRANGE.search(text):
+            raise self.unknown(strange[0][0])
+        try:
+            return anonymous_function(text)
+        except UnreadableError as e:
+            raise self.fail(str(e).replace(repr("\n"), "its end")) from None
 
-    # the grammar
+    # the tree
 
-    def take(self, *signs: str) -> str | None:
-        """The next token, if it is one of these signs."""
-        if self.tokens and self.tokens[0][0] == "sign" and self.tokens[0][1] in signs:
-            return self.tokens.pop(0)[1]
-        return None
+    def operand(self, e: Any) -> Operand:
+        """What an expression is: a value, or a constant."""
+        match e:
+            case m.NumberLiteral(number):
+                if number.size != 1:
+                    raise self.unknown("[")
+                return number
+            case m.Name(name) | m.CallOrIndex(m.Name(name), (m.Colon(),), False) if name in self.names:
+                value = self.names[name]
+                return value if isinstance(e, m.Name) else _column(value)
+            case m.Name(name):
+                raise self.fail(f"{name!r} is neither an argument nor a captured number")
+            case m.Unary("-" | "+" as sign, of):
+                return self.signed(sign, of)
+            case m.Binary(sign, left, right) if sign in self.signs:
+                return self.signs[sign](self, self.operand(left), self.operand(right), sign)
+            case m.CallOrIndex(m.Name(name), arguments, False):
+                if name in self.names:
+                    raise self.fail("':' is missing")
+                return self.call(name, [self.operand(a) for a in arguments])
+        raise self.unknown(_sign(e))
 
-    def expect(self, sign: str) -> None:
-        if not self.take(sign):
-            raise self.fail(f"{sign!r} is missing")
-
-    def sum(self, level: int) -> Operand:
-        if level > MOST_LEVELS:
-            raise self.fail("too deep")
-        left = self.product(level)
-        while sign := self.take("+", "-"):
-            right = self.product(level)
-            left = self.add(left, right if sign == "+" else self.negative(right))
-        return left
-
-    def product(self, level: int) -> Operand:
-        left = self.unary(level)
-        while sign := self.take("*", "/", ".*", "./"):
-            right = self.unary(level)
-            left = self.times(left, right, sign) if sign in ("*", ".*") else self.over(left, right, sign)
-        return left
-
-    def unary(self, level: int) -> Operand:
-        sign = 1
-        while found := self.take("-", "+"):
-            sign = -sign if found == "-" else sign
-        value = self.power(level)
-        return self.negative(value) if sign < 0 else value
-
-    def power(self, level: int) -> Operand:
-        base = self.atom(level)
-        if sign := self.take("^", ".^"):
-            if level > MOST_LEVELS:
-                raise self.fail("too deep")
-            return self.raised(base, self.unary(level + 1), sign)
-        return base
-
-    def atom(self, level: int) -> Operand:
-        if self.take("("):
-            value = self.sum(level + 1)
-            self.expect(")")
-            return value
-        kind, text = self.tokens.pop(0) if self.tokens else ("sign", "its end")
-        if kind == "number":
-            return np.full((1, 1), float(text.lower().replace("d", "e")))
-        if kind != "name":
-            raise self.fail(f"{text!r} is not understood")
-        if text in self.names:
-            value = self.names[text]
-            return self.column(value) if self.take("(") else value
-        if not self.take("("):
-            raise self.fail(f"{text!r} is neither an argument nor a captured number")
-        arguments = [self.sum(level + 1)]
-        while self.take(","):
-            arguments.append(self.sum(level + 1))
-        self.expect(")")
-        return self.call(text, arguments)
-
-    def column(self, value: Operand) -> Operand:
-        """x(:), the only index there is."""
-        self.expect(":")
-        self.expect(")")
-        return Value(value.number, (value.size,)) if isinstance(value, Value) else value.reshape(-1, 1, order="F")
+    def signed(self, sign: str, of: Any) -> Operand:
+        """-x, and signs before signs, of which the even ones cancel."""
+        negative = sign == "-"
+        while isinstance(of, m.Unary) and of.op in "-+":
+            negative, of = negative != (of.op == "-"), of.of
+        return self.negative(self.operand(of)) if negative else self.operand(of)
 
     # what the signs mean
+
+    def plus(self, a: Operand, b: Operand, sign: str) -> Operand:
+        return self.add(a, b if sign == "+" else self.negative(b))
 
     def add(self, a: Operand, b: Operand) -> Operand:
         if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
@@ -257,6 +215,13 @@ class _Lowering:
             raise self.fail("max of anything but an input and 0")
         return self.part.through(value, [Elementwise(BY_NAME["relu"])])
 
+    signs: ClassVar[dict[str, Callable[[_Lowering, Operand, Operand, str], Operand]]] = {
+        **dict.fromkeys(("+", "-"), plus),
+        **dict.fromkeys(("*", ".*"), times),
+        **dict.fromkeys(("/", "./"), over),
+        **dict.fromkeys(("^", ".^"), raised),
+    }
+
     # their operands
 
     def constant(self, operation: Callable[[Any, Any], Any], a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -281,6 +246,27 @@ class _Lowering:
         if a.shape != b.shape:
             raise self.fail(f"{by(a.shape)} and {by(b.shape)} units together")
         return Value(self.part.builder.add(layer, a.number, b.number), a.shape)
+
+
+def _column(value: Operand) -> Operand:
+    """x(:), the only index there is."""
+    return Value(value.number, (value.size,)) if isinstance(value, Value) else value.reshape(-1, 1, order="F")
+
+
+def _sign(e: Any) -> str:
+    """The sign that tells an expression that is not understood here."""
+    match e:
+        case m.Unary(op, _) | m.Binary(op, _, _):
+            return str(op)
+        case m.CallOrIndex(_, _, brace) | m.BracketMatrix(_, brace):
+            return "{" if brace else "(" if isinstance(e, m.CallOrIndex) else "["
+        case m.NamedHandle():
+            return "@"
+        case m.Member():
+            return "."
+        case m.End():
+            return "end"
+    return ":"
 
 
 def _apart(a: Operand, b: Operand) -> tuple[Value, np.ndarray]:

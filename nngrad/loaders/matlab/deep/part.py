@@ -16,12 +16,11 @@ import numpy as np
 from nngrad.core.builder import Builder, Shape, Value
 from nngrad.core.layers import Layer
 from nngrad.errors import ModelError
+from nngrad.loaders.matlab.fields import UNTRAINED, by, numbers
 from nngrad.loaders.tree import MatlabObject
 
 MOST_UNITS = 1_000_000
 MOST_COUNT = 100_000  # of inputs of a layer, of groups
-TRAINED = "the trained network (the result of trainnet, trainNetwork or a custom training loop)"
-UNTRAINED = f"it was never trained; train it and save {TRAINED}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,50 +93,6 @@ class Part:
     def through(self, value: Value, layers: Sequence[Layer], shape: Shape | None = None) -> Value:
         """The value after some layers that take one value; its shape stays unless another is given."""
         return self.builder.through(layers, value, value.shape if shape is None else shape)
-
-
-def numbers(value: Any) -> np.ndarray | None:
-    """The float64 array in a stored parameter, also inside a struct, a dlarray or a gpuArray; None if there is none."""
-    for _ in range(6):
-        if isinstance(value, np.ndarray) and value.dtype == np.float64:
-            return value
-        if isinstance(value, MatlabObject):
-            value = value.fields
-        if isinstance(value, dict):
-            value = next((value[name] for name in ("Value", "Data", "any") if name in value), None)
-        elif isinstance(value, np.ndarray) and value.dtype == object and value.size:
-            value = value.ravel(order="F")[-1]  # gpuArray: a version, then the array
-        else:
-            return None
-    return None
-
-
-def names(value: Any) -> list[str] | None:
-    """A list of texts: a cell of them, a string array, a char matrix, or one text."""
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, np.ndarray) and value.dtype == object:
-        value = value.ravel(order="F").tolist()
-    if isinstance(value, list) and all(isinstance(v, str) for v in value):
-        return value
-    return None
-
-
-def categories(value: Any) -> list[str] | None:
-    """The classes of a classifier: a categorical, texts, or numbers; None where they are unknown ('auto')."""
-    if isinstance(value, MatlabObject) and value.classname == "categorical":
-        known, codes = names(value.fields.get("categoryNames")), value.fields.get("codes")
-        if known is None or not isinstance(codes, np.ndarray) or codes.dtype != np.float64:
-            return known
-        index = codes.ravel(order="F").astype(int) - 1
-        return [known[k] for k in index] if index.size and index.min() >= 0 and index.max() < len(known) else known
-    if isinstance(value, np.ndarray) and value.dtype == np.float64:
-        return [f"{v:g}" for v in value.ravel(order="F")]
-    return names(value) if not isinstance(value, str) else None  # "auto"
-
-
-def by(shape: Sequence[int]) -> str:
-    return "x".join(str(n) for n in shape)
 
 
 def _found(value: Any) -> str:

@@ -20,8 +20,9 @@ from nngrad.errors import Described, ModelError, listed
 from nngrad.loaders.hints import NO_HINTS, Hints
 from nngrad.loaders.matlab import statistics
 from nngrad.loaders.matlab.deep.connections import Connections
-from nngrad.loaders.matlab.deep.part import MOST_UNITS, UNTRAINED, Part, by, categories, names, numbers
+from nngrad.loaders.matlab.deep.part import MOST_UNITS, Part
 from nngrad.loaders.matlab.deep.table import INPUTS, JOINS, NAMESPACES, OUTPUTS, TABLE, input_shape
+from nngrad.loaders.matlab.fields import by, categories, names, numbers
 from nngrad.loaders.port_names import columns_of
 from nngrad.loaders.tree import MatlabObject, Tree, Undecoded
 from nngrad.loaders.tree import find as find_in
@@ -391,6 +392,3 @@ def _stored_shapes(part: Part) -> Iterable[str]:
         value = numbers(stored)
         if name in LEARNED and value is not None and value.size:
             yield f"{name} {by(value.shape)}"
-
-
-__all__ = ["CLASSES", "NAME", "UNTRAINED", "find", "read"]

@@ -17,8 +17,8 @@ import numpy as np
 from nngrad.core.activations import BY_NAME
 from nngrad.core.builder import Shape, Value
 from nngrad.core.layers import Affine, Elementwise, Layer, Normalize, Product, Scale, Softmax, Sum
-from nngrad.loaders.matlab.deep.function import function_layer
-from nngrad.loaders.matlab.deep.part import MOST_UNITS, UNTRAINED, Part, by, numbers
+from nngrad.loaders.matlab.deep.part import MOST_UNITS, Part
+from nngrad.loaders.matlab.fields import UNTRAINED, by, numbers
 
 # inputs: the normalisation that belongs to them
 
@@ -97,6 +97,12 @@ def _all_nonzero(part: Part, values: np.ndarray, what: str) -> None:
             f"Normalization: {what} for input {zero[0] + 1}; what MATLAB does then is not documented: "
             "remove the constant input and train again, or set the statistic to a nonzero value"
         )
+
+
+def function(part: Part, values: Sequence[Value]) -> Value:
+    from nngrad.loaders.matlab.deep.function import function_layer  # with a parser, which few networks need
+
+    return function_layer(part, values)
 
 
 NORMALISATIONS: dict[str, Callable[[Part, dict[str, Any], Shape], Scale]] = {
@@ -261,7 +267,7 @@ JOINS: dict[str, Reader] = {  # layers that may have several inputs
     "MultiplicationLayer": partial(joined, Product),
     "ConcatenationLayer": concatenation,
     "DepthConcatenationLayer": depth_concatenation,
-    "FunctionLayer": function_layer,
+    "FunctionLayer": function,
 }
 TABLE: dict[str, Reader] = {
     **INPUTS,

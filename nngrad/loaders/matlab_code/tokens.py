@@ -1,6 +1,6 @@
 """MATLAB source as tokens; brackets that hold nothing but numbers become one token each.
 
-The one rule: every step is linear in the length of the text, whatever the text is.
+Every step is linear in the length of the text, whatever the text is.
 """
 
 from __future__ import annotations
