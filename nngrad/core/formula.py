@@ -118,8 +118,12 @@ def _apply(ufunc: Callable[..., Any], args: list[ast.expr]) -> Evaluator:
         case [part, ast.Constant() as constant]:
             number = _number(constant)
             return _unary(lambda value, *out: ufunc(value, number, *out), _compile(part))
+        case [ast.Name(id=name)]:
+            return _of_name(ufunc, name)
         case [part]:
             return _unary(ufunc, _compile(part))
+        case [ast.Name(id=left), ast.Name(id=right)]:
+            return _of_names(ufunc, left, right)
     return _binary(ufunc, *(_compile(part) for part in args))
 
 
@@ -141,6 +145,28 @@ def _binary(ufunc: Callable[..., Any], left: Evaluator, right: Evaluator) -> Eva
                 return ufunc(a, b, a), True
             if of_b and isinstance(b, np.ndarray):
                 return ufunc(a, b, b), True
+            return _fresh(ufunc, b if isinstance(a, float) else a, a, b), True
+        return ufunc(a, b), True
+
+    return run
+
+
+def _of_name(ufunc: Callable[..., Any], name: str) -> Evaluator:
+    """_unary() of a name: most formulas are short, and so is the time of most calls."""
+
+    def run(env: Env) -> tuple[Any, bool]:
+        value = env[name]
+        return _fresh(ufunc, value, value), True
+
+    return run
+
+
+def _of_names(ufunc: Callable[..., Any], left: str, right: str) -> Evaluator:
+    """_binary() of two names."""
+
+    def run(env: Env) -> tuple[Any, bool]:
+        a, b = env[left], env[right]
+        if isinstance(a, float) or isinstance(b, float) or a.shape == b.shape:
             return _fresh(ufunc, b if isinstance(a, float) else a, a, b), True
         return ufunc(a, b), True
 
