@@ -1,5 +1,4 @@
-"""THE TABLE of activations (MATLAB: transfer functions). The one rule: every formula for one of them,
-anywhere in the project, comes from here.
+"""The table of activations (MATLAB: transfer functions): every formula for one of them, anywhere, comes from here.
 
 A row holds f, f' and f'' as text in x (the net input), y = f(x), d = f'(x) and q (a shared part), in the vocabulary of
 `nngrad.core.formula`: valid NumPy and C99. NaN in gives NaN out in all three. Kinks follow the convention named on the row:

@@ -1,7 +1,7 @@
 """Work on blocks in threads: results come in order, and only a bounded window of blocks is in memory.
 
-The one rule: nothing here (and no block boundary anywhere) depends on the number of threads, so the results are the same bits
-for every `threads`. BLAS is held to one thread meanwhile: the blocks are the parallelism.
+Nothing here (and no block boundary anywhere) depends on the number of threads, so the results are the same bits for every
+`threads`. BLAS is held to one thread meanwhile: the blocks are the parallelism.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Network: the one form that every model file is read into. The one rule: it is complete and checked once it exists.
+"""Network: the one form that every model file is read into, complete and checked once it exists.
 
-Value 0 is the input, value k the output of layers[k - 1]; the last value is the output. Everything the saved network does to
-its inputs and outputs (normalisation, removed rows, class order) is a layer like any other, so x, y and J are in raw units.
+Value 0 is the input, value k that of layers[k - 1]; the last one is the output, unless `result` names another. Everything the
+saved network does to its inputs and outputs (normalisation, removed rows, class order) is a layer like any other, so x, y and J
+are in raw units.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""From a Network to a Program: what depends on what, the cheaper direction, and the passes. The one rule: it is the plan of
-`nngrad.core.passes`, for one sample, with every number of the model written once.
+"""From a Network to a Program: which values are computed, the cheaper direction of the Jacobian, and the passes.
+
+It is the plan of `nngrad.core.plan`, for one sample, with every number of the model written once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A network as a short list of vector statements, which every target language prints. The one rule: no statement knows a language.
+"""A network as a short list of vector statements, which every target language prints; none of them knows a language.
 
 A statement computes a vector of one sample from vectors of that sample; in a pass (tangents forward, cotangents backward) from
 vectors of one direction of that sample. How samples and directions are looped over, or kept side by side in a matrix, is the

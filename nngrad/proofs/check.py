@@ -1,4 +1,4 @@
-"""Differentiates a network by a route of its own and compares: the one rule is that no derivative rule of the layers is used here.
+"""Differentiates a network by a route of its own, without any derivative rule of the layers, and compares.
 
 The route is the complex step where nngrad.proofs.definitions knows every layer: f(x + ih) is evaluated from the layers'
 definitions, and its imaginary part over h is the derivative, to the last digits because nothing is subtracted. Otherwise

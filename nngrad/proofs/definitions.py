@@ -1,7 +1,7 @@
 """A second evaluator of networks, for complex inputs: the definitions of the layers written down once more, for `nngrad check`.
 
-The one rule: nothing of the layers' own rules is used, only their numbers and the formula texts of the activations' values. Every
-function is analytic between kinks, so that the imaginary part carries the derivative.
+Nothing of the layers' own rules is used, only their numbers and the formula texts of the activations' values. Every function
+is analytic between kinks, so that the imaginary part carries the derivative.
 """
 
 from __future__ import annotations

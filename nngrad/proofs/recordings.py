@@ -1,6 +1,6 @@
 """Inputs and outputs recorded in the file that holds the network: found by their sizes, proved by their numbers.
 
-The one rule: a network's own numbers are no recordings, and nothing is called found that the network doesn't reproduce.
+A network's own numbers are no recordings, and nothing is called found that the network doesn't reproduce.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Does the network reproduce what MATLAB or Keras computed? The one rule: a claim comes with the number of digits that it holds to.
+"""Does the network reproduce what MATLAB or Keras computed, and to how many digits?
 
 Agreement is measured for every output against the spread of its recorded values: digits = -log10(worst difference / spread). Where
 the numbers are not reproduced, hypotheses about what happened when they were recorded are tried, one by one, and the one that

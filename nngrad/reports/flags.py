@@ -1,5 +1,6 @@
-"""What to doubt about a row: kinks, extrapolation, saturation, numbers that are not finite. The one rule: nothing is flagged that the
-model file does not support, so a network without kinks or without training ranges has no such column.
+"""What to doubt about a row: kinks, extrapolation, saturation, numbers that are not finite.
+
+Nothing is flagged that the model file does not support: a network without kinks or training ranges has no such column.
 
     flag_kink        step:units, such as 3:2 where two units of step 3 (as `nngrad info` numbers them) are within EPS of a kink
     flag_outside     inputs outside their training range, as name<lower or name>upper

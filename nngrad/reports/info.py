@@ -1,4 +1,4 @@
-"""A model in words. The one rule: `describe` makes plain data, which is the JSON form, and the text is made from nothing else."""
+"""A model in words: `describe` makes plain data, which is the JSON form, and the text is made from nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Derivatives in other units: the one rule is that a scale is a plain product, defined here and nowhere else.
+"""Derivatives in other units: each is a plain product.
 
 raw          dy/dx                        as it is
 range        (upper - lower) dy/dx        x's range in training, as the model file stores it

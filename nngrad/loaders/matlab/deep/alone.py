@@ -1,6 +1,6 @@
 """Layer arrays and layer graphs of MATLAB's Deep Learning Toolbox, looked at only where a file holds nothing trained.
 
-The one rule: layers are not a network. What a user built for training is refused and says so; layers with all their weights
+Layers alone are not a network: what a user built for training is refused and says so; layers with all their weights
 (net.Layers, saved alone) are read as what they are.
 """
 
