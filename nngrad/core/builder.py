@@ -21,7 +21,9 @@ import numpy as np
 
 from nngrad.core.graph import Node
 from nngrad.core.layers import Concatenate, Layer, Select
-from nngrad.core.network import MOST_LAYERS, MOST_NUMBERS, MOST_SOURCES, MOST_UNITS, Network, Origin, Port, within
+from nngrad.core.limits import MOST_LAYERS, MOST_NUMBERS, MOST_SOURCES, MOST_UNITS, within
+from nngrad.core.network import Network
+from nngrad.core.ports import Origin, Port
 from nngrad.errors import ModelError
 
 Array = np.ndarray

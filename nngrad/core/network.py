@@ -7,9 +7,6 @@ are in raw units.
 
 from __future__ import annotations
 
-import difflib
-import operator
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,86 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from nngrad.core import arguments, reach, scratch
 from nngrad.core import plan as planning
-from nngrad.core import reach, scratch
 from nngrad.core.graph import Node
 from nngrad.core.layers import Layer
-from nngrad.core.layers.base import frozen
+from nngrad.core.limits import sizes_of
 from nngrad.core.passes import Evaluation
 from nngrad.core.plan import Plan, Plans
-from nngrad.errors import DataError, ModelError, UsageError, WholeNumbersError
+from nngrad.core.ports import INTEGERS, Origin, Port, aliases, numbered
+from nngrad.errors import DataError, ModelError, WholeNumbersError
 
 BLOCK_NUMBERS = 1_000_000  # of all intermediates of a block: near a core, yet enough of them that threads seldom wait for each other
-TAP = re.compile(r"(.*?)(\(t(?:[+-]\d+)?\))?")  # the name of a column: what it measures, and when
-NUMBERED_THING = re.compile(r"[xy]\d+")  # what loaders call what has no name
 FEWEST_ROWS = 160  # below, matrix products are slow
-
-INTEGERS = {"bool": (0, 1)} | {  # types that a model may cast its inputs to, and what they hold
-    f"{sign}int{bits}": (int(np.iinfo(f"{sign}int{bits}").min), int(np.iinfo(f"{sign}int{bits}").max))
-    for sign in ("", "u")
-    for bits in (8, 16, 32, 64)
-}
-
-MOST_LAYERS = 20_000  # of a network, all of them together: what a file of a few kB may ask for
-MOST_UNITS = 20_000_000
-MOST_SOURCES = 200_000
-MOST_NUMBERS = 250_000_000  # in the arrays of its layers
-
-
-@dataclass(frozen=True, eq=False)
-class Port:
-    """One of the network's inputs or outputs: a run of columns, with their names and, where the file knows it, their training range.
-
-    `integer` is the type, one of INTEGERS, that the model itself casts an input to: it then takes whole numbers only.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    lower: np.ndarray | None = None
-    upper: np.ndarray | None = None
-    integer: str = ""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", encodable(self.name))
-        object.__setattr__(self, "columns", tuple(map(encodable, self.columns)))
-        for end in ("lower", "upper"):
-            if isinstance(limits := getattr(self, end), np.ndarray):
-                object.__setattr__(self, end, frozen(limits))
-
-    @property
-    def size(self) -> int:
-        return len(self.columns)
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a network came from: the file, the path inside it, container, class and version; notes for the user.
-
-    `name` and `created` are what the file says of itself; `processing` and `layers` describe the network in the file's own words.
-    `doubts` are notes about what the file leaves open and the numbers depend on: nobody should use them without having seen it.
-    """
-
-    path: str = ""
-    network: str = ""
-    container: str = ""
-    classname: str = ""
-    version: str = ""
-    name: str = ""
-    created: str = ""
-    notes: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
-    processing: tuple[str, ...] = ()
-    layers: tuple[str, ...] = ()
-
-
-def encodable(text: str) -> str:
-    """A text of a file that every format can write: halves of characters and bytes that are no text, as escapes."""
-    return text.encode(errors="backslashreplace").decode()
-
-
-def numbered(letter: str, count: int, start: int = 1) -> tuple[str, ...]:
-    """Names for columns that have none: x1, x2, ..."""
-    return tuple(f"{letter}{k}" for k in range(start, start + count))
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +66,7 @@ class Network:
     @cached_property
     def sizes(self) -> tuple[int, ...]:
         """How many numbers a row of each value has; checks that the layers chain."""
-        return _sizes(self.layers, self.input_size)
+        return sizes_of(self.layers, self.input_size)
 
     # sizes and names
 
@@ -148,12 +77,12 @@ class Network:
     @cached_property
     def input_aliases(self) -> tuple[str, ...]:
         """Other names of the columns of x, one each ("" for none), from the names of their ports: speed, state_2, x(t-1)."""
-        return _aliases(self.inputs)
+        return aliases(self.inputs)
 
     @cached_property
     def output_aliases(self) -> tuple[str, ...]:
         """Other names of the columns of y, likewise."""
-        return _aliases(self.outputs)
+        return aliases(self.outputs)
 
     @cached_property
     def output_names(self) -> tuple[str, ...]:
@@ -169,11 +98,11 @@ class Network:
 
     def indices_of_inputs(self, names: Iterable[str]) -> tuple[int, ...]:
         """0-based columns of x for names, or for numbers from 1 as text; UsageError where there is none."""
-        return _indices(names, self.input_names, "input")
+        return arguments.indices(names, self.input_names, "input")
 
     def indices_of_outputs(self, names: Iterable[str]) -> tuple[int, ...]:
         """0-based columns of y for names, or for numbers from 1 as text; UsageError where there is none."""
-        return _indices(names, self.output_names, "output")
+        return arguments.indices(names, self.output_names, "output")
 
     @cached_property
     def flat(self) -> bool:
@@ -286,8 +215,8 @@ class Network:
         if of is wrt is None:
             return self._whole_plan
         chosen = (
-            tuple(range(self.output_size)) if of is None else _chosen(of, self.output_size, self.indices_of_outputs, "of"),
-            tuple(range(self.input_size)) if wrt is None else _chosen(wrt, self.input_size, self.indices_of_inputs, "wrt"),
+            tuple(range(self.output_size)) if of is None else arguments.chosen(of, self.output_size, self.indices_of_outputs, "of"),
+            tuple(range(self.input_size)) if wrt is None else arguments.chosen(wrt, self.input_size, self.indices_of_inputs, "wrt"),
         )
         return self._planned(*chosen)
 
@@ -308,7 +237,7 @@ class Network:
 
     def rows_of(self, x: Any) -> tuple[np.ndarray, bool]:
         """x as float64 (N, n) in the order of the inputs, and whether it was a single row."""
-        rows = _door(x, "x", self.inputs, self)
+        rows = arguments.numbers(x, "x", self.inputs)
         single = rows.ndim == 1
         if single:
             rows = rows[None]
@@ -355,14 +284,14 @@ class Network:
 
     def inputs_by_name(self, x: Any) -> np.ndarray:
         """x as an array: with the columns of the inputs if it names its columns, else as it stands, whatever its shape."""
-        return _door(x, "x", self.inputs, self)
+        return arguments.numbers(x, "x", self.inputs)
 
     def outputs_by_name(self, y: Any) -> np.ndarray:
         """Likewise for outputs."""
-        return _door(y, "y", self.outputs, self)
+        return arguments.numbers(y, "y", self.outputs)
 
     def _directions(self, v: Any, rows: int, size: int, name: str) -> np.ndarray:
-        V = _door(v, name, self.inputs if name == "v" else self.outputs, self)
+        V = arguments.numbers(v, name, self.inputs if name == "v" else self.outputs)
         if V.shape not in ((size,), (rows, size)):
             raise DataError(f"{name} has the shape {np.shape(v)}; it takes ({size},) or ({rows}, {size})")
         return np.broadcast_to(V, (rows, size))
@@ -414,110 +343,6 @@ class Network:
                 raise ModelError(f"a chain that begins with {first} takes any number of inputs: give input_size")
             (input_size,) = takes
         nodes = tuple(Node(layer, (k,)) for k, layer in enumerate(layers))
-        size = _sizes(nodes, input_size)[-1]
+        size = sizes_of(nodes, input_size)[-1]
         ports = {"inputs": (Port("x", numbered("x", input_size)),), "outputs": (Port("y", numbered("y", size)),)}
         return cls(layers=nodes, **(ports | rest))
-
-
-def _sizes(layers: Sequence[Node], input_size: int) -> tuple[int, ...]:
-    """How many numbers a row of each value has; ModelError where the layers don't chain."""
-    within(MOST_LAYERS, len(layers), "layers")
-    sizes = [input_size]
-    units = sources = 0
-    for k, node in enumerate(layers, 1):
-        within(MOST_SOURCES, sources := sources + len(node.sources), "sources of layers")
-        if not node.sources or not all(0 <= s < k for s in node.sources):
-            raise ModelError(f"layer {k} ({type(node.layer).__name__}) reads the values {node.sources}, which do not exist before it")
-        try:
-            sizes.append(node.layer.size(*(sizes[s] for s in node.sources)))
-        except ValueError as e:
-            raise ModelError(f"layer {k} ({type(node.layer).__name__}) does not fit what comes before it: {e}") from None
-        within(MOST_UNITS, units := units + sizes[-1], "units in its layers")
-    return tuple(sizes)
-
-
-def within(most: int, count: int, what: str) -> None:
-    """ModelError for a network that is larger than any that is computed."""
-    if count > most:
-        raise ModelError(f"the network has {count} {what}, at most {most} are computed; split it into smaller networks")
-
-
-def _aliases(ports: Sequence[Port]) -> tuple[str, ...]:
-    """Other names of the columns of ports, one each: port, port_2, port(t-1) where they are numbered; x1(t-1) where they have names."""
-    aliases: list[str] = []
-    measured = 0  # what the ports before have measured, whatever the number of delays
-    for port in ports:
-        parts = [TAP.fullmatch(c) for c in port.columns]
-        things = list(dict.fromkeys(m[1] for m in parts if m))
-        made_up = re.fullmatch(r"(in|out)put[ _]?\d*|", port.name, re.IGNORECASE) is not None
-        for m in parts:
-            k = things.index(m[1]) + 1 if m else 0
-            if m and NUMBERED_THING.fullmatch(m[1]):
-                aliases.append("" if made_up else f"{port.name}{f'_{k}' if len(things) > 1 else ''}{m[2] or ''}")
-            else:
-                aliases.append(f"x{measured + k}{m[2]}" if m and m[2] else "")
-        measured += len(things)
-    return tuple(aliases)
-
-
-def _door(x: Any, name: str, ports: tuple[Port, ...], net: Network) -> np.ndarray:
-    """Numbers in the order of the ports' columns: arrays as they stand, whatever names its columns by those names."""
-    if type(x) is np.ndarray and x.dtype.names is None:
-        return _real(x, name)
-    from nngrad.matching import frames
-
-    frame = frames.frame_of(x, name, [(p.name, p.columns) for p in ports])
-    if frame is None:
-        return _real(x, name)
-    columns, aliases = (net.input_names, net.input_aliases) if ports is net.inputs else (net.output_names, net.output_aliases)
-    return frames.matched(frame, name, columns, aliases)
-
-
-def _real(x: Any, name: str) -> np.ndarray:
-    if isinstance(x, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in x):
-        x = np.ma.array(x)
-    try:
-        a = np.asarray(x)
-    except ValueError as e:
-        raise DataError(f"{name} is not a table of numbers: {e}") from None
-    if a.dtype.kind not in "fiub":
-        raise DataError(f"{name} holds {a.dtype.name}, not real numbers")
-    if isinstance(x, np.ma.MaskedArray):  # what is masked is missing
-        a = np.ma.filled(x.astype(np.float64), np.nan)
-    return np.asarray(a, np.float64, order="C")
-
-
-def _chosen(items: Sequence[Any], count: int, by_name: Callable[[Iterable[str]], tuple[int, ...]], what: str) -> tuple[int, ...]:
-    try:
-        chosen = None if isinstance(items, str) else tuple(by_name([i])[0] if isinstance(i, str) else _index(i) for i in items)
-    except TypeError:  # no list, or a mask, or fractions
-        chosen = None
-    if not chosen:
-        raise UsageError(f"{what}={items!r}: give a list of names or of indices")
-    if not all(0 <= i < count for i in chosen):
-        raise UsageError(f"{what}={list(items)}: indices go from 0 to {count - 1}")
-    return chosen
-
-
-def _index(item: Any) -> int:
-    if isinstance(item, bool | np.bool_):
-        raise TypeError("a part of a mask is no index")
-    return operator.index(item)
-
-
-def _indices(names: Iterable[str], known: tuple[str, ...], what: str) -> tuple[int, ...]:
-    found = []
-    for name in (n.strip() for n in names):
-        places = [k for k, other in enumerate(known) if other == name]
-        if len(places) > 1:
-            numbers = ", ".join(str(k + 1) for k in places[:8]) + (", ..." if len(places) > 8 else "")
-            raise UsageError(f"{what} {name!r}: {len(places)} have this name, number {numbers}; choose by number")
-        if places:
-            found += places
-        elif name.isascii() and name.isdigit() and 1 <= int(name) <= len(known):
-            found.append(int(name) - 1)
-        else:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise UsageError(f"no {what} {name!r}: there are {len(known)}, {known[0]} to {known[-1]} (or 1 to {len(known)}){hint}")
-    return tuple(found)

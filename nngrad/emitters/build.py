@@ -12,7 +12,8 @@ import numpy as np
 
 from nngrad.core import fuse, reach
 from nngrad.core.graph import Step
-from nngrad.core.network import Network, Port, numbered
+from nngrad.core.network import Network
+from nngrad.core.ports import Port, numbered
 from nngrad.emitters.program import Constants, Gram, Map, Program, Section, Sweep, Vector, cost, operands
 from nngrad.emitters.statements import Flow, StatementKernel, Unit, Writer
 from nngrad.errors import ModelError

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from nngrad.core.formula import parse
-from nngrad.core.network import Network, Port
+from nngrad.core.network import Network
+from nngrad.core.ports import Port
 
 WIDTH = 118
 MOST_ROWS = 1000  # inputs or outputs that a header lists

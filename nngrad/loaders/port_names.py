@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from itertools import accumulate
 
-from nngrad.core.network import numbered
+from nngrad.core.ports import numbered
 
 LAYERS = (  # words that Keras and MATLAB's builders make names of, with numbers behind them
     "input|input_layer|inputs|in|keras_tensor|feature_?input|sequence_?input|image_?input|feature|sequence|image|layer|data"

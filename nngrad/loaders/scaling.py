@@ -23,7 +23,8 @@ import numpy as np
 
 from nngrad.core.graph import Node
 from nngrad.core.layers import Scale
-from nngrad.core.network import Network, Port
+from nngrad.core.network import Network
+from nngrad.core.ports import Port
 from nngrad.errors import ModelError, UsageError, listed
 from nngrad.loaders import containers, limits
 from nngrad.loaders.matlab.fields import vector

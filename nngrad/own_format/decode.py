@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from nngrad.core.builder import Builder
-from nngrad.core.network import MOST_LAYERS, MOST_SOURCES, MOST_UNITS, Network, Port, numbered, within
+from nngrad.core.limits import MOST_LAYERS, MOST_SOURCES, MOST_UNITS, within
+from nngrad.core.network import Network
+from nngrad.core.ports import Port, numbered
 from nngrad.errors import ModelError, listed
 from nngrad.loaders.activation_names import is_activation
 from nngrad.loaders.matlab.processing import STEPS

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.core.network import INTEGERS, Origin, Port, encodable, numbered
+from nngrad.core.ports import INTEGERS, Origin, Port, encodable, numbered
 from nngrad.errors import ModelError
 from nngrad.own_format.schema import ORIGIN, PORT
 from nngrad.own_format.values import (

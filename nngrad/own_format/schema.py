@@ -11,7 +11,7 @@ import typing
 from typing import Any, NamedTuple
 
 from nngrad.core.layers import KINDS, Layer
-from nngrad.core.network import Origin
+from nngrad.core.ports import Origin
 
 VERSION = 1
 COLUMN_MAJOR, ROW_MAJOR = "column-major", "row-major"

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from nngrad.core.graph import Node
-from nngrad.core.network import Network, Port
+from nngrad.core.network import Network
+from nngrad.core.ports import Port
 from nngrad.core.slope import Slope
 from nngrad.errors import ModelError
 from nngrad.loaders import candidates, containers, hinted, offered, opened, read

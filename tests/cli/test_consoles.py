@@ -15,7 +15,8 @@ import nngrad as library
 from nngrad.cli.messages import LONGEST, one_line, printable, shortened
 from nngrad.core.activations import BY_NAME
 from nngrad.core.layers import Affine, Elementwise
-from nngrad.core.network import Network, Port
+from nngrad.core.network import Network
+from nngrad.core.ports import Port
 
 CONSOLES = [
     {"PYTHONIOENCODING": "cp1252"},

@@ -170,7 +170,8 @@ def test_a_warning_of_python_is_never_shown(tmp_path, nngrad):
     import nngrad as library
     from nngrad.core.activations import BY_NAME
     from nngrad.core.layers import Affine, Elementwise
-    from nngrad.core.network import Network, Port
+    from nngrad.core.network import Network
+    from nngrad.core.ports import Port
 
     net = Network.chain(
         (Affine(np.full((2, 2), 1e308), np.full(2, 1e308)), Elementwise(BY_NAME["tansig"]), Affine(np.eye(2), np.full(2, 1e308)))

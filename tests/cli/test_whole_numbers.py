@@ -5,7 +5,8 @@ import pytest
 
 from nngrad.core.activations import BY_NAME
 from nngrad.core.layers import Affine, Elementwise
-from nngrad.core.network import Network, Port
+from nngrad.core.network import Network
+from nngrad.core.ports import Port
 from nngrad.own_format.encode import save
 
 

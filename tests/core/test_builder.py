@@ -7,8 +7,10 @@ import pytest
 
 from nngrad.core import builder as module
 from nngrad.core.builder import Builder, FlatOrder, Value, places, reordering
+from nngrad.core.graph import Node
 from nngrad.core.layers import Affine, Concatenate, Scale, Select, Sum
-from nngrad.core.network import Network, Node, Origin, Port, numbered
+from nngrad.core.network import Network
+from nngrad.core.ports import Origin, Port, numbered
 from nngrad.errors import ModelError
 
 F, C = FlatOrder.FIRST_AXIS_FASTEST, FlatOrder.LAST_AXIS_FASTEST

@@ -13,7 +13,8 @@ from nngrad.core.graph import Node
 from nngrad.core.layers import KINDS, Affine, Concatenate, Elementwise, Layer, Select
 from nngrad.core.layers.base import Cost, SmoothLayer
 from nngrad.core.layers.linear import there
-from nngrad.core.network import Network, Port, numbered
+from nngrad.core.network import Network
+from nngrad.core.ports import Port, numbered
 from nngrad.core.slope import Slope
 from nngrad.emitters import emit
 from nngrad.emitters.build import build

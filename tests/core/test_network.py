@@ -15,8 +15,10 @@ import nngrad
 from nngrad.core import plan
 from nngrad.core.activations import BY_NAME
 from nngrad.core.builder import Builder
+from nngrad.core.graph import Node
 from nngrad.core.layers import Affine, Compet, Elementwise, Place, Product, Scale, Select, Softmax, Sum
-from nngrad.core.network import Network, Node, Port, numbered
+from nngrad.core.network import Network
+from nngrad.core.ports import Port, numbered
 from nngrad.errors import UsageError
 
 R = np.random.default_rng(12)

@@ -8,8 +8,10 @@ import pytest
 
 from nngrad.core import plan
 from nngrad.core.activations import BY_NAME
+from nngrad.core.graph import Node
 from nngrad.core.layers import Affine, Elementwise, Softmax, Sum
-from nngrad.core.network import Network, Node, Port, numbered
+from nngrad.core.network import Network
+from nngrad.core.ports import Port, numbered
 from nngrad.reports.flags import flags
 from tests.core.test_network import NETWORKS, branched, dense, rows
 

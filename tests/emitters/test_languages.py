@@ -29,7 +29,8 @@ from nngrad.core.layers import (
     SquaredDistance,
     Sum,
 )
-from nngrad.core.network import Network, Port, numbered
+from nngrad.core.network import Network
+from nngrad.core.ports import Port, numbered
 from nngrad.emitters.selftest import points
 from tests.emitters import languages
 from tests.emitters.languages import COMPILERS, EVERY, LANGUAGES, OCTAVE, WARNINGS, c, compiler_only, octave, octave_only, worst, write

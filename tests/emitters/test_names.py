@@ -11,7 +11,8 @@ import pytest
 
 from nngrad import UsageError
 from nngrad.core.layers import Affine
-from nngrad.core.network import Network, Origin, Port
+from nngrad.core.network import Network
+from nngrad.core.ports import Origin, Port
 from nngrad.emitters import emit
 from nngrad.emitters.c import EMITTER
 from nngrad.emitters.c.words import HEADERS

@@ -7,7 +7,8 @@ import pytest
 
 from nngrad import ModelError, UsageError, load
 from nngrad.core.layers import Affine
-from nngrad.core.network import Network, Origin, Port
+from nngrad.core.network import Network
+from nngrad.core.ports import Origin, Port
 from nngrad.emitters import emit
 from nngrad.emitters.registry import TARGETS
 from tests.emitters.languages import everything, texts

@@ -14,7 +14,8 @@ from scipy.io import savemat
 
 import nngrad
 from nngrad.core.layers import Affine
-from nngrad.core.network import Network, Origin, Port
+from nngrad.core.network import Network
+from nngrad.core.ports import Origin, Port
 from nngrad.errors import ModelError
 from nngrad.loaders import tree
 from tests.fuzz.seeds import SAMPLES, mat73

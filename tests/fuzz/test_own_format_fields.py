@@ -7,7 +7,8 @@ import pytest
 
 from nngrad.core.activations import BY_NAME
 from nngrad.core.layers import Affine, Distance, Elementwise, FillMissing, Normalize, Place, Scale, Select
-from nngrad.core.network import Network, Port
+from nngrad.core.network import Network
+from nngrad.core.ports import Port
 from nngrad.loaders.tree import Group
 from nngrad.own_format import decode
 from nngrad.own_format.encode import encoded

@@ -12,7 +12,8 @@ import pytest
 
 from nngrad.core.activations import BY_NAME
 from nngrad.core.layers import Affine, Elementwise
-from nngrad.core.network import Network, Port
+from nngrad.core.network import Network
+from nngrad.core.ports import Port
 from nngrad.core.scalar import Scalar
 from nngrad.errors import DataError, NngradWarning
 from nngrad.proofs.check import check

@@ -15,7 +15,8 @@ import pytest
 from scipy.io import savemat
 
 from nngrad import tables
-from nngrad.core.network import Network, Port
+from nngrad.core.network import Network
+from nngrad.core.ports import Port
 from nngrad.errors import NngradError, NngradWarning
 from tests.matlab_bytes import Bytes, store
 from tests.matlab_bytes import tables as object_tables

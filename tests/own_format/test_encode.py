@@ -12,7 +12,8 @@ import nngrad
 from nngrad.core.activations import BY_NAME, Activation
 from nngrad.core.builder import Builder
 from nngrad.core.layers import Affine, Elementwise, FillMissing, Place, Scale, Select, Softmax, Sum
-from nngrad.core.network import Network, Origin, Port
+from nngrad.core.network import Network
+from nngrad.core.ports import Origin, Port
 from nngrad.errors import DataError, ModelError, NngradError, UsageError
 from nngrad.loaders import candidates, containers
 from nngrad.own_format.encode import encoded, save

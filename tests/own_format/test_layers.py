@@ -5,7 +5,7 @@ import pytest
 
 from nngrad.core.activations import ACTIVATIONS, Activation
 from nngrad.core.layers import KINDS, Place
-from nngrad.core.network import Port
+from nngrad.core.ports import Port
 from nngrad.errors import ModelError
 from nngrad.own_format.layers import FIELD_TYPES, decoded_layer, encoded_layer
 from nngrad.own_format.schema import ARRAYS, KIND_FIELDS, VECTOR, KindField

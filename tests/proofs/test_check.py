@@ -7,6 +7,7 @@ import pytest
 
 from nngrad.core import passes, plan
 from nngrad.core.activations import ACTIVATIONS, BY_NAME, Activation
+from nngrad.core.graph import Node
 from nngrad.core.layers import (
     KINDS,
     Affine,
@@ -20,7 +21,8 @@ from nngrad.core.layers import (
     Softmax,
     SquaredDistance,
 )
-from nngrad.core.network import Network, Node, Port
+from nngrad.core.network import Network
+from nngrad.core.ports import Port
 from nngrad.errors import UsageError
 from nngrad.proofs.check import METHODS, at_kinks, by_complex_step, by_differences, check, evaluate, sample, unknown_layers
 from nngrad.proofs.definitions import COMPLEX

@@ -4,7 +4,8 @@ import numpy as np
 
 from nngrad.core.activations import BY_NAME
 from nngrad.core.layers import Affine, Compet, Distance, Elementwise, FillMissing, Place, Scale, Select, Softmax
-from nngrad.core.network import Network, Port
+from nngrad.core.network import Network
+from nngrad.core.ports import Port
 from nngrad.core.reach import needed
 from nngrad.reports.flags import flags_of
 from tests.core.test_network import NETWORKS, branched

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from nngrad.core.network import Network, Port
+from nngrad.core.network import Network
+from nngrad.core.ports import Port
 from nngrad.errors import DataError, UsageError
 from nngrad.reports import units
 from tests.core.test_network import deep

@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from nngrad.core.layers import Affine
-from nngrad.core.network import Network, Origin
+from nngrad.core.network import Network
+from nngrad.core.ports import Origin
 from nngrad.errors import ModelError
 from nngrad.loaders.activation_names import activation_layers
 from nngrad.loaders.contents import is_data, is_own

@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from nngrad.core.builder import Shape, Value
-from nngrad.core.network import MOST_LAYERS, Network, Origin, Port, numbered
+from nngrad.core.limits import MOST_LAYERS
+from nngrad.core.network import Network
+from nngrad.core.ports import Origin, Port, numbered
 from nngrad.errors import Described, ModelError, listed
 from nngrad.loaders.hints import NO_HINTS, Hints
 from nngrad.loaders.keras import config as keras_config

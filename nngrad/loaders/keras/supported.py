@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nngrad.core.network import INTEGERS
+from nngrad.core.ports import INTEGERS
 from nngrad.errors import Described, ModelError, listed
 from nngrad.loaders.keras.config import ADVICE, KerasLayer, shown
 from nngrad.loaders.keras.layers import LAYERS, OPERATIONS

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nngrad.core.layers import Affine, Layer
-from nngrad.core.network import Network, Origin
+from nngrad.core.network import Network
+from nngrad.core.ports import Origin
 from nngrad.errors import ModelError, listed
 from nngrad.loaders.activation_names import activation_layers
 from nngrad.loaders.hints import NO_HINTS, Hints

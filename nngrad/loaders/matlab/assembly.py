@@ -29,7 +29,8 @@ from nngrad.core.layers import (
     SquaredDistance,
     Sum,
 )
-from nngrad.core.network import Network, Origin, Port
+from nngrad.core.network import Network
+from nngrad.core.ports import Origin, Port
 from nngrad.errors import ModelError, listed
 from nngrad.loaders.matlab.fields import located, sized
 from nngrad.loaders.matlab.processing import STEPS, Direction, RowMaps, rows_behind

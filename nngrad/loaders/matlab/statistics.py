@@ -13,7 +13,8 @@ import numpy as np
 
 from nngrad.core.activations import BY_NAME
 from nngrad.core.layers import Affine, Elementwise, Scale, Softmax
-from nngrad.core.network import Network, Origin, Port, numbered
+from nngrad.core.network import Network
+from nngrad.core.ports import Origin, Port, numbered
 from nngrad.errors import ModelError
 from nngrad.loaders.hints import NO_HINTS, Hints
 from nngrad.loaders.matlab.fields import UNTRAINED, Fields, by, categories, cells, inside, members, names, numbers

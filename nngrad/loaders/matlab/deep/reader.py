@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from nngrad.core.builder import Builder, FlatOrder, Shape, Value
-from nngrad.core.network import Network, Origin, Port, numbered
+from nngrad.core.network import Network
+from nngrad.core.ports import Origin, Port, numbered
 from nngrad.errors import Described, ModelError, listed
 from nngrad.loaders.hints import NO_HINTS, Hints
 from nngrad.loaders.matlab import statistics
