@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from nngrad.errors import DataError, ModelError, NngradError, NngradWarning, UsageError, WholeNumbersError
 
-TYPE_CHECKING = False  # the module `typing` would take longer than all of this: the program is to be ready for Ctrl-C at once
+TYPE_CHECKING = (
+    False  # the module `typing` would take longer than all of this: the program is to be ready for Ctrl-C at once
+)
 if TYPE_CHECKING:
     from typing import Any
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run with these arguments and end the process.
 
-    It ends without Python's own clearing up, which takes longer than a small job and shows a traceback where a signal comes meanwhile.
+    It ends without Python's own clearing up, which takes longer than a small job and shows a traceback where a signal
+    comes meanwhile.
     """
     _occupy_standard_streams()
     ending.watch()

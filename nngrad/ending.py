@@ -1,7 +1,9 @@
-"""How the program ends early: Ctrl-C, SIGTERM and SIGHUP leave no unfinished file and no traceback, whatever any thread is doing.
+"""How the program ends early: Ctrl-C, SIGTERM and SIGHUP leave no unfinished file and no traceback, whatever any thread
+is doing.
 
-Python's own way, an exception in the main thread, needs that thread to come by: it may be waiting for another, be within an import, or
-be cleaning up. So a thread of its own waits for the signals here, and no exception is raised anywhere.
+Python's own way, an exception in the main thread, needs that thread to come by: it may be waiting for another, be
+within an import, or be cleaning up. So a thread of its own waits for the signals here, and no exception is raised
+anywhere.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ shown = 0  # columns of a terminal's last line that show progress
 
 
 def watch() -> None:
-    """From now on these signals end the process; one that was ignored when it started (nohup, a shell's background job) stays so."""
+    """From now on these signals end the process; one that was ignored when it started (nohup, a
+    shell's background job) stays so.
+    """
     reading, writing = os.pipe()
     if os.name != "nt":
         os.set_blocking(writing, False)

@@ -12,7 +12,9 @@ LONGEST_NAME = 100
 
 
 class NngradError(Exception):
-    """Base of every error that nngrad raises on purpose. Its message is one line, whatever the names in a file are made of."""
+    """Base of every error that nngrad raises on purpose. Its message is one line, whatever the
+    names in a file are made of.
+    """
 
     def __init__(self, message: str = "") -> None:
         super().__init__(" ".join(message.splitlines()))
@@ -26,7 +28,9 @@ class Described:
 
 
 class ModelError(NngradError):
-    """The model file can't be read, or holds something that nngrad doesn't support; then `described` may say what else it holds."""
+    """The model file can't be read, or holds something that nngrad doesn't support; then
+    `described` may say what else it holds.
+    """
 
     def __init__(self, message: str = "", described: Described | None = None) -> None:
         super().__init__(message)
@@ -38,7 +42,9 @@ class DataError(NngradError, ValueError):
 
 
 class WholeNumbersError(DataError):
-    """An input takes whole numbers only and got something else, in row `row` (from 0) of the table; `cell` says which and what."""
+    """An input takes whole numbers only and got something else, in row `row` (from 0) of the
+    table; `cell` says which and what.
+    """
 
     def __init__(self, row: int, cell: str) -> None:
         super().__init__(f"row {row + 1}: {cell}")
@@ -53,7 +59,9 @@ class UsageError(NngradError):
 
 
 class NngradWarning(UserWarning):
-    """Numbers depend on something that the caller can't see, such as columns that were taken in order in spite of their names."""
+    """Numbers depend on something that the caller can't see, such as columns that were taken in
+    order in spite of their names.
+    """
 
 
 def listed(names: Sequence[str], most: int = NAMED) -> str:

@@ -83,7 +83,9 @@ class Writer:
             for j in np.flatnonzero(self.f[connect][i]).tolist():
                 part = self.f[parts][i, j]
                 delays = [int(d) for d in part["delays"].ravel()]
-                found.append(Link(f"{weights}{i + 1}_{j + 1}", kind, j, self.f[weights][i, j], delays, part["weightFcn"]))
+                found.append(
+                    Link(f"{weights}{i + 1}_{j + 1}", kind, j, self.f[weights][i, j], delays, part["weightFcn"])
+                )
         return found
 
     def steps(self, kind: str, k: int) -> list[tuple[str, dict[str, Any]]]:
@@ -152,7 +154,9 @@ class Writer:
         cells, j = self.style.cells, link.source + 1
         if link.kind == "input" and not self.D:
             steps = self.steps("x", link.source)
-            return f"{'X' if cells else 'x'}p{j}" if steps else f"X{{{j},ts}}{self.turn}" if cells else f"x{j}{self.now}"
+            return (
+                f"{'X' if cells else 'x'}p{j}" if steps else f"X{{{j},ts}}{self.turn}" if cells else f"x{j}{self.now}"
+            )
         if link.kind == "layer" and link.source not in self.delayed:
             return f"a{link.source + 1}"
         slot, M = ("xdts", self.D + 1) if link.kind == "input" else ("adts", self.DL + 1)
@@ -162,7 +166,9 @@ class Writer:
             return f"{ring}{{{slot}}}" if cells else f"{ring.lower()}(:,{slot})"
         self.taps += 1
         index = f"mod({slot}-{literal(link.delays)}-1,{M})+1"
-        tap = f"cat(1,{ring}{{{index}}})" if cells else f"reshape({ring.lower()}(:,{index}),{rows * len(link.delays)},1)"
+        tap = (
+            f"cat(1,{ring}{{{index}}})" if cells else f"reshape({ring.lower()}(:,{index}),{rows * len(link.delays)},1)"
+        )
         lines.append(f"tapdelay{self.taps} = {tap};")
         return f"tapdelay{self.taps}"
 
@@ -193,7 +199,8 @@ class Writer:
                 next(
                     i
                     for i in range(self.L)
-                    if i not in done and all(k.source in done for k in self.links[i] if k.kind == "layer" and 0 in k.delays)
+                    if i not in done
+                    and all(k.source in done for k in self.links[i] if k.kind == "layer" and 0 in k.delays)
                 )
             )
         return done
@@ -234,16 +241,27 @@ class Writer:
     def series(self, ys: list[str]) -> None:
         D, DL = self.D, self.DL
         for j in range(self.I) if D else ():
-            self.say("", f"% Earlier input {j + 1}", *self.chain("apply", "x", j, j + 1, f"xi{j + 1}", f"xd{j + 1}", f"xd{j + 1}"))
+            self.say(
+                "",
+                f"% Earlier input {j + 1}",
+                *self.chain("apply", "x", j, j + 1, f"xi{j + 1}", f"xd{j + 1}", f"xd{j + 1}"),
+            )
             self.say(f"xd{j + 1} = [xd{j + 1} zeros({self.processed(j)},1)];")
         for i in sorted(self.delayed):
             self.say("", f"% Earlier output of layer {i + 1}", f"ad{i + 1} = [ai{i + 1} zeros({self.size(i)},1)];")
         self.say("", "% Room for the outputs")
-        self.say(*(f"{y} = zeros({int(self.f['outputs'][0, i]['size'].item())},TS);" for y, i in zip(ys, self.outputs, strict=True)))
+        self.say(
+            *(
+                f"{y} = zeros({int(self.f['outputs'][0, i]['size'].item())},TS);"
+                for y, i in zip(ys, self.outputs, strict=True)
+            )
+        )
         self.say("", "% One step after the other", "for ts=1:TS", *self.turns())
         for j in range(self.I):
             goal = f"xd{j + 1}(:,xdts)" if D else f"xp{j + 1}" if self.steps("x", j) else f"x{j + 1}"
-            lines = self.chain("apply", "x", j, j + 1, f"x{j + 1}(:,ts)", goal, "temp") if D or self.steps("x", j) else []
+            lines = (
+                self.chain("apply", "x", j, j + 1, f"x{j + 1}(:,ts)", goal, "temp") if D or self.steps("x", j) else []
+            )
             self.say("", f"  % Input {j + 1}", *("  " + line for line in lines))
         for i in self.order():
             self.say("", f"  % Layer {i + 1}", *("  " + line for line in self.layer(i, repeat=False)))
@@ -252,10 +270,15 @@ class Writer:
             self.say("", f"  % Output {n}", *("  " + line for line in lines))
         self.say("end", "", "% What a next call needs")
         if D:
-            self.say(f"finalxts = TS+(1:{D});", f"xits = finalxts(finalxts<={D});", f"xts = finalxts(finalxts>{D})-{D};")
+            self.say(
+                f"finalxts = TS+(1:{D});", f"xits = finalxts(finalxts<={D});", f"xts = finalxts(finalxts>{D})-{D};"
+            )
             self.say(*(f"xf{j + 1} = [xi{j + 1}(:,xits) x{j + 1}(:,xts)];" for j in range(self.I)))
         if DL:
-            self.say(f"ats = mod(TS+(0:{DL - 1}),{DL + 1})+1;", *(f"af{i + 1} = ad{i + 1}(:,ats);" for i in sorted(self.delayed)))
+            self.say(
+                f"ats = mod(TS+(0:{DL - 1}),{DL + 1})+1;",
+                *(f"af{i + 1} = ad{i + 1}(:,ats);" for i in sorted(self.delayed)),
+            )
 
     def turns(self) -> list[str]:
         lines = ["", "  % Where the present stands in the rings of delays"]
@@ -268,16 +291,27 @@ class Writer:
         self.say(f"function [Y,Xf,Af] = {name}({','.join(ins)})")
         self.heading(name, [f"X{{{j + 1},ts}} = ? matrix, input #{j + 1} at time step ts" for j in range(self.I)])
         self.constants()
-        self.say("", "% ===== SIMULATION ========", "", "% Arguments", "isCellX = iscell(X);", "if ~isCellX, X = {X}; end;")
+        self.say(
+            "", "% ===== SIMULATION ========", "", "% Arguments", "isCellX = iscell(X);", "if ~isCellX, X = {X}; end;"
+        )
         if D:
             self.say("if (nargin < 2), error('The earlier inputs Xi are needed.'); end")
-        self.say("", "% Sizes", "TS = size(X,2);", "if ~isempty(X)", f"  Q = size(X{{1}},{1 if self.style.rows else 2});")
+        self.say(
+            "", "% Sizes", "TS = size(X,2);", "if ~isempty(X)", f"  Q = size(X{{1}},{1 if self.style.rows else 2});"
+        )
         if D:
             self.say("elseif ~isempty(Xi)", "  Q = size(Xi{1},2);")
         self.say("else", "  Q = 0;", "end")
         for j in range(self.I) if D else ():
             lines = self.chain("apply", "x", j, j + 1, f"Xi{{{j + 1},ts}}{turn}", f"Xd{j + 1}{{ts}}", "temp")
-            self.say("", f"% Earlier input {j + 1}", f"Xd{j + 1} = cell(1,{D + 1});", f"for ts=1:{D}", *("    " + k for k in lines), "end")
+            self.say(
+                "",
+                f"% Earlier input {j + 1}",
+                f"Xd{j + 1} = cell(1,{D + 1});",
+                f"for ts=1:{D}",
+                *("    " + k for k in lines),
+                "end",
+            )
         for i in sorted(self.delayed):
             self.say("", f"% Earlier output of layer {i + 1}", f"Ad{i + 1} = [Ai({i + 1},:) cell(1,1)];")
         self.say("", "% Room for the outputs", f"Y = cell({len(self.outputs)},TS);", "", "% Time loop", "for ts=1:TS")
@@ -285,7 +319,11 @@ class Writer:
             self.say(*self.turns())
         for j in range(self.I):
             goal = f"Xd{j + 1}{{xdts}}" if D else f"Xp{j + 1}"
-            lines = self.chain("apply", "x", j, j + 1, f"X{{{j + 1},ts}}{turn}", goal, "temp") if D or self.steps("x", j) else []
+            lines = (
+                self.chain("apply", "x", j, j + 1, f"X{{{j + 1},ts}}{turn}", goal, "temp")
+                if D or self.steps("x", j)
+                else []
+            )
             self.say("", f"    % Input {j + 1}", *("    " + line for line in lines))
         for i in self.order():
             self.say("", f"    % Layer {i + 1}", *("    " + line for line in self.layer(i, repeat=True)))
@@ -296,7 +334,9 @@ class Writer:
             self.say("", f"    % Output {n}", *("    " + line for line in lines))
         self.say("end", "", "% What a next call needs")
         if D:
-            self.say(f"finalxts = TS+(1: {D});", f"xits = finalxts(finalxts<={D});", f"xts = finalxts(finalxts>{D})-{D};")
+            self.say(
+                f"finalxts = TS+(1: {D});", f"xits = finalxts(finalxts<={D});", f"xts = finalxts(finalxts>{D})-{D};"
+            )
         self.say("Xf = [Xi(:,xits) X(:,xts)];" if D else f"Xf = cell({self.I},0);")
         if DL:
             self.say(f"Af = cell({self.L},{DL});", f"finalats = mod(TS+(0:{DL - 1}),{DL + 1})+1;")
@@ -309,7 +349,10 @@ class Writer:
 
     def heading(self, name: str, inputs: list[str]) -> None:
         self.say(
-            f"%{name.upper()} a small trained network, written as a function.", "%", f"% {self.style.header}, 29-Feb-2024 12:00:00.", "%"
+            f"%{name.upper()} a small trained network, written as a function.",
+            "%",
+            f"% {self.style.header}, 29-Feb-2024 12:00:00.",
+            "%",
         )
         for j, line in enumerate(inputs):
             self.say("%   " + line.replace("?", f"Qx{self.rows_of(j)}" if self.style.rows else f"{self.rows_of(j)}xQ"))
@@ -329,8 +372,16 @@ class Writer:
 
 
 STEP_BODIES = {  # $ stands for the settings
-    "mapminmax_apply": ["  y = bsxfun(@minus,x,$xoffset);", "  y = bsxfun(@times,y,$gain);", "  y = bsxfun(@plus,y,$ymin);"],
-    "mapminmax_reverse": ["  y = bsxfun(@minus,x,$ymin);", "  y = bsxfun(@rdivide,y,$gain);", "  y = bsxfun(@plus,y,$xoffset);"],
+    "mapminmax_apply": [
+        "  y = bsxfun(@minus,x,$xoffset);",
+        "  y = bsxfun(@times,y,$gain);",
+        "  y = bsxfun(@plus,y,$ymin);",
+    ],
+    "mapminmax_reverse": [
+        "  y = bsxfun(@minus,x,$ymin);",
+        "  y = bsxfun(@rdivide,y,$gain);",
+        "  y = bsxfun(@plus,y,$xoffset);",
+    ],
     "removeconstantrows_apply": ["  if isempty($remove)", "    y = x;", "  else", "    y = x($keep,:);", "  end"],
     "removeconstantrows_reverse": [
         "  Q = size(x,2);",
@@ -439,10 +490,20 @@ def time_delay() -> Any:
         "Time delay",
         [port("x", 3, 2, steps, ranges([-2.0, 7.0, 0.0], [2.0, 7.0, 10.0]))],
         [
-            {"size": 4, "transfer": "tansig", "b": r.normal(size=4), "IW": {0: r.normal(size=(4, 6))}, "delays": {("IW", 0): [0, 1, 3]}},
+            {
+                "size": 4,
+                "transfer": "tansig",
+                "b": r.normal(size=4),
+                "IW": {0: r.normal(size=(4, 6))},
+                "delays": {("IW", 0): [0, 1, 3]},
+            },
             {"size": 2, "transfer": "purelin", "b": None, "LW": {0: r.normal(size=(2, 4))}},
         ],
-        {1: port("y", 2, 2, [mapminmax([0.0, -1.0], [1.0, 5.0])], ranges([0.0, -1.0], [1.0, 5.0]), feedbackMode="none")},
+        {
+            1: port(
+                "y", 2, 2, [mapminmax([0.0, -1.0], [1.0, 5.0])], ranges([0.0, -1.0], [1.0, 5.0]), feedbackMode="none"
+            )
+        },
     )
 
 
@@ -541,7 +602,9 @@ def write(folder: Path) -> None:
         x = np.round(r.uniform(-1, 1, (6, net.input_size)), 4)
         if isinstance(origin, str):
             x = np.loadtxt(folder / f"{origin}_x.csv", delimiter=",", skiprows=1)
-        np.savetxt(folder / f"{name}_x.csv", x, delimiter=",", fmt="%.15g", header=",".join(net.input_names), comments="")
+        np.savetxt(
+            folder / f"{name}_x.csv", x, delimiter=",", fmt="%.15g", header=",".join(net.input_names), comments=""
+        )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,19 @@ import numpy as np
 
 ROWS = 6
 # TensorFlow's leaky_relu and gelu hold constants in float32 also in a float64 model: they are left to Keras 3.
-ACTIVATIONS_OF_BOTH = ["relu", "elu", "selu", "softplus", "softsign", "tanh", "sigmoid", "exponential", "swish", "mish", "hard_sigmoid"]
+ACTIVATIONS_OF_BOTH = [
+    "relu",
+    "elu",
+    "selu",
+    "softplus",
+    "softsign",
+    "tanh",
+    "sigmoid",
+    "exponential",
+    "swish",
+    "mish",
+    "hard_sigmoid",
+]
 ACTIVATIONS_OF_BOTH += ["linear", "softmax"]
 ACTIVATIONS_OF_KERAS_3 = [
     "gelu",
@@ -95,7 +107,14 @@ def regression(keras: Any) -> Any:
     """What most people have: a scaled input, two hidden layers, a linear output."""
     L = keras.layers
     scaling = L.Normalization(mean=[50.0, 1.0, 300.0], variance=[400.0, 0.25, 900.0], name="scaling")
-    layers = [keras.Input((3,), name="state"), scaling, L.Dense(8, "tanh"), L.Dropout(0.2), L.Dense(6, "relu"), L.Dense(2, name="loads")]
+    layers = [
+        keras.Input((3,), name="state"),
+        scaling,
+        L.Dense(8, "tanh"),
+        L.Dropout(0.2),
+        L.Dense(6, "relu"),
+        L.Dense(2, name="loads"),
+    ]
     return keras.Sequential(layers, name="regression")
 
 
@@ -123,7 +142,14 @@ def layer_zoo(keras: Any) -> Any:
         L.Rescaling(0.5, offset=0.125),
         L.Normalization(mean=[0.25] * 6, variance=[1.0, 0.0, 2.0, 3.0, 4.0, 5.0], invert=True),
         L.Activation("hard_sigmoid"),
-        keras.Sequential([L.GaussianNoise(0.1), L.Dropout(0.5), L.ActivityRegularization(0.1), L.Dense(2, activation=L.LeakyReLU(0.25))]),
+        keras.Sequential(
+            [
+                L.GaussianNoise(0.1),
+                L.Dropout(0.5),
+                L.ActivityRegularization(0.1),
+                L.Dense(2, activation=L.LeakyReLU(0.25)),
+            ]
+        ),
     ]
     return keras.Model(x, L.Concatenate()([layer(h) for layer in every]))
 
@@ -141,7 +167,9 @@ def two_ports(keras: Any) -> Any:
     L = keras.layers
     state, action = keras.Input((3,), name="state"), keras.Input((2,), name="action")
     h = L.Dense(4, activation="tanh", name="first")(state)
-    block = keras.Sequential([L.Dense(4, activation="softplus"), L.BatchNormalization(), L.Dense(4), L.LeakyReLU(0.25)], name="block")
+    block = keras.Sequential(
+        [L.Dense(4, activation="softplus"), L.BatchNormalization(), L.Dense(4), L.LeakyReLU(0.25)], name="block"
+    )
     a, b = keras.Input((4,), name="left"), keras.Input((2,), name="right")
     joined = L.Concatenate()([L.Dense(3, activation="sigmoid", name="mix")(a), b])
     pair = keras.Model([a, b], [L.Dense(3, name="up")(joined), L.BatchNormalization(name="down")(joined)], name="pair")
@@ -200,7 +228,9 @@ def keras_3(folder: Path) -> None:
     from keras.src.backend.common import dtypes
 
     keras.config.set_floatx("float64")
-    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"  # else Keras computes tanh, softsign, batch normalisation in float32 with JAX
+    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = (
+        "float64"  # else Keras computes tanh, softsign, batch normalisation in float32 with JAX
+    )
 
     def record(name: str, model: Any, seed: int, formats: str = "kh") -> np.ndarray:
         randomise(model, seed)
@@ -212,7 +242,9 @@ def keras_3(folder: Path) -> None:
         def row(r: Any) -> Any:
             values = parts(r[None], sizes, jax.numpy.reshape)
             found = model(values if len(values) > 1 else values[0])
-            return jax.numpy.concatenate([v.reshape(-1) for v in (found if isinstance(found, list | tuple) else [found])])
+            return jax.numpy.concatenate(
+                [v.reshape(-1) for v in (found if isinstance(found, list | tuple) else [found])]
+            )
 
         y, J = (np.stack([np.asarray(f(r)) for r in x]) for f in (row, jax.jacrev(row)))
         np.savez_compressed(folder / f"{name}.npz", x=x, y=y, J=J)
@@ -258,9 +290,13 @@ def keras_2(folder: Path) -> None:
     record("keras_tf_activations", activation_zoo(keras, ACTIVATIONS_OF_BOTH), 13)
     record("keras_tf_two_ports", two_ports(keras), 15)
     record("keras_tf_layers", layer_zoo(keras), 12)
-    record("keras_tf_operations", operations(keras, tf.tanh, 0.5), 14, "h", again=False)  # tf_keras itself fails to load it in float64
+    record(
+        "keras_tf_operations", operations(keras, tf.tanh, 0.5), 14, "h", again=False
+    )  # tf_keras itself fails to load it in float64
     L = keras.layers
-    old = keras.Sequential([L.Dense(5, "hard_sigmoid", input_shape=(3,)), L.BatchNormalization(), L.ThresholdedReLU(0.25), L.Dense(2)])
+    old = keras.Sequential(
+        [L.Dense(5, "hard_sigmoid", input_shape=(3,)), L.BatchNormalization(), L.ThresholdedReLU(0.25), L.Dense(2)]
+    )
     record("keras_2_2_4", old, 16, "h")
     rewrite_as_2_2_4(folder / "keras_2_2_4.h5")
 

@@ -74,7 +74,9 @@ def removeconstantrows(rows: int, removed: dict[int, float]) -> tuple[str, np.nd
     )
 
 
-def port(name: str, size: int, processed: int, steps: list[tuple[str, np.ndarray]], ranges: Any, **more: Any) -> np.ndarray:
+def port(
+    name: str, size: int, processed: int, steps: list[tuple[str, np.ndarray]], ranges: Any, **more: Any
+) -> np.ndarray:
     """One of inputs{} or outputs{}."""
     return struct(
         name=name,
@@ -96,7 +98,9 @@ def network(
 ) -> MatlabObject:
     """A `network` object. A layer: transfer, b (or None), IW {input: W}, LW {layer: W}, net_input, weight_fcn, delays {link: [..]}."""
     L, I = len(layers), len(inputs)
-    connect = {k: np.zeros(s, bool) for k, s in {"input": (L, I), "layer": (L, L), "bias": (L, 1), "output": (1, L)}.items()}
+    connect = {
+        k: np.zeros(s, bool) for k, s in {"input": (L, I), "layer": (L, L), "bias": (L, 1), "output": (1, L)}.items()
+    }
     IW, LW, b = (cell(shape=s) for s in ((L, I), (L, L), (L, 1)))
     inputWeights, layerWeights, biases = (cell(shape=s) for s in ((L, I), (L, L), (L, 1)))
     records, deepest = cell(shape=(L, 1)), {"input": 0.0, "layer": 0.0}
@@ -118,7 +122,10 @@ def network(
                 deepest[kind] = max(deepest[kind], float(delays.max()))
                 connect[kind][i, j], weights[i, j] = True, np.asarray(W, float)
                 links[i, j] = struct(
-                    delays=delays, weightFcn=layer.get("weight_fcn", "dotprod"), size=np.array([np.shape(W)], float), learn=1.0
+                    delays=delays,
+                    weightFcn=layer.get("weight_fcn", "dotprod"),
+                    size=np.array([np.shape(W)], float),
+                    learn=1.0,
                 )
     ports = cell(shape=(1, L))
     for i, out in outputs.items():
@@ -156,7 +163,9 @@ def network(
     return MatlabObject(struct(**fields), "network")
 
 
-def fitted(r: np.random.Generator, p: np.ndarray, t: np.ndarray, hidden: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def fitted(
+    r: np.random.Generator, p: np.ndarray, t: np.ndarray, hidden: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """W1, b1 random, W2, b2 by least squares, for tansig -> purelin on normalised samples (rows)."""
     W1, b1 = r.normal(size=(hidden, p.shape[1])), r.uniform(-1.5, 1.5, size=hidden)
     a = np.column_stack([np.tanh(p @ W1.T + b1), np.ones(len(p))])
@@ -185,7 +194,9 @@ class Samples:
         path.write_bytes(HEADER.ljust(116).encode() + path.read_bytes()[116:])  # the same bytes at every run
         lower, upper = np.asarray(lower, float), np.asarray(upper, float)
         x = lower + self.r.uniform(size=(rows, lower.size)) * (upper - lower)
-        np.savetxt(self.folder / f"{name}_x.csv", np.round(x, 4), delimiter=",", fmt="%.15g", header=header, comments="")
+        np.savetxt(
+            self.folder / f"{name}_x.csv", np.round(x, 4), delimiter=",", fmt="%.15g", header=header, comments=""
+        )
 
     def fit(self, hidden: int = 10, version: str = "8") -> tuple[MatlabObject, list[float], list[float]]:
         """Torque of an engine from speed (rev/min), throttle (%) and temperature (K), in N m."""
@@ -251,7 +262,16 @@ class Samples:
                     "LW": {0: r.normal(size=(2, 5)), 1: r.normal(size=(2, 4))},
                 },
             ],
-            {2: port("Output", 2, 2, [mapminmax([0.0, -5.0], [12.0, 5.0])], ranges([0.0, -5.0], [12.0, 5.0]), feedbackMode="none")},
+            {
+                2: port(
+                    "Output",
+                    2,
+                    2,
+                    [mapminmax([0.0, -5.0], [12.0, 5.0])],
+                    ranges([0.0, -5.0], [12.0, 5.0]),
+                    feedbackMode="none",
+                )
+            },
         )
         self.save("cascade", {"net": net}, lower, upper, "x1,x2")
 
@@ -320,7 +340,9 @@ class Samples:
 
     def nested(self) -> None:
         net, lower, upper = self.fit(5)
-        results = struct(trained="29-Feb-2024", best=struct(net=net, performance=0.0123), notes=cell("a cell", np.arange(3.0)))
+        results = struct(
+            trained="29-Feb-2024", best=struct(net=net, performance=0.0123), notes=cell("a cell", np.arange(3.0))
+        )
         self.save("nested", {"results": results, "count": 3.0}, lower, upper, "speed,throttle,temperature")
 
     def several(self) -> None:

@@ -128,7 +128,10 @@ class Store:
     def handle(self, handle: Handle) -> Any:
         inner: dict[str, Any] = {"function": handle.text, "type": "simple", "file": ""}
         if "@" in handle.text:
-            workspace = Object("function_handle_workspace", {"any": cells(Reference([MARK, 2, 1, 1, 0, 0]), handle.variables, column=True)})
+            workspace = Object(
+                "function_handle_workspace",
+                {"any": cells(Reference([MARK, 2, 1, 1, 0, 0]), handle.variables, column=True)},
+            )
             inner |= {"type": "anonymous", "workspace": self.put(workspace), "within_file_path": ""}
         whole = {"matlabroot": "/opt/matlab", "separator": "/", "sentinel": "@", "function_handle": inner}
         return cells(np.array([[MARK]], "u4"), whole, column=True)
@@ -139,7 +142,11 @@ class Store:
             self.objects.append((0, False, []))
             number = self.numbers[id(made)] = len(self.objects)
             fields = {"any": made.fields} if made.saved else made.fields
-            self.objects[number - 1] = (self.classnumber(made.classname), made.saved, [self.property(n, v) for n, v in fields.items()])
+            self.objects[number - 1] = (
+                self.classnumber(made.classname),
+                made.saved,
+                [self.property(n, v) for n, v in fields.items()],
+            )
         return self.numbers[id(made)]
 
     def property(self, name: str, value: Any) -> tuple[int, int, int]:
@@ -148,7 +155,9 @@ class Store:
         return self.name(name), 1, len(self.values) - 1
 
     def column(self) -> bytes:
-        classes = [(self.name(space), self.name(short)) for space, _, short in (c.rpartition(".") for c in self.classes)]
+        classes = [
+            (self.name(space), self.name(short)) for space, _, short in (c.rpartition(".") for c in self.classes)
+        ]
         return store(BYTES, tables(self.names, classes, self.objects), self.values, [BYTES.struct({})] * len(classes))
 
 
@@ -166,7 +175,8 @@ def layer(kind: str, name: str, **fields: Any) -> Object:
     """A layer as the toolbox saves it; those written in MATLAB keep their properties plainly, with more of them."""
     if kind in ("Tanh", "Sigmoid", "GELU", "Swish", "Function"):
         return Object(
-            f"nnet.cnn.layer.{kind}Layer", {"Name": name, "Type": kind, "nnet.layer.Layer.PrivateInputs": ["in"], "Version": 1.0, **fields}
+            f"nnet.cnn.layer.{kind}Layer",
+            {"Name": name, "Type": kind, "nnet.layer.Layer.PrivateInputs": ["in"], "Version": 1.0, **fields},
         )
     return Object(f"nnet.cnn.layer.{kind}Layer", {"Version": 2.0, "Name": name, **fields}, saved=True)
 
@@ -176,24 +186,40 @@ def learned(value: Any) -> dict[str, Any]:
 
 
 def dense(name: str, W: np.ndarray, b: np.ndarray) -> Object:
-    return layer("FullyConnected", name, InputSize=np.zeros((0, 0)), OutputSize=float(b.size), Weights=learned(W), Bias=learned(b))
+    return layer(
+        "FullyConnected",
+        name,
+        InputSize=np.zeros((0, 0)),
+        OutputSize=float(b.size),
+        Weights=learned(W),
+        Bias=learned(b),
+    )
 
 
 def features(name: str, size: int, normalization: Any = None) -> Object:
     normalization = np.zeros((0, 0)) if normalization is None else normalization
     return layer(
-        "FeatureInput", name, InputSize=float(size), Normalization=normalization, NormalizationDimension="auto", SplitComplexInputs=0.0
+        "FeatureInput",
+        name,
+        InputSize=float(size),
+        Normalization=normalization,
+        NormalizationDimension="auto",
+        SplitComplexInputs=0.0,
     )
 
 
 def connections(pairs: list[tuple[str, str]]) -> Object:
     columns = [cells(*(p[k] for p in pairs), column=True) for k in (0, 1)]
     return Object(
-        "table", {"data": cells(*columns), "ndims": 2.0, "nrows": float(len(pairs)), "varnames": ["Source", "Destination"]}, saved=True
+        "table",
+        {"data": cells(*columns), "ndims": 2.0, "nrows": float(len(pairs)), "varnames": ["Source", "Destination"]},
+        saved=True,
     )
 
 
-def graph(classname: str, layers: list[Object], pairs: list[tuple[str, str]] | None = None, outputs: list[str] | None = None) -> Object:
+def graph(
+    classname: str, layers: list[Object], pairs: list[tuple[str, str]] | None = None, outputs: list[str] | None = None
+) -> Object:
     """A dlnetwork or DAGNetwork; without pairs one layer after the other."""
     names = [e.fields["Name"] for e in layers]
     held = {
@@ -262,12 +288,24 @@ def dlnetwork_skip(r: np.random.Generator) -> Sample:
         return a + n / (1 + np.exp(-n))
 
     W2, b2 = fitted(r, hidden(x), y)
-    statistics = {"Version": 1.0, "Type": "zscore", "Mean": np.asarray(mean, "f4"), "StandardDeviation": np.asarray(deviation, "f4")}
+    statistics = {
+        "Version": 1.0,
+        "Type": "zscore",
+        "Mean": np.asarray(mean, "f4"),
+        "StandardDeviation": np.asarray(deviation, "f4"),
+    }
     layers = [
         features("tank", 3, statistics),
         dense("hidden", W1, b1),
         layer("Tanh", "tanh"),
-        layer("LayerNormalization", "norm", Epsilon=1e-5, OperationDimension="auto", Offset=learned(offset), Scale=learned(gain)),
+        layer(
+            "LayerNormalization",
+            "norm",
+            Epsilon=1e-5,
+            OperationDimension="auto",
+            Offset=learned(offset),
+            Scale=learned(gain),
+        ),
         layer("Swish", "swish"),
         layer("Addition", "sum", NumInputs=2.0),
         dense("level", W2, b2),
@@ -282,7 +320,13 @@ def dlnetwork_skip(r: np.random.Generator) -> Sample:
         ("sum", "level"),
     ]
     net = graph("dlnetwork", layers, pairs)
-    return Sample({"net": net, "epochs": 30.0}, [0, 0.2, 0], [20, 3, 1], "inflow,level,valve", {"net": lambda v: hidden(v) @ W2.T + b2})
+    return Sample(
+        {"net": net, "epochs": 30.0},
+        [0, 0.2, 0],
+        [20, 3, 1],
+        "inflow,level,valve",
+        {"net": lambda v: hidden(v) @ W2.T + b2},
+    )
 
 
 def series_classifier(r: np.random.Generator) -> Sample:
@@ -295,9 +339,18 @@ def series_classifier(r: np.random.Generator) -> Sample:
         single(r.uniform(0.5, 2, 6)),
         single(r.normal(size=6)),
     )
-    rescale = {"Version": 1.0, "Type": "rescale-symmetric", "Min": np.asarray(lower, "f4"), "Max": np.asarray(upper, "f4")}
+    rescale = {
+        "Version": 1.0,
+        "Type": "rescale-symmetric",
+        "Min": np.asarray(lower, "f4"),
+        "Max": np.asarray(upper, "f4"),
+    }
     classes = Object(
-        "categorical", {"categoryNames": cells("setosa", "versicolor", "virginica", column=True), "codes": np.array([[1], [2], [3]], "u1")}
+        "categorical",
+        {
+            "categoryNames": cells("setosa", "versicolor", "virginica", column=True),
+            "codes": np.array([[1], [2], [3]], "u1"),
+        },
     )
     layers = [
         features("iris", 4, rescale),
@@ -325,16 +378,32 @@ def series_classifier(r: np.random.Generator) -> Sample:
         return e / e.sum()
 
     header = "sepal_length,sepal_width,petal_length,petal_width"
-    return Sample({"trained": {"net": series(layers), "accuracy": 0.97}}, list(lower), list(upper), header, {"trained.net": formula})
+    return Sample(
+        {"trained": {"net": series(layers), "accuracy": 0.97}},
+        list(lower),
+        list(upper),
+        header,
+        {"trained.net": formula},
+    )
 
 
 def rl_agent(r: np.random.Generator) -> Sample:
     """An actor, and a critic with two inputs, inside an agent: two networks in one file."""
     A1, a1, A2, a2 = (single(r.normal(size=s)) for s in ((5, 2), (5,), (1, 5), (1,)))
     C1, c1, D1, d1, E1, e1 = (single(r.normal(size=s)) for s in ((6, 2), (6,), (6, 1), (6,), (1, 6), (1,)))
-    scaling = Object("rl.layer.ScalingLayer", {"Bias": 0.5, "Name": "scale", "Type": "ScalingLayer", "Version": 1.0, "Scale": 2.0})
+    scaling = Object(
+        "rl.layer.ScalingLayer", {"Bias": 0.5, "Name": "scale", "Type": "ScalingLayer", "Version": 1.0, "Scale": 2.0}
+    )
     actor = graph(
-        "dlnetwork", [features("angle", 2), dense("a1", A1, a1), layer("Sigmoid", "s"), dense("a2", A2, a2), layer("Tanh", "t"), scaling]
+        "dlnetwork",
+        [
+            features("angle", 2),
+            dense("a1", A1, a1),
+            layer("Sigmoid", "s"),
+            dense("a2", A2, a2),
+            layer("Tanh", "t"),
+            scaling,
+        ],
     )
     critic = graph(
         "dlnetwork",
@@ -359,7 +428,8 @@ def rl_agent(r: np.random.Generator) -> Sample:
 
     model = {
         name: Object(
-            f"rl.function.{name}", {"Model_": Object("rl.internal.model.DLNetworkModel", {"Net": net, "UseDevice": "cpu"}, saved=True)}
+            f"rl.function.{name}",
+            {"Model_": Object("rl.internal.model.DLNetworkModel", {"Net": net, "UseDevice": "cpu"}, saved=True)},
         )
         for name, net in (("Critic", critic), ("Actor", actor))
     }
@@ -385,7 +455,13 @@ def image_functions(r: np.random.Generator) -> Sample:
         "OutputSize": np.array([[1.0, 1, 4]]),
     }
     layers = [
-        layer("ImageInput", "image", InputSize=np.array([[1.0, 1, 3]]), Normalization=zerocenter, Augmentations=np.zeros((1, 0))),
+        layer(
+            "ImageInput",
+            "image",
+            InputSize=np.array([[1.0, 1, 3]]),
+            Normalization=zerocenter,
+            Augmentations=np.zeros((1, 0)),
+        ),
         first,
         layer("Function", "sine", PredictFcn=Handle("sf%0@(x)k*sin(x)", {"k": 1.5})),
         dense("second", W2, b2),
@@ -432,7 +508,9 @@ def fitrnet(r: np.random.Generator) -> Sample:
         "Activations": "tanh",
     }
     model = Object("RegressionNeuralNetwork", fields)
-    return Sample({"mdl": model}, [0, 0.2, 0], [20, 3, 1], "inflow,level,valve", {"mdl": lambda v: hidden(v) @ W2.T + b2})
+    return Sample(
+        {"mdl": model}, [0, 0.2, 0], [20, 3, 1], "inflow,level,valve", {"mdl": lambda v: hidden(v) @ W2.T + b2}
+    )
 
 
 SAMPLES = (dlnetwork_skip, series_classifier, rl_agent, image_functions, fitrnet)

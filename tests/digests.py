@@ -1,12 +1,14 @@
-"""Whether a change of the program changed any number or text: digests of everything that should stay, of all models at hand.
+"""Whether a change of the program changed any number or text: digests of everything that should stay, of all models at
+hand.
 
     python tests/digests.py store before.json      with the old program
     python tests/digests.py store after.json       with the new one
     python tests/digests.py compare before.json after.json
 
-For every network of sample_models/ and, where NNGRAD_REAL_MODELS names their folder, of the real models: y, J of several rows, of
-many and of one, J of a choice of outputs and inputs, J v, w' J, H, its product with a vector, and the emitted code of every target;
-for every file with one network what `info`, `jacobian --flags` and `check` print. Errors count by their messages.
+For every network of sample_models/ and, where NNGRAD_REAL_MODELS names their folder, of the real models: y, J of
+several rows, of many and of one, J of a choice of outputs and inputs, J v, w' J, H, its product with a vector, and the
+emitted code of every target; for every file with one network what `info`, `jacobian --flags` and `check` print. Errors
+count by their messages.
 """
 
 from __future__ import annotations

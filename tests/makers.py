@@ -1,4 +1,6 @@
-"""Networks for tests, made by the script that makes the sample models, saved and read back as a user's file would be."""
+"""Networks for tests, made by the script that makes the sample models, saved and read back as a
+user's file would be.
+"""
 
 from __future__ import annotations
 

@@ -98,7 +98,13 @@ def tables(names, classes, objects, version=4, order="<"):
 
     text = b"".join(n.encode() + b"\0" for n in names)
     text += b"\0" * (-len(text) % 8)
-    regions = [packed([[0] * 4] + [[n, c, 0, 0] for n, c in classes]), listed(lists[True]), packed(rows), listed(lists[False]), bytes(16)]
+    regions = [
+        packed([[0] * 4] + [[n, c, 0, 0] for n, c in classes]),
+        listed(lists[True]),
+        packed(rows),
+        listed(lists[False]),
+        bytes(16),
+    ]
     offsets = [40 + len(text)]
     for region in regions:
         offsets.append(offsets[-1] + len(region))
@@ -107,7 +113,9 @@ def tables(names, classes, objects, version=4, order="<"):
 
 
 def store(bytes_, table, values, defaults):
-    """The column of cells: tables, an empty one, the values, two of no interest, the defaults of every class (entry 0 unused)."""
+    """The column of cells: tables, an empty one, the values, two of no interest, the defaults of
+    every class (entry 0 unused).
+    """
     empty = bytes_.array(np.zeros((0, 0)))
     first = bytes_.array(np.frombuffer(table, np.uint8)[:, None])
     return bytes_.cell([first, empty, *values, empty, empty, bytes_.cell([bytes_.struct({}), *defaults])])

@@ -31,8 +31,12 @@ def assert_same(ours, theirs, path="") -> int:
     assert ours.shape == theirs.shape, f"{path}: {ours.shape} {theirs.shape}"
     if theirs.dtype == object:
         assert ours.dtype == object, path
-        return sum(assert_same(a, b, f"{path}{{{k}}}") for k, (a, b) in enumerate(zip(ours.flat, theirs.flat, strict=True), 1))
-    np.testing.assert_array_equal(ours, theirs.astype(np.complex128 if theirs.dtype.kind == "c" else np.float64), err_msg=path)
+        return sum(
+            assert_same(a, b, f"{path}{{{k}}}") for k, (a, b) in enumerate(zip(ours.flat, theirs.flat, strict=True), 1)
+        )
+    np.testing.assert_array_equal(
+        ours, theirs.astype(np.complex128 if theirs.dtype.kind == "c" else np.float64), err_msg=path
+    )
     return 1
 
 

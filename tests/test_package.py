@@ -12,7 +12,10 @@ from tests.makers import SAMPLES
 
 def test_everything_offered_is_there_whatever_was_imported_before():
     for before in ("", "import nngrad.loaders.tree, nngrad.own_format.encode, nngrad.core.network; "):
-        code = before + "import nngrad; assert all(callable(getattr(nngrad, name)) for name in nngrad.__all__), nngrad.__all__"
+        code = (
+            before
+            + "import nngrad; assert all(callable(getattr(nngrad, name)) for name in nngrad.__all__), nngrad.__all__"
+        )
         subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -1,4 +1,6 @@
-"""The README is true: its commands give the output that stands below them. `python tests/test_readme.py` fills it in anew."""
+"""The README is true: its commands give the output that stands below them. `python
+tests/test_readme.py` fills it in anew.
+"""
 
 import doctest
 import math
@@ -22,7 +24,9 @@ from nngrad.tables import READERS, WRITERS
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 SHELL = "    $ "
-COMMAND = re.compile(r"^    \$ (?!make )(.+)\n((?:(?!    \$ )(?:    .*)?\n)*?)(?=\n?(?!    )\S|\n*\Z|\n    \$ )", re.MULTILINE)
+COMMAND = re.compile(
+    r"^    \$ (?!make )(.+)\n((?:(?!    \$ )(?:    .*)?\n)*?)(?=\n?(?!    )\S|\n*\Z|\n    \$ )", re.MULTILINE
+)
 NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
 MEASURED = ROOT / "build" / "speed.md"  # by make bench
 GENERATED = re.compile(r"(<!-- ([a-z ]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -145,7 +149,14 @@ def test_every_command_is_there(command):
 
 @pytest.mark.parametrize(
     ("right", "wrong"),
-    [("1.5,2", "1.5,3"), ("1.5,2", "1.5;2"), ("0.30000000000000004", "0.3000001"), ("y1", "y2"), ("1\n2", "1"), ("a", "b")],
+    [
+        ("1.5,2", "1.5,3"),
+        ("1.5,2", "1.5;2"),
+        ("0.30000000000000004", "0.3000001"),
+        ("y1", "y2"),
+        ("1\n2", "1"),
+        ("a", "b"),
+    ],
 )
 def test_a_wrong_output_would_be_noticed(right, wrong):
     assert alike(right, right)

@@ -1,4 +1,6 @@
-"""The shape of the house: which room imports which, no cycles, short functions, one meaning for a word, kinds asked and not told apart."""
+"""The shape of the house: which room imports which, no cycles, short functions, one meaning for a
+word, kinds asked and not told apart.
+"""
 
 import ast
 from pathlib import Path
@@ -10,10 +12,17 @@ import nngrad
 from nngrad.core.layers import KINDS
 
 ROOT = Path(nngrad.__file__).parent
-FILES = {".".join(("nngrad", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path for path in ROOT.rglob("*.py")}
+FILES = {
+    ".".join(("nngrad", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in ROOT.rglob("*.py")
+}
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FILES.items()}
 KIND_NAMES = {kind.__name__ for kind in KINDS}
-TOLD_APART = ("nngrad.core.layers.", "nngrad.core.fuse", "nngrad.proofs.definitions")  # modules that may look at what kind a layer is
+TOLD_APART = (
+    "nngrad.core.layers.",
+    "nngrad.core.fuse",
+    "nngrad.proofs.definitions",
+)  # modules that may look at what kind a layer is
 
 ROOMS = (  # a room may import those that stand before it, and none behind
     "errors",
@@ -123,7 +132,11 @@ def test_layer_kinds_are_asked_and_not_told_apart(name):
     """No isinstance and no match on a kind: whoever wants to know something asks the layer."""
     for node in ast.walk(TREES[name]):
         names = set()
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("isinstance", "issubclass"):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in ("isinstance", "issubclass")
+        ):
             names = {n.id for n in ast.walk(node.args[1]) if isinstance(n, ast.Name)}
         elif isinstance(node, ast.MatchClass):
             names = {n.id for n in ast.walk(node.cls) if isinstance(n, ast.Name)}

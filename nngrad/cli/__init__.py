@@ -33,7 +33,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def attempt(arguments: Sequence[str]) -> int:
     """As run(), but an interrupt is the caller's business."""
-    gc.set_threshold(100_000)  # what is imported stays: looking for garbage in it again and again is a tenth of a small job
+    gc.set_threshold(
+        100_000
+    )  # what is imported stays: looking for garbage in it again and again is a tenth of a small job
     debug = "--debug" in arguments  # looked up here, so that wrong arguments show their traceback too
     try:
         code = _invoke(list(arguments))

@@ -1,4 +1,6 @@
-"""`nngrad check`: are the derivatives of this model right? By a route that shares no derivative rule with the others."""
+"""`nngrad check`: are the derivatives of this model right? By a route that shares no derivative
+rule with the others.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,27 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Check the derivatives by an independent route.")
 @click.option(
-    "-i", "--input", "source", type=PATH, metavar="FILE", help="Rows to check at; else points in the training ranges, or normal ones."
+    "-i",
+    "--input",
+    "source",
+    type=PATH,
+    metavar="FILE",
+    help="Rows to check at; else points in the training ranges, or normal ones.",
 )
-@click.option("--points", type=click.IntRange(1, 100_000), default=10, metavar="N", help="Points to check at where there is no input.")
+@click.option(
+    "--points",
+    type=click.IntRange(1, 100_000),
+    default=10,
+    metavar="N",
+    help="Points to check at where there is no input.",
+)
 @click.option("--seed", type=click.IntRange(0), default=1, metavar="N", help="Which points.")
 @click.option("--hessian", is_flag=True, help="Check second derivatives too.")
-@click.option("--method", type=click.Choice(("complex step", "differences")), help="The route; else the complex step where it is possible.")
+@click.option(
+    "--method",
+    type=click.Choice(("complex step", "differences")),
+    help="The route; else the complex step where it is possible.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write JSON: {model, points, passed, checks: [...]}.")
 @reading_options
 @model_options
@@ -64,7 +81,12 @@ def check(
     found = checked(net, x, method, hessian)
     passed = all(c.passed for c in found)
     if as_json:
-        facts = {"model": model, "points": len(x), "passed": passed, "checks": [{**asdict(c), "passed": c.passed} for c in found]}
+        facts = {
+            "model": model,
+            "points": len(x),
+            "passed": passed,
+            "checks": [{**asdict(c), "passed": c.passed} for c in found],
+        }
         show_json(_plain(facts))
     else:
         where = source or f"{len(x)} points, seed {seed}"
@@ -100,7 +122,9 @@ def _comparable(net: Network, every: Array, where: str, quiet: bool) -> Array:
     if len(x) < len(every):
         infinite = f"{len(every) - len(x)} of {len(every)} points: x or a number within the network is infinite: nothing to compare"
         if not len(x):
-            raise DataError(f"{where}: {infinite}; name a table of other points with -i, or look at the weights with nngrad info")
+            raise DataError(
+                f"{where}: {infinite}; name a table of other points with -i, or look at the weights with nngrad info"
+            )
         note(f"{where}: {infinite}; they are left out", quiet)
     return x
 

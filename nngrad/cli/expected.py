@@ -37,7 +37,9 @@ def compared(
 
 
 def _for_each(source: str, expect: str, reading: Reading) -> tuple[Reading, Reading]:
-    """The options for each table: those that its format understands; --columns are for x. UsageError if neither does."""
+    """The options for each table: those that its format understands; --columns are for x.
+    UsageError if neither does.
+    """
     of_inputs, of_outputs = tables.understood(source, **reading), tables.understood(expect, **reading)
     if reading.keys() - of_inputs.keys() - of_outputs.keys():
         tables.check_source(source, **reading)  # says which

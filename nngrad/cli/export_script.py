@@ -12,7 +12,9 @@ NAME = "nngrad_export.m"
 
 
 @click.command("export-script", short_help="Print a MATLAB function that exports networks.")
-@click.option("-o", "--output", type=PATH, default="-", metavar="FILE", help="File to write, or a folder/; else standard output.")
+@click.option(
+    "-o", "--output", type=PATH, default="-", metavar="FILE", help="File to write, or a folder/; else standard output."
+)
 @DEBUG
 def export_script(output: str) -> None:
     """\b

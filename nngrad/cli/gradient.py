@@ -12,12 +12,21 @@ from nngrad.cli.options import Asked, Listed, Told, model_options, scale_options
 @click.command(short_help="Write the gradient of one output, or of a scalar of them.")
 @table_options
 @click.option("--of", metavar="NAME", help="The output y to differentiate: its name, or its number from 1.")
-@click.option("--scalar", metavar="EXPR", help="A scalar of the outputs instead, such as 'y1**2 + 3*y2'; it is called f.")
-@click.option("--wrt", type=Listed(), metavar="NAMES", help="Inputs x to differentiate with respect to: names, or numbers, with commas.")
+@click.option(
+    "--scalar", metavar="EXPR", help="A scalar of the outputs instead, such as 'y1**2 + 3*y2'; it is called f."
+)
+@click.option(
+    "--wrt",
+    type=Listed(),
+    metavar="NAMES",
+    help="Inputs x to differentiate with respect to: names, or numbers, with commas.",
+)
 @click.option("--with-outputs", is_flag=True, help="Write the output, or the scalar, before its derivatives.")
 @scale_options
 @model_options
-def gradient(model: str, told: Told, asked: Asked, of: Any, scalar: Any, wrt: Any, with_outputs: bool, scale: str, sigma: Any) -> Any:
+def gradient(
+    model: str, told: Told, asked: Asked, of: Any, scalar: Any, wrt: Any, with_outputs: bool, scale: str, sigma: Any
+) -> Any:
     """\b
     Example: nngrad gradient sample_models/cascade.mat -i sample_models/cascade_x.csv --scalar 'y1*y2'
 

@@ -39,7 +39,9 @@ class Commands(click.Group):
         command = self.get_command(ctx, name)
         return command.get_short_help_str(100) if command else ""
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             if not _looks_like_a_file(args[0]):
                 ctx.fail(f"no command or file named {args[0]!r}{_nearest(args[0])}")
@@ -70,7 +72,14 @@ def _print_versions(ctx: click.Context, parameter: click.Parameter, wanted: bool
 
 
 @click.group(cls=Commands, context_settings=SETTINGS, subcommand_metavar="COMMAND | MODEL [OPTIONS]")
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_versions, help="Show versions and exit.")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_versions,
+    help="Show versions and exit.",
+)
 def commands() -> None:
     """\b
     Example: nngrad jacobian sample_models/fitnet.mat -i sample_models/fitnet_x.csv

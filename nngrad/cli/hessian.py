@@ -13,11 +13,15 @@ from nngrad.errors import UsageError
 @click.command(short_help="Write the exact Hessians d2y/dx dx of a network.")
 @table_options
 @derivative_options
-@click.option("--scalar", metavar="EXPR", help="A scalar of the outputs instead of --of, such as 'y1**2 + 3*y2'; it is called f.")
+@click.option(
+    "--scalar", metavar="EXPR", help="A scalar of the outputs instead of --of, such as 'y1**2 + 3*y2'; it is called f."
+)
 @click.option("--upper", is_flag=True, help="The upper triangle only, row by row; the rest is the same by symmetry.")
 @click.option("--laplacian", is_flag=True, help="The trace of every Hessian instead: d2y/dx1dx1 + d2y/dx2dx2 + ...")
 @model_options
-def hessian(model: str, told: Told, asked: Asked, of: Any, wrt: Any, scalar: str | None, upper: bool, laplacian: bool) -> Any:
+def hessian(
+    model: str, told: Told, asked: Asked, of: Any, wrt: Any, scalar: str | None, upper: bool, laplacian: bool
+) -> Any:
     """\b
     Example: nngrad hessian sample_models/fitnet.mat -i sample_models/fitnet_x.csv
 

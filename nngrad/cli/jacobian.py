@@ -22,7 +22,9 @@ from nngrad.errors import UsageError
     help="A line a row, or a line a number: row, output, input, value.",
 )
 @model_options
-def jacobian(model: str, told: Told, asked: Asked, of: Any, wrt: Any, scale: str, sigma: Any, with_outputs: bool, layout: str) -> Any:
+def jacobian(
+    model: str, told: Told, asked: Asked, of: Any, wrt: Any, scale: str, sigma: Any, with_outputs: bool, layout: str
+) -> Any:
     """\b
     Example: nngrad jacobian sample_models/fitnet.mat -i sample_models/fitnet_x.csv
 

@@ -12,7 +12,11 @@ from nngrad.cli.options import PATH, Asked, Told, model_options, table_options
 @click.command(short_help="Write J v, the derivatives along a direction.")
 @table_options
 @click.option(
-    "--direction", type=PATH, required=True, metavar="V", help="One direction, such as 1,0,2, or a table with a direction for each row."
+    "--direction",
+    type=PATH,
+    required=True,
+    metavar="V",
+    help="One direction, such as 1,0,2, or a table with a direction for each row.",
 )
 @model_options
 def jvp(model: str, told: Told, asked: Asked, direction: str) -> Any:

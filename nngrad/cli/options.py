@@ -52,7 +52,9 @@ def _text(argument: str) -> str:
 
 
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """MODEL, and what load() is told about it, which the command gets as `told`: load(model, **told); --quiet, --debug."""
+    """MODEL, and what load() is told about it, which the command gets as `told`: load(model,
+    **told); --quiet, --debug.
+    """
 
     def collected(**values: Any) -> Any:
         return command(told={name: values.pop(name) for name in TOLD}, **values)
@@ -123,10 +125,15 @@ MODEL_OPTIONS = (
     click.argument("model", type=PATH),
     click.option("--network", metavar="PATH", help="Which network of the file, by its path in it, such as values.net."),
     click.option(
-        "--activation", type=Listed(), metavar="NAMES", help="Activations that the file does not name: tanh,linear, or each layer's."
+        "--activation",
+        type=Listed(),
+        metavar="NAMES",
+        help="Activations that the file does not name: tanh,linear, or each layer's.",
     ),
     click.option(
-        "--weights", type=click.Choice(("out-by-in", "in-by-out")), help="Which way round plain weights stand, if their shapes don't tell."
+        "--weights",
+        type=click.Choice(("out-by-in", "in-by-out")),
+        help="Which way round plain weights stand, if their shapes don't tell.",
     ),
     click.option(
         "--input-scaling",
@@ -141,12 +148,34 @@ MODEL_OPTIONS = (
 
 FILE_OPTIONS = (
     click.option(
-        "-i", "--input", "inputs", type=PATH, metavar="FILE", multiple=True, help="Rows to read, a quoted pattern, or - ; may be repeated."
+        "-i",
+        "--input",
+        "inputs",
+        type=PATH,
+        metavar="FILE",
+        multiple=True,
+        help="Rows to read, a quoted pattern, or - ; may be repeated.",
     ),
-    click.option("-o", "--output", type=PATH, metavar="FILE", help="File to write, or a folder/ for several inputs; else standard output."),
-    click.option("--format", type=click.Choice(LINES + ARRAYS), help="Format to write; else the suffix decides, else csv."),
-    click.option("--keep", type=Listed(), default=(), metavar="NAMES", help="Columns of the input to pass through, such as id,date."),
-    click.option("--digits", type=click.IntRange(1, 17), metavar="N", help="Significant digits; else the shortest exact text."),
+    click.option(
+        "-o",
+        "--output",
+        type=PATH,
+        metavar="FILE",
+        help="File to write, or a folder/ for several inputs; else standard output.",
+    ),
+    click.option(
+        "--format", type=click.Choice(LINES + ARRAYS), help="Format to write; else the suffix decides, else csv."
+    ),
+    click.option(
+        "--keep",
+        type=Listed(),
+        default=(),
+        metavar="NAMES",
+        help="Columns of the input to pass through, such as id,date.",
+    ),
+    click.option(
+        "--digits", type=click.IntRange(1, 17), metavar="N", help="Significant digits; else the shortest exact text."
+    ),
 )
 
 READING_OPTIONS = (  # how a table is read, in every command that reads one: what stands here reaches tables.reader() by its name
@@ -158,27 +187,57 @@ READING_OPTIONS = (  # how a table is read, in every command that reads one: wha
         help="Columns of the input to take, in the model's order where that has no names: names, numbers from 1, or 2-5; "
         "npz, mat and h5: or arrays of one column each.",
     ),
-    click.option("--by", type=click.Choice(("name", "order")), help="Match the input's columns by name or by order; else found out."),
-    click.option("--header/--no-header", default=None, help="Whether the input's first line has names; else found out."),
-    click.option("--delimiter", metavar="C", help="Between the input's columns: one character, tab or blanks; else found out."),
+    click.option(
+        "--by",
+        type=click.Choice(("name", "order")),
+        help="Match the input's columns by name or by order; else found out.",
+    ),
+    click.option(
+        "--header/--no-header", default=None, help="Whether the input's first line has names; else found out."
+    ),
+    click.option(
+        "--delimiter", metavar="C", help="Between the input's columns: one character, tab or blanks; else found out."
+    ),
     click.option("--decimal", type=click.Choice((".", ",")), help="The input's decimal mark; else the point."),
     click.option("--skip", type=click.IntRange(0), metavar="N", help="Lines to leave out before the input's table."),
     click.option("--units", is_flag=True, default=None, help="Leave out the lines of units below the input's header."),
-    click.option("--comment", metavar="C", help="Leave out the input's lines that begin with this mark, such as # or %."),
-    click.option("--encoding", metavar="NAME", help="The input's encoding, such as cp1252; else UTF-8, or what its first bytes tell."),
-    click.option("--input-format", "fmt", type=click.Choice(LINES + ARRAYS + READ_ONLY), help="Format to read; else the suffix decides."),
-    click.option("--samples", type=click.Choice(("rows", "columns")), help="Where the input's samples stand (mat: found out)."),
+    click.option(
+        "--comment", metavar="C", help="Leave out the input's lines that begin with this mark, such as # or %."
+    ),
+    click.option(
+        "--encoding",
+        metavar="NAME",
+        help="The input's encoding, such as cp1252; else UTF-8, or what its first bytes tell.",
+    ),
+    click.option(
+        "--input-format",
+        "fmt",
+        type=click.Choice(LINES + ARRAYS + READ_ONLY),
+        help="Format to read; else the suffix decides.",
+    ),
+    click.option(
+        "--samples", type=click.Choice(("rows", "columns")), help="Where the input's samples stand (mat: found out)."
+    ),
 )
 
 RUN_OPTIONS = (
-    click.option("--threads", type=click.IntRange(1), metavar="N", help="Cores to use; the output is the same for any number."),
     click.option(
-        "--flags", is_flag=True, help="Say of every row what to doubt: kinks, outside training, saturated, not finite; npy: FILE.flags.csv."
+        "--threads", type=click.IntRange(1), metavar="N", help="Cores to use; the output is the same for any number."
+    ),
+    click.option(
+        "--flags",
+        is_flag=True,
+        help="Say of every row what to doubt: kinks, outside training, saturated, not finite; npy: FILE.flags.csv.",
     ),
 )
 
 DERIVATIVE_OPTIONS = (
-    click.option("--of", type=Listed(), metavar="NAMES", help="Outputs y to differentiate: names, or numbers from 1, with commas."),
+    click.option(
+        "--of",
+        type=Listed(),
+        metavar="NAMES",
+        help="Outputs y to differentiate: names, or numbers from 1, with commas.",
+    ),
     click.option("--wrt", type=Listed(), metavar="NAMES", help="Inputs x to differentiate with respect to: likewise."),
 )
 

@@ -13,7 +13,9 @@ from nngrad.errors import DataError, UsageError
 
 
 def pairs(asked: Asked, *others: str) -> list[tuple[str, str]]:
-    """Every input with its output; `-` is standard input or output. `others` are files that are read beside the inputs."""
+    """Every input with its output; `-` is standard input or output. `others` are files that are
+    read beside the inputs.
+    """
     sources = [path for text in asked.inputs for path in _matching(text)] or ["-"]
     target = "-" if asked.output is None else asked.output
     if not target:
@@ -21,7 +23,9 @@ def pairs(asked: Asked, *others: str) -> list[tuple[str, str]]:
     if names_a_folder(target):
         found = _in_folder(sources, target, asked.format or "csv")
     elif len(sources) > 1:
-        raise UsageError(f"-o {target}: {len(sources)} inputs need a folder to write to; name one, with a slash at its end: -o results/")
+        raise UsageError(
+            f"-o {target}: {len(sources)} inputs need a folder to write to; name one, with a slash at its end: -o results/"
+        )
     else:
         found = [(sources[0], target)]
     if "-" in sources and "-" in others:
@@ -34,7 +38,9 @@ def pairs(asked: Asked, *others: str) -> list[tuple[str, str]]:
 
 
 def names_a_folder(target: str) -> bool:
-    """Whether an output is a folder: one that is there, or a name that ends as this system's folders do (in Windows: results\\ too)."""
+    """Whether an output is a folder: one that is there, or a name that ends as this system's
+    folders do (in Windows: results\\ too).
+    """
     ends = target.endswith(tuple(filter(None, ("/", os.sep, os.altsep))))
     return (ends and tables.place(target).name is None) or os.path.isdir(target)
 
@@ -71,7 +77,9 @@ def _in_folder(sources: list[str], folder: str, suffix: str) -> list[tuple[str, 
     found = [(source, os.path.join(folder, f"{_stem(source)}.{suffix}")) for source in sources]
     place, count = Counter(place for _, place in found).most_common(1)[0]
     if count > 1:
-        raise UsageError(f"{place}: would be written for {count} inputs; rename them, or run nngrad once for each folder")
+        raise UsageError(
+            f"{place}: would be written for {count} inputs; rename them, or run nngrad once for each folder"
+        )
     os.makedirs(folder, exist_ok=True)
     return found
 

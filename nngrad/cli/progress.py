@@ -16,7 +16,8 @@ BAR = 20  # characters
 
 
 class Progress:
-    """On a terminal, a line that is rewritten in place: a bar, rows, rows a second, and the time left where the length is known.
+    """On a terminal, a line that is rewritten in place: a bar, rows, rows a second, and the time left where the length
+    is known.
 
     In a log, the same without a bar as a line now and then, with the name of what is read.
     """
@@ -32,14 +33,18 @@ class Progress:
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         _rewrite("")
 
     def advance(self, rows: int, fraction: float | None) -> None:
         """`rows` more are done; `fraction` of everything is done, if that is known."""
         self._rows += rows
         now = time.monotonic()
-        worth_it = not (self._terminal and fraction == 1.0 and not ending.shown)  # nobody waits for what is read at once
+        worth_it = not (
+            self._terminal and fraction == 1.0 and not ending.shown
+        )  # nobody waits for what is read at once
         if self._shown and now >= self._next and worth_it:
             self._next = now + (BETWEEN if self._terminal else IN_A_LOG)
             text = line(self._rows, now - self._begin, fraction)

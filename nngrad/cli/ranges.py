@@ -1,4 +1,5 @@
-"""Columns that lie wholly outside the training range of their input: swapped columns, other units, a decimal mark that was lost.
+"""Columns that lie wholly outside the training range of their input: swapped columns, other units, a decimal mark that
+was lost.
 
 A column is out of suspicion with its first row inside, so that nothing is looked at twice and ordinary tables cost
 nothing.

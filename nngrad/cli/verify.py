@@ -16,9 +16,19 @@ MOST_OUTPUTS = 12  # shown one by one
 
 @click.command(short_help="Compare with outputs recorded in MATLAB or Keras.")
 @click.option(
-    "-i", "--input", "source", type=PATH, metavar="FILE", help="The recorded inputs: a table, or net.mat:NAME with any path in the file."
+    "-i",
+    "--input",
+    "source",
+    type=PATH,
+    metavar="FILE",
+    help="The recorded inputs: a table, or net.mat:NAME with any path in the file.",
 )
-@click.option("--expect", type=PATH, metavar="FILE", help="The recorded outputs: likewise. Samples may stand in rows or in columns.")
+@click.option(
+    "--expect",
+    type=PATH,
+    metavar="FILE",
+    help="The recorded outputs: likewise. Samples may stand in rows or in columns.",
+)
 @click.option(
     "--expect-columns",
     type=Listed(),
@@ -62,10 +72,7 @@ def verify(
     from nngrad.cli.messages import note
     from nngrad.proofs import recorded
 
-    if finding and (source or expect or expect_columns or reading):
-        raise UsageError("--find: searches the model's own file; leave -i, --expect and the options about tables out, or --find")
-    if not finding and not (source and expect):
-        raise UsageError("give the recorded inputs with -i and the recorded outputs with --expect, or search MODEL itself with --find")
+    _one_of_both(finding, source, expect, bool(expect_columns or reading))
     if finding:
         facts = recorded.found(model, told)
     else:
@@ -77,6 +84,18 @@ def verify(
     else:
         show(_lines(facts))
     return 0 if facts["reproduced"] else 1
+
+
+def _one_of_both(finding: bool, source: str | None, expect: str | None, more: bool) -> None:
+    """UsageError unless the recorded numbers are named, or searched for."""
+    if finding and (source or expect or more):
+        raise UsageError(
+            "--find: searches the model's own file; leave -i, --expect and the options about tables out, or --find"
+        )
+    if not finding and not (source and expect):
+        raise UsageError(
+            "give the recorded inputs with -i and the recorded outputs with --expect, or search MODEL itself with --find"
+        )
 
 
 def _lines(facts: Any) -> Iterator[str]:

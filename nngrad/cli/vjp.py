@@ -12,7 +12,11 @@ from nngrad.cli.options import PATH, Asked, Told, model_options, table_options
 @click.command(short_help="Write w' J, the gradient of weighted outputs.")
 @table_options
 @click.option(
-    "--weighting", type=PATH, required=True, metavar="W", help="One weight an output, such as 1,0,2, or a table with a row for each row."
+    "--weighting",
+    type=PATH,
+    required=True,
+    metavar="W",
+    help="One weight an output, such as 1,0,2, or a table with a row for each row.",
 )
 @model_options
 def vjp(model: str, told: Told, asked: Asked, weighting: str) -> Any:

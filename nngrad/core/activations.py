@@ -1,10 +1,10 @@
 """The table of activations (MATLAB: transfer functions): every formula for one of them, anywhere, comes from here.
 
 A row holds f, f' and f'' as text in x (the net input), y = f(x), d = f'(x) and q (a shared part), in the vocabulary of
-`nngrad.core.formula`: valid NumPy and C99. NaN in gives NaN out in all three. Kinks follow the convention named on the row:
-MATLAB's own derivative functions (Neural Network Toolbox, legacy dposlin, dsatlin, dsatlins, dtribas pages) take closed
-intervals, so poslin'(0) = 1, while Keras and the Deep Learning Toolbox take relu'(0) = 0.
-Slopes keep their relative accuracy where a unit saturates: 1 - y*y has no digit left at |x| = 19, 4q/(1+q)^2 has all.
+`nngrad.core.formula`: valid NumPy and C99. NaN in gives NaN out in all three. Kinks follow the convention named on the
+row: MATLAB's own derivative functions (Neural Network Toolbox, legacy dposlin, dsatlin, dsatlins, dtribas pages) take
+closed intervals, so poslin'(0) = 1, while Keras and the Deep Learning Toolbox take relu'(0) = 0. Slopes keep their
+relative accuracy where a unit saturates: 1 - y*y has no digit left at |x| = 19, 4q/(1+q)^2 has all.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ FAST = 0.02  # below this slope the cheap formula has lost two digits: take the 
 class Activation:
     """One elementwise function: `f`, `df`, `d2f` as text; `params` are further names in the text, with their defaults.
 
-    `fast_df` is a cheaper slope in y alone that is used while it is above FAST; `kinks` are the x at which f is not smooth;
-    `flat` says that the slope is zero everywhere it exists.
+    `fast_df` is a cheaper slope in y alone that is used while it is above FAST; `kinks` are the x at which f is not
+    smooth; `flat` says that the slope is zero everywhere it exists.
     """
 
     name: str
@@ -89,7 +89,9 @@ ZERO = "where(x == x, 0.0, x)"  # zero, but NaN for NaN
 SIGN = "where(x > 0.0, 1.0, where(x < 0.0, -1.0, x))"
 PHI = "0.3989422804014327*exp(-0.5*x*x)"  # density of the standard normal distribution
 CDF = "(0.5*erfc(-0.7071067811865476*x))"
-GELU_V = "1.5957691216057308*(x + 0.044715*x*x*x)"  # 0.5*(1 + tanh(v/2)) = 1/(1 + exp(-v)), which loses nothing for x < 0
+GELU_V = (
+    "1.5957691216057308*(x + 0.044715*x*x*x)"  # 0.5*(1 + tanh(v/2)) = 1/(1 + exp(-v)), which loses nothing for x < 0
+)
 GELU_DV = "(1.5957691216057308*(1.0 + 0.134145*x*x))"
 GELU_REST = f"(1.0/(1.0 + exp({GELU_V})))"
 SELU, SELU_ALPHA = "1.0507009873554805", "1.7580993408473766"  # its scale, and scale times alpha
@@ -124,7 +126,13 @@ ACTIVATIONS: tuple[Activation, ...] = (
         aliases=("sigmoid",),
     ),
     Activation("purelin", f="x", df="1.0", d2f=ZERO, aliases=("linear", "identity", "none")),
-    Activation("poslin", f="where(x < 0.0, 0.0, x)", df="where(x < 0.0, 0.0, where(x >= 0.0, 1.0, x))", d2f=ZERO, kinks=("0.0",)),
+    Activation(
+        "poslin",
+        f="where(x < 0.0, 0.0, x)",
+        df="where(x < 0.0, 0.0, where(x >= 0.0, 1.0, x))",
+        d2f=ZERO,
+        kinks=("0.0",),
+    ),
     Activation(
         "satlin",
         f="where(x < 0.0, 0.0, where(x > 1.0, 1.0, x))",
@@ -140,8 +148,12 @@ ACTIVATIONS: tuple[Activation, ...] = (
         aliases=("hardtanh", "hard_tanh"),
         kinks=("-1.0", "1.0"),
     ),
-    Activation("hardlim", f="where(x >= 0.0, 1.0, where(x < 0.0, 0.0, x))", df=ZERO, d2f=ZERO, kinks=("0.0",), flat=True),
-    Activation("hardlims", f="where(x >= 0.0, 1.0, where(x < 0.0, -1.0, x))", df=ZERO, d2f=ZERO, kinks=("0.0",), flat=True),
+    Activation(
+        "hardlim", f="where(x >= 0.0, 1.0, where(x < 0.0, 0.0, x))", df=ZERO, d2f=ZERO, kinks=("0.0",), flat=True
+    ),
+    Activation(
+        "hardlims", f="where(x >= 0.0, 1.0, where(x < 0.0, -1.0, x))", df=ZERO, d2f=ZERO, kinks=("0.0",), flat=True
+    ),
     Activation(
         "radbas",
         f="exp(-(x*x))",

@@ -42,9 +42,15 @@ def _real(x: Any, name: str) -> np.ndarray:
     return np.asarray(a, np.float64, order="C")
 
 
-def chosen(items: Sequence[Any], count: int, by_name: Callable[[Iterable[str]], tuple[int, ...]], what: str) -> tuple[int, ...]:
+def chosen(
+    items: Sequence[Any], count: int, by_name: Callable[[Iterable[str]], tuple[int, ...]], what: str
+) -> tuple[int, ...]:
     try:
-        chosen = None if isinstance(items, str) else tuple(by_name([i])[0] if isinstance(i, str) else _index(i) for i in items)
+        chosen = (
+            None
+            if isinstance(items, str)
+            else tuple(by_name([i])[0] if isinstance(i, str) else _index(i) for i in items)
+        )
     except TypeError:  # no list, or a mask, or fractions
         chosen = None
     if not chosen:
@@ -74,5 +80,7 @@ def indices(names: Iterable[str], known: tuple[str, ...], what: str) -> tuple[in
         else:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise UsageError(f"no {what} {name!r}: there are {len(known)}, {known[0]} to {known[-1]} (or 1 to {len(known)}){hint}")
+            raise UsageError(
+                f"no {what} {name!r}: there are {len(known)}, {known[0]} to {known[-1]} (or 1 to {len(known)}){hint}"
+            )
     return tuple(found)

@@ -1,7 +1,7 @@
 """Work on blocks in threads: results come in order, and only a bounded window of blocks is in memory.
 
-Nothing here (and no block boundary anywhere) depends on the number of threads, so the results are the same bits for every
-`threads`. BLAS is held to one thread meanwhile: the blocks are the parallelism.
+Nothing here (and no block boundary anywhere) depends on the number of threads, so the results are the same bits for
+every `threads`. BLAS is held to one thread meanwhile: the blocks are the parallelism.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def available_threads() -> int:
 
 
 def default_threads() -> int:
-    """One more than the cores (but 1 on one core): a thread often waits while the threads of polars or the disk work for it."""
+    """One more than the cores (but 1 on one core): a thread often waits while the threads of
+    polars or the disk work for it.
+    """
     cores = available_threads()
     return cores + (cores > 1)
 
@@ -40,8 +42,9 @@ def default_threads() -> int:
 def ordered(jobs: Iterable[Job], work: Callable[[Job], Result], threads: int | None = None) -> Iterator[Result]:
     """Yield work(job) for every job, in order; `work` runs in threads, `jobs` is drawn from in the calling thread.
 
-    The first failure in the order of the jobs is the one that is raised, whether `work` or `jobs` raised it. After a failure, or when the
-    generator is closed, no further job starts and no thread is left. Within `work`, blocks of blocks are worked on one by one.
+    The first failure in the order of the jobs is the one that is raised, whether `work` or `jobs` raised it. After a
+    failure, or when the generator is closed, no further job starts and no thread is left. Within `work`, blocks of
+    blocks are worked on one by one.
     """
     if getattr(_here, "working", False):
         yield from map(work, jobs)
@@ -57,8 +60,8 @@ def ordered(jobs: Iterable[Job], work: Callable[[Job], Result], threads: int | N
 def every(jobs: Sequence[Job], work: Callable[[Job], object], threads: int | None = None) -> None:
     """Do work(job) for every job, in no order: for results that have their place already.
 
-    Cheaper than ordered(): the calling thread works too, and none waits for another. After a failure no further job starts and no thread
-    is left; of several failures the first is raised.
+    Cheaper than ordered(): the calling thread works too, and none waits for another. After a failure no further job
+    starts and no thread is left; of several failures the first is raised.
     """
     if getattr(_here, "working", False):
         for job in jobs:
@@ -127,7 +130,9 @@ def _pooled(jobs: Iterator[Job], work: Callable[[Job], Result], threads: int) ->
 
 
 def _leave_signals() -> None:
-    """Signals go to the main thread, here and in the threads that polars starts from here: else Ctrl-C would not end its wait for input."""
+    """Signals go to the main thread, here and in the threads that polars starts from here: else
+    Ctrl-C would not end its wait for input.
+    """
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
 

@@ -1,4 +1,6 @@
-"""Fusions: several layers at the cost of one. The only place besides the kinds themselves that looks at what kind a layer is."""
+"""Fusions: several layers at the cost of one. The only place besides the kinds themselves that
+looks at what kind a layer is.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ MOST_MERGED = 131_072  # numbers of a product of weights that still stay in cach
 
 
 class Weights:
-    """y = W (x - center) + b, with everything at hand: x - center stays apart, where folding it into b would lose digits."""
+    """y = W (x - center) + b, with everything at hand: x - center stays apart, where folding it
+    into b would lose digits.
+    """
 
     def __init__(self, W: Array, b: Array, center: Array | None = None) -> None:
         self.W, self.b, self.center = W, b[:, None], center
@@ -71,15 +75,18 @@ def changes_nothing(layer: Layer, sources: Sequence[int]) -> bool:
 
 
 def linear_run(first: Layer, second: Layer, sizes: tuple[int, int, int]) -> Affine | None:
-    """Two linear layers behind each other as one matrix, where it has hardly more numbers: saving a step outweighs half as many
-    multiplications again. `sizes` are those of what is read, of what stands between, and of what is made; None where they stay apart.
+    """Two linear layers behind each other as one matrix, where it has hardly more numbers: saving a step outweighs half
+    as many multiplications again. `sizes` are those of what is read, of what stands between, and of what is made; None
+    where they stay apart.
     """
     if not all(layer.constant and not isinstance(layer, Sum | Concatenate) for layer in (first, second)):
         return None
     if not any(isinstance(layer, Affine) for layer in (first, second)):
         return None
     n, between, m = sizes
-    apart = sum(i * o if isinstance(layer, Affine) else i + o for layer, i, o in ((first, n, between), (second, between, m)))
+    apart = sum(
+        i * o if isinstance(layer, Affine) else i + o for layer, i, o in ((first, n, between), (second, between, m))
+    )
     return Affine(_product(first, second, n, m), np.zeros(m)) if n * m <= 1.5 * apart else None
 
 
@@ -104,10 +111,12 @@ def weights_behind_weights(first: Layer, second: Layer) -> Affine | None:
 
 @dataclass(frozen=True, eq=False)
 class SlopesTimes:
-    """The first two steps of a backward pass, an activation and the weights before it, as one product of its slopes with K.
+    """The first two steps of a backward pass, an activation and the weights before it, as one product of its slopes
+    with K.
 
-    Cotangents that are the same for all rows need not be multiplied by slopes one by one: sum_c W[c, j] G[c, i] f'_c is K' f',
-    and where the weights stand at the input that is the whole Jacobian. K is (w, m n) then, and (w, n m) otherwise.
+    Cotangents that are the same for all rows need not be multiplied by slopes one by one: sum_c W[c, j] G[c, i] f'_c is
+    K' f', and where the weights stand at the input that is the whole Jacobian. K is (w, m n) then, and (w, n m)
+    otherwise.
     """
 
     step: Step
@@ -127,8 +136,12 @@ class SlopesTimes:
         object.__setattr__(self, "_params", self.activation.kernel.columns(self.activation.params))
 
 
-def slopes_times_weights(first: Step, second: Step, G: Any, whole: bool, wrt: tuple[int, ...], m: int) -> SlopesTimes | None:
-    """The merged start of a backward pass of m directions; G() gives the cotangents (w, m) that are the same for all rows."""
+def slopes_times_weights(
+    first: Step, second: Step, G: Any, whole: bool, wrt: tuple[int, ...], m: int
+) -> SlopesTimes | None:
+    """The merged start of a backward pass of m directions; G() gives the cotangents (w, m) that
+    are the same for all rows.
+    """
     if not (isinstance(first.layer, Elementwise) and isinstance(second.layer, Affine)):
         return None
     W = second.layer.W[:, wrt] if whole else second.layer.W

@@ -1,4 +1,6 @@
-"""A network as its passes see it: layers in order, with the values that they read. Value 0 is the input, value k that of layer k."""
+"""A network as its passes see it: layers in order, with the values that they read. Value 0 is the
+input, value k that of layer k.
+"""
 
 from __future__ import annotations
 

@@ -27,10 +27,14 @@ def sizes_of(layers: Sequence[Node], input_size: int) -> tuple[int, ...]:
     for k, node in enumerate(layers, 1):
         within(MOST_SOURCES, sources := sources + len(node.sources), "sources of layers")
         if not node.sources or not all(0 <= s < k for s in node.sources):
-            raise ModelError(f"layer {k} ({type(node.layer).__name__}) reads the values {node.sources}, which do not exist before it")
+            raise ModelError(
+                f"layer {k} ({type(node.layer).__name__}) reads the values {node.sources}, which do not exist before it"
+            )
         try:
             sizes.append(node.layer.size(*(sizes[s] for s in node.sources)))
         except ValueError as e:
-            raise ModelError(f"layer {k} ({type(node.layer).__name__}) does not fit what comes before it: {e}") from None
+            raise ModelError(
+                f"layer {k} ({type(node.layer).__name__}) does not fit what comes before it: {e}"
+            ) from None
         within(MOST_UNITS, units := units + sizes[-1], "units in its layers")
     return tuple(sizes)

@@ -1,8 +1,8 @@
 """Network: the one form that every model file is read into, complete and checked once it exists.
 
-Value 0 is the input, value k that of layers[k - 1]; the last one is the output, unless `result` names another. Everything the
-saved network does to its inputs and outputs (normalisation, removed rows, class order) is a layer like any other, so x, y and J
-are in raw units.
+Value 0 is the input, value k that of layers[k - 1]; the last one is the output, unless `result` names another.
+Everything the saved network does to its inputs and outputs (normalisation, removed rows, class order) is a layer like
+any other, so x, y and J are in raw units.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Network:
     """A trained network: y = net(x), J = net.jacobian(x), J[s, i, j] = dy_i/dx_j of row s, in the user's own units.
 
     Frozen, picklable, and safe to call from several threads. x is (N, n) or (n,), any real dtype, computed in float64;
-    for (n,) the leading axis is absent from every result. `of` and `wrt` choose outputs and inputs: names, or indices from 0.
-    x may name its columns (a data frame or a row of one, a dict of columns, a list of dicts, a structured array): they are matched with
-    the names of the inputs by the rule of nngrad.matching, NngradWarning says where they were taken in order all the same, and
-    what is missing or masked is NaN.
-    Raises DataError where x (or a direction v, weights w) does not fit, and UsageError where `of` or `wrt` name nothing.
+    for (n,) the leading axis is absent from every result. `of` and `wrt` choose outputs and inputs: names, or indices
+    from 0. x may name its columns (a data frame or a row of one, a dict of columns, a list of dicts, a structured
+    array): they are matched with the names of the inputs by the rule of nngrad.matching, NngradWarning says where they
+    were taken in order all the same, and what is missing or masked is NaN. Raises DataError where x (or a direction v,
+    weights w) does not fit, and UsageError where `of` or `wrt` name nothing.
     """
 
     layers: tuple[Node, ...]
@@ -49,14 +49,18 @@ class Network:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_plans", Plans())
         if self.result is not None and not 0 <= self.result <= len(self.layers):
-            raise ModelError(f"{self.origin.network or 'network'}: its output is value {self.result} of {len(self.layers)}")
+            raise ModelError(
+                f"{self.origin.network or 'network'}: its output is value {self.result} of {len(self.layers)}"
+            )
         if not self.input_size or not self.output_size:
             raise ModelError(
                 f"{self.origin.network or 'network'}: {self.input_size} inputs and {self.output_size} outputs; at least one of each"
             )
         if self.sizes[self.last] != self.output_size:
             size = self.sizes[self.last]
-            raise ModelError(f"{self.origin.network or 'network'}: the last layer has {size} outputs, not {self.output_size}")
+            raise ModelError(
+                f"{self.origin.network or 'network'}: the last layer has {size} outputs, not {self.output_size}"
+            )
 
     @cached_property
     def last(self) -> int:
@@ -76,7 +80,9 @@ class Network:
 
     @cached_property
     def input_aliases(self) -> tuple[str, ...]:
-        """Other names of the columns of x, one each ("" for none), from the names of their ports: speed, state_2, x(t-1)."""
+        """Other names of the columns of x, one each ("" for none), from the names of their ports:
+        speed, state_2, x(t-1).
+        """
         return aliases(self.inputs)
 
     @cached_property
@@ -111,7 +117,9 @@ class Network:
 
     @cached_property
     def block_rows(self) -> int:
-        """Rows of a block whose intermediates stay in cache; depends on the network alone, so that results never depend on threads."""
+        """Rows of a block whose intermediates stay in cache; depends on the network alone, so
+        that results never depend on threads.
+        """
         k = min(self.input_size, self.output_size)
         tables = sum(
             node.layer.cost(sum(self.sizes[s] for s in node.sources), self.sizes[number]).numbers
@@ -198,9 +206,14 @@ class Network:
         return H[0] if single else H
 
     def hvp(self, x: Any, w: Any, v: Any) -> np.ndarray:
-        """The Hessian of the outputs weighted by w, times v, without the Hessian: w (m,) or (N, m), v (n,) or (N, n) -> (N, n)."""
+        """The Hessian of the outputs weighted by w, times v, without the Hessian: w (m,) or (N,
+        m), v (n,) or (N, n) -> (N, n).
+        """
         rows, single = self.rows_of(x)
-        weights, directions = self._directions(w, len(rows), self.output_size, "w"), self._directions(v, len(rows), self.input_size, "v")
+        weights, directions = (
+            self._directions(w, len(rows), self.output_size, "w"),
+            self._directions(v, len(rows), self.input_size, "v"),
+        )
         plan = self.plan()
 
         def work(rows: np.ndarray, w: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
@@ -215,8 +228,12 @@ class Network:
         if of is wrt is None:
             return self._whole_plan
         chosen = (
-            tuple(range(self.output_size)) if of is None else arguments.chosen(of, self.output_size, self.indices_of_outputs, "of"),
-            tuple(range(self.input_size)) if wrt is None else arguments.chosen(wrt, self.input_size, self.indices_of_inputs, "wrt"),
+            tuple(range(self.output_size))
+            if of is None
+            else arguments.chosen(of, self.output_size, self.indices_of_outputs, "of"),
+            tuple(range(self.input_size))
+            if wrt is None
+            else arguments.chosen(wrt, self.input_size, self.indices_of_inputs, "wrt"),
         )
         return self._planned(*chosen)
 
@@ -270,7 +287,9 @@ class Network:
         return replace(self, inputs=tuple(replace(p, integer="") for p in self.inputs)) if self.whole_inputs else self
 
     def refuse_fractions(self, rows: np.ndarray) -> None:
-        """WholeNumbersError for the first row (N, n) in which an input isn't of the integer type that the model casts it to."""
+        """WholeNumbersError for the first row (N, n) in which an input isn't of the integer type
+        that the model casts it to.
+        """
         lowest, highest = self.whole_limits
         taken = rows[:, list(self.whole_inputs)]
         with np.errstate(invalid="ignore"):
@@ -283,7 +302,9 @@ class Network:
             raise WholeNumbersError(int(row), f"{cell}; the model casts it to {cast}: {limits}")
 
     def inputs_by_name(self, x: Any) -> np.ndarray:
-        """x as an array: with the columns of the inputs if it names its columns, else as it stands, whatever its shape."""
+        """x as an array: with the columns of the inputs if it names its columns, else as it
+        stands, whatever its shape.
+        """
         return arguments.numbers(x, "x", self.inputs)
 
     def outputs_by_name(self, y: Any) -> np.ndarray:
@@ -332,9 +353,11 @@ class Network:
 
     @classmethod
     def chain(cls, layers: Sequence[Layer], input_size: int | None = None, **rest: Any) -> Network:
-        """A network of one layer after the other; inputs and outputs are named x1.., y1.. unless `inputs`, `outputs` are given.
+        """A network of one layer after the other; inputs and outputs are named x1.., y1.. unless `inputs`, `outputs`
+        are given.
 
-        `input_size` may be left out where the first layer says it (Affine, Select, ...). Raises ModelError where the layers don't chain.
+        `input_size` may be left out where the first layer says it (Affine, Select, ...). Raises ModelError where the
+        layers don't chain.
         """
         if input_size is None:
             takes = layers[0].takes if layers else None

@@ -1,7 +1,8 @@
-"""The passes over a network: values, tangents forward, cotangents backward, one step at a time, for all rows of a block at once.
+"""The passes over a network: values, tangents forward, cotangents backward, one step at a time, for all rows of a block
+at once.
 
-Flows are (units, k, N or 1), by the number of their value. Callers silence NumPy, whose warnings about infinities are expected
-here (values() does it itself).
+Flows are (units, k, N or 1), by the number of their value. Callers silence NumPy, whose warnings about infinities are
+expected here (values() does it itself).
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ Pass = dict[int, Array]  # flows by value
 
 
 def values(net: Graph, x: Array) -> list[Array]:
-    """Every value of a network for the rows x (N, n), samples in columns: value 0 is x', value `net.last` is y' (m, N)."""
+    """Every value of a network for the rows x (N, n), samples in columns: value 0 is x', value
+    `net.last` is y' (m, N).
+    """
     with np.errstate(all="ignore"):
         known = [x.T]
         for node in net.layers:
@@ -30,7 +33,9 @@ def values(net: Graph, x: Array) -> list[Array]:
 
 
 class Evaluation(NamedTuple):
-    """How the values that derivatives need are computed: `calls` are (rule, the one value it reads or all it reads, what it makes)."""
+    """How the values that derivatives need are computed: `calls` are (rule, the one value it
+    reads or all it reads, what it makes).
+    """
 
     calls: tuple[tuple[fuse.Rule, int, tuple[int, ...], int], ...]
     values: int
@@ -45,7 +50,9 @@ class Evaluation(NamedTuple):
 
     @classmethod
     def of_network(cls, net: Graph) -> Evaluation:
-        """Gains of a scale before or behind weights become part of them; x - center stays apart, where folding would lose digits."""
+        """Gains of a scale before or behind weights become part of them; x - center stays apart,
+        where folding would lose digits.
+        """
         every = steps(net)
         readers = Counter(s for step in every for s in step.sources)
         found: list[tuple[Layer | fuse.Weights, tuple[int, ...], int]] = []
@@ -60,7 +67,9 @@ class Evaluation(NamedTuple):
         return cls(tuple(_call(*item) for item in found), len(net.sizes))
 
 
-def _call(what: Layer | fuse.Weights, sources: tuple[int, ...], target: int) -> tuple[fuse.Rule, int, tuple[int, ...], int]:
+def _call(
+    what: Layer | fuse.Weights, sources: tuple[int, ...], target: int
+) -> tuple[fuse.Rule, int, tuple[int, ...], int]:
     rule = what if isinstance(what, fuse.Weights) else fuse.rule(what, sources)
     return rule, sources[0], (sources if len(sources) > 1 else ()), target
 

@@ -1,7 +1,8 @@
 """How derivatives of a choice of outputs with respect to a choice of inputs are computed.
 
-A plan is made once: linear layers in a row are multiplied together, whatever is the same for every row is computed, and the cheaper
-direction is chosen by counting multiplications. Where all directions at once would take more than MOST_NUMBERS, they go in chunks.
+A plan is made once: linear layers in a row are multiplied together, whatever is the same for every row is computed, and
+the cheaper direction is chosen by counting multiplications. Where all directions at once would take more than
+MOST_NUMBERS, they go in chunks.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ Chosen = tuple[int, ...]
 
 @dataclass(frozen=True, eq=False)
 class Half:
-    """One direction of a plan: `steps` is what is left for every row, in the order it runs; `fixed` is what runs once, before all rows."""
+    """One direction of a plan: `steps` is what is left for every row, in the order it runs;
+    `fixed` is what runs once, before all rows.
+    """
 
     steps: tuple[Step, ...]
     fixed: tuple[Step, ...]
@@ -58,7 +61,9 @@ class Half:
         """Multiplications a row."""
         total = 0
         for layer, sources, target in self.steps:
-            total += len(self.chosen) * layer.cost(sum(self.sizes[s] for s in sources), self.sizes[target]).multiplications
+            total += (
+                len(self.chosen) * layer.cost(sum(self.sizes[s] for s in sources), self.sizes[target]).multiplications
+            )
         return total
 
 
@@ -197,7 +202,7 @@ class Plan:
     def hessian(self, known: Sequence[Array], H: Array) -> None:
         """Writes d2y[of]/dx[wrt]dx[wrt] of the rows into H (N, m', n', n'): the sum over layers of their curvature."""
         rows, width = max(len(H), 1), self._widest
-        inputs = max(1, MOST_NUMBERS // (2 * rows * self.numbers))
+        inputs = max(1, 2 * MOST_NUMBERS // (rows * self.numbers))
         outputs = max(1, MOST_NUMBERS // (rows * min(inputs, len(self.wrt)) * (width + min(inputs, len(self.wrt)))))
         if inputs >= len(self.wrt) and outputs >= len(self.of):
             self._curvatures(known, H, self.backward.seeds, self.forward.seeds, self.forward.seeds)
@@ -273,7 +278,9 @@ def vjp(plan: Plan, known: Sequence[Array], G: Array) -> Array:
 
 
 def hvp(plan: Plan, known: Sequence[Array], G: Array, V: Array) -> Array:
-    """The derivative of the gradient w'J along v, for one w (m, 1, N or 1) and one v (n, 1, N or 1) -> (N, n), without an n x n matrix."""
+    """The derivative of the gradient w'J along v, for one w (m, 1, N or 1) and one v (n, 1, N or
+    1) -> (N, n), without an n x n matrix.
+    """
     n, along = plan.sizes[0], {0: V}
     H = np.zeros((known[0].shape[1], n))
     for step in plan.every:
@@ -333,18 +340,24 @@ def _backward_half(every: tuple[Step, ...], of: Chosen, net: Graph) -> Half:
 
 
 def _merged(half: Half, wrt: Chosen) -> fuse.SlopesTimes | None:
-    """The merged start of a backward pass, where it begins with an activation behind weights that nothing else reads through."""
+    """The merged start of a backward pass, where it begins with an activation behind weights that
+    nothing else reads through.
+    """
     if len(half.steps) < 2:
         return None
     first, second = half.steps[:2]
     hidden = first.sources[0]
-    alone = second.target == hidden and hidden not in half.seeded and not any(hidden in s.sources for s in half.steps[1:])
+    alone = (
+        second.target == hidden and hidden not in half.seeded and not any(hidden in s.sources for s in half.steps[1:])
+    )
     if not alone or second.sources[0] in half.seeded:
         return None
     if any(second.sources[0] in s.sources for s in half.steps[2:]):
         return None
     whole = len(half.steps) == 2 and second.sources == (0,)
-    return fuse.slopes_times_weights(first, second, lambda: half.seeds[first.target][:, :, 0], whole, wrt, len(half.chosen))
+    return fuse.slopes_times_weights(
+        first, second, lambda: half.seeds[first.target][:, :, 0], whole, wrt, len(half.chosen)
+    )
 
 
 class Plans:

@@ -1,4 +1,6 @@
-"""The columns of a network's inputs and outputs, with their names and training ranges, and where the network came from."""
+"""The columns of a network's inputs and outputs, with their names and training ranges, and where
+the network came from.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ INTEGERS = {"bool": (0, 1)} | {  # types that a model may cast its inputs to, an
 
 @dataclass(frozen=True, eq=False)
 class Port:
-    """One of the network's inputs or outputs: a run of columns, with their names and, where the file knows it, their training range.
+    """One of the network's inputs or outputs: a run of columns, with their names and, where the file knows it, their
+    training range.
 
     `integer` is the type, one of INTEGERS, that the model itself casts an input to: it then takes whole numbers only.
     """
@@ -48,8 +51,9 @@ class Port:
 class Origin:
     """Where a network came from: the file, the path inside it, container, class and version; notes for the user.
 
-    `name` and `created` are what the file says of itself; `processing` and `layers` describe the network in the file's own words.
-    `doubts` are notes about what the file leaves open and the numbers depend on: nobody should use them without having seen it.
+    `name` and `created` are what the file says of itself; `processing` and `layers` describe the network in the file's
+    own words. `doubts` are notes about what the file leaves open and the numbers depend on: nobody should use them
+    without having seen it.
     """
 
     path: str = ""
@@ -76,7 +80,9 @@ def numbered(letter: str, count: int, start: int = 1) -> tuple[str, ...]:
 
 
 def aliases(ports: Sequence[Port]) -> tuple[str, ...]:
-    """Other names of the columns of ports, one each: port, port_2, port(t-1) where they are numbered; x1(t-1) where they have names."""
+    """Other names of the columns of ports, one each: port, port_2, port(t-1) where they are
+    numbered; x1(t-1) where they have names.
+    """
     aliases: list[str] = []
     measured = 0  # what the ports before have measured, whatever the number of delays
     for port in ports:

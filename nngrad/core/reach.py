@@ -15,7 +15,8 @@ from nngrad.core.slope import Slope
 
 
 def reached(net: Graph, slopes: bool = False, units: Sequence[int] | None = None) -> list[Array]:
-    """For every value of a network which of its units depend on the inputs `units` (all where None is given); masks (size,).
+    """For every value of a network which of its units depend on the inputs `units` (all where None is given); masks
+    (size,).
 
     With `slopes` only those whose derivative is not zero wherever it exists.
     """
@@ -30,7 +31,9 @@ def reached(net: Graph, slopes: bool = False, units: Sequence[int] | None = None
 
 
 def needed(net: Graph, slopes: bool = False, units: Sequence[int] | None = None) -> Array:
-    """Which inputs the outputs `units` (all where None is given) depend on; a mask (n,). With `slopes` as in reached()."""
+    """Which inputs the outputs `units` (all where None is given) depend on; a mask (n,). With
+    `slopes` as in reached().
+    """
     masks = [np.zeros(size, bool) for size in net.sizes]
     masks[net.last][slice(None) if units is None else list(units)] = True
     for k, node in reversed(list(enumerate(net.layers, 1))):

@@ -37,7 +37,9 @@ class Jet(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Scalar:
-    """f(y) of a network's outputs: value, gradient and Hessian with respect to the inputs, for rows x (N, n) or one row (n,)."""
+    """f(y) of a network's outputs: value, gradient and Hessian with respect to the inputs, for
+    rows x (N, n) or one row (n,).
+    """
 
     net: Network
     text: str
@@ -92,7 +94,10 @@ class Scalar:
         """The expression for the outputs y (N, m); gradients are with respect to the outputs `of`."""
         seeds = np.eye(len(self.of))
         places = self.of if columns is None else columns
-        env = {i: Jet(y[:, c], np.repeat(seeds[k][:, None], len(y), 1)) for k, (i, c) in enumerate(zip(self.of, places, strict=True))}
+        env = {
+            i: Jet(y[:, c], np.repeat(seeds[k][:, None], len(y), 1))
+            for k, (i, c) in enumerate(zip(self.of, places, strict=True))
+        }
         with np.errstate(all="ignore"):
             return _evaluate(self.tree, lambda name: env[_output(self.net, name, self.text)], len(y))
 
@@ -131,7 +136,8 @@ def _output(net: Network, name: str, text: str) -> int:
         raise UsageError(f"scalar {text!r}: {len(places)} outputs are called {name!r}; choose by number: {numbers}")
     near = difflib.get_close_matches(name, net.output_names, 1)
     raise UsageError(
-        f"scalar {text!r}: no output {name!r}; there are {listed(net.output_names)}" + (f"; did you mean {near[0]}?" if near else "")
+        f"scalar {text!r}: no output {name!r}; there are {listed(net.output_names)}"
+        + (f"; did you mean {near[0]}?" if near else "")
     )
 
 
@@ -167,7 +173,9 @@ def _outer(a: Any, b: Any) -> Any:
 
 
 def _chain(a: Jet, f: Array, d: Array, d2: Array) -> Jet:
-    """f(a) from f, f' and f'' at a.v. Where f is no number it has no slope either, though 1/x of log(x) has a value at x < 0."""
+    """f(a) from f, f' and f'' at a.v. Where f is no number it has no slope either, though 1/x of
+    log(x) has a value at x < 0.
+    """
     d, d2 = (np.where(np.isnan(f), np.nan, slope) for slope in (d, d2))
     return Jet(f, _times(d, a.g), _times(d, a.h) + _times(d2, _outer(a.g, a.g)))
 
@@ -200,7 +208,10 @@ def _power(a: Jet, b: Jet) -> Jet:
     if np.ndim(b.g):  # a ** b = exp(b log a)
         return _apply(FUNCTIONS["exp"], _multiply(b, _apply(FUNCTIONS["log"], a)))._replace(v=a.v**b.v)
     p = float(b.v[0]) if len(b.v) else 1.0  # a number: also right where a is 0 or negative
-    slopes = [factor * a.v**power if factor else np.zeros(a.v.shape) for factor, power in ((p, p - 1.0), (p * (p - 1.0), p - 2.0))]
+    slopes = [
+        factor * a.v**power if factor else np.zeros(a.v.shape)
+        for factor, power in ((p, p - 1.0), (p * (p - 1.0), p - 2.0))
+    ]
     return _chain(a, a.v**p, *slopes)
 
 

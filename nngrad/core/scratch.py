@@ -1,7 +1,9 @@
-"""Memory for the intermediates of one block of rows, which is used again for the next: nothing taken here outlives its block.
+"""Memory for the intermediates of one block of rows, which is used again for the next: nothing taken here outlives its
+block.
 
-Large arrays that are allocated and freed for every block go back to the system each time, and clearing their pages again costs
-more than the arithmetic on them. Small arrays (a single row's) come from NumPy as usual, which is faster for them.
+Large arrays that are allocated and freed for every block go back to the system each time, and clearing their pages
+again costs more than the arithmetic on them. Small arrays (a single row's) come from NumPy as usual, which is faster
+for them.
 """
 
 from __future__ import annotations

@@ -34,9 +34,13 @@ def build(net: Network, hessian: bool = True) -> Program:
     forward = w.sections("")
     passes = _fused(w, net, steps)
     places = _places(net, "output"), _places(net, "input")
-    trials = [_try(w, net, passes, last, along, place) for along, place in zip(("output", "input"), places, strict=True)]
+    trials = [
+        _try(w, net, passes, last, along, place) for along, place in zip(("output", "input"), places, strict=True)
+    ]
     _, w, slopes, jacobian = min(trials, key=lambda trial: trial[0])
-    w.taken -= {op.out.name for section in jacobian.sections for op in section.statements}  # another pass, the same names
+    w.taken -= {
+        op.out.name for section in jacobian.sections for op in section.statements
+    }  # another pass, the same names
     rest: tuple[Any, ...] = ((), None, None)
     if hessian and any(step.layer.curved for step in passes) and all(places):
         rest = _second_order(w, net, passes, last, places)
@@ -62,7 +66,11 @@ def _pruned(program: Program, w: Writer, net: Network) -> Program:
         read.update({sweep.result.name} if sweep.result else ())
         return sweep._replace(sections=kept(sweep.sections))
 
-    cotangents, tangents, seconds = swept(program.cotangents), swept(program.tangents), kept(program.seconds)  # the last ones first
+    cotangents, tangents, seconds = (
+        swept(program.cotangents),
+        swept(program.tangents),
+        kept(program.seconds),
+    )  # the last ones first
     jacobian = swept(program.jacobian) or program.jacobian
     slopes, forward = kept(program.slopes), kept(program.forward)
     groups = ((k, tuple(c for c in w.constants[k] if c.name in read)) for k in sorted(w.constants))
@@ -142,7 +150,9 @@ def _value_name(w: Writer, step: Step, last: int) -> str:
 
 
 def _places(net: Network, along: str) -> tuple[int, ...]:
-    """The outputs that depend on an input, or the inputs on which an output depends: only these directions are computed."""
+    """The outputs that depend on an input, or the inputs on which an output depends: only these
+    directions are computed.
+    """
     mask = reach.reached(net)[net.last] if along == "output" else reach.needed(net)
     return tuple(np.flatnonzero(mask).tolist())
 
@@ -151,7 +161,9 @@ def _places(net: Network, along: str) -> tuple[int, ...]:
 
 
 def _fused(w: Writer, net: Network, steps: list[Step]) -> list[Step]:
-    """The steps of a pass: those that depend on the input, with weights behind weights multiplied together where that saves work."""
+    """The steps of a pass: those that depend on the input, with weights behind weights multiplied
+    together where that saves work.
+    """
     readers = Counter(s for step in steps for s in step.sources)
     dependent = {0}
     found: list[Step] = []
@@ -170,13 +182,17 @@ def _fused(w: Writer, net: Network, steps: list[Step]) -> list[Step]:
     return found
 
 
-def _try(w: Writer, net: Network, steps: list[Step], last: int, along: str, place: tuple[int, ...]) -> tuple[int, Writer, Any, Sweep]:
+def _try(
+    w: Writer, net: Network, steps: list[Step], last: int, along: str, place: tuple[int, ...]
+) -> tuple[int, Writer, Any, Sweep]:
     """A pass for the Jacobian, and what it costs."""
     w = w.copy()
     start = Unit(place, None, net.output_size if along == "output" else net.input_size, along)
     result: Flow | None = None
     if place:
-        result = _backward(w, steps, last, start, None) if along == "output" else _onward(w, steps, last, start).get(last)
+        result = (
+            _backward(w, steps, last, start, None) if along == "output" else _onward(w, steps, last, start).get(last)
+        )
     vector = None if result is None else w.dense(result, "dy_dx")
     slopes, sections = w.sections(""), w.sections(along)
     work = len(place) * cost([op for section in sections for op in section.statements])
@@ -196,7 +212,9 @@ def _onward(w: Writer, steps: list[Step], last: int, start: Unit) -> dict[int, F
 
 
 def _backward(w: Writer, steps: list[Step], last: int, start: Unit, tangents: dict[int, Flow] | None) -> Flow | None:
-    """The cotangent of the input, from that of the output; with tangents, the curvature of every layer is added to H on the way."""
+    """The cotangent of the input, from that of the output; with tangents, the curvature of every
+    layer is added to H on the way.
+    """
     cotangents: dict[int, list[Flow]] = {last: [start]}
     dependent = {0} | {step.target for step in steps}
     for step in reversed(steps):
@@ -227,8 +245,12 @@ def _added(w: Writer, flows: list[Flow], value: int) -> Flow:
     return w.map(f"{name}_total", w.values[value].size, "output", " + ".join(env), **env)
 
 
-def _second_order(w: Writer, net: Network, steps: list[Step], last: int, places: tuple[tuple[int, ...], ...]) -> tuple[Any, ...]:
-    """The statements of a Hessian: what samples need, tangents of every direction, and cotangents with the curvature of each layer."""
+def _second_order(
+    w: Writer, net: Network, steps: list[Step], last: int, places: tuple[tuple[int, ...], ...]
+) -> tuple[Any, ...]:
+    """The statements of a Hessian: what samples need, tangents of every direction, and cotangents
+    with the curvature of each layer.
+    """
     bent = max(k for k, step in enumerate(steps) if step.layer.curved)
     tangents = _onward(w, steps[: bent + 1], last, Unit(places[1], None, net.input_size, "input"))
     _backward(w, steps, last, Unit(places[0], None, net.output_size, "output"), tangents)

@@ -1,8 +1,8 @@
 """A network as a short list of vector statements, which every target language prints; none of them knows a language.
 
-A statement computes a vector of one sample from vectors of that sample; in a pass (tangents forward, cotangents backward) from
-vectors of one direction of that sample. How samples and directions are looped over, or kept side by side in a matrix, is the
-target's own business. Formulas are text in the vocabulary of `nngrad.core.formula`.
+A statement computes a vector of one sample from vectors of that sample; in a pass (tangents forward, cotangents
+backward) from vectors of one direction of that sample. How samples and directions are looped over, or kept side by side
+in a matrix, is the target's own business. Formulas are text in the vocabulary of `nngrad.core.formula`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import numpy as np
 
 
 class Vector(NamedTuple):
-    """A vector that is computed: `along` is "" for one of the sample itself, "output" or "input" for one of every direction of a pass."""
+    """A vector that is computed: `along` is "" for one of the sample itself, "output" or "input"
+    for one of every direction of a pass.
+    """
 
     name: str
     size: int
@@ -47,7 +49,9 @@ Index = tuple[int, ...]
 
 
 class Map(NamedTuple):
-    """out[i] = the formula of the names in env, unit by unit; vectors of size 1 and numbers are the same for all units."""
+    """out[i] = the formula of the names in env, unit by unit; vectors of size 1 and numbers are
+    the same for all units.
+    """
 
     out: Vector
     formula: str
@@ -110,7 +114,9 @@ class Winner(NamedTuple):
 
 
 class Center(NamedTuple):
-    """out = x - y'x for weights y that sum to 1; at the largest y[t] as the sum of y[i] (x[t] - x[i]), which cancels nothing."""
+    """out = x - y'x for weights y that sum to 1; at the largest y[t] as the sum of y[i] (x[t] -
+    x[i]), which cancels nothing.
+    """
 
     out: Vector
     x: Vector
@@ -154,7 +160,9 @@ class Row(NamedTuple):
 
 
 class Gram(NamedTuple):
-    """H[i][a][b] += the sum over k of weights_i[k] S_a[k] S_b[k]; where `cross`, of weights_i[k] (S_a[k] T_b[k] + T_a[k] S_b[k])."""
+    """H[i][a][b] += the sum over k of weights_i[k] S_a[k] S_b[k]; where `cross`, of weights_i[k]
+    (S_a[k] T_b[k] + T_a[k] S_b[k]).
+    """
 
     weights: Vector
     S: Vector
@@ -162,7 +170,22 @@ class Gram(NamedTuple):
     cross: bool = False
 
 
-Statement = Map | Linear | Gather | Scatter | Join | Total | Largest | Winner | Center | Distances | Differences | OneHot | Row | Gram
+Statement = (
+    Map
+    | Linear
+    | Gather
+    | Scatter
+    | Join
+    | Total
+    | Largest
+    | Winner
+    | Center
+    | Distances
+    | Differences
+    | OneHot
+    | Row
+    | Gram
+)
 STATEMENTS: tuple[type, ...] = Statement.__args__
 
 
@@ -181,7 +204,9 @@ class Constants(NamedTuple):
 
 
 class Sweep(NamedTuple):
-    """A pass in every direction: dy[place]/d(value), or d(value)/dx[place]; `result` is what is left at its end, None where nothing is."""
+    """A pass in every direction: dy[place]/d(value), or d(value)/dx[place]; `result` is what is
+    left at its end, None where nothing is.
+    """
 
     along: str
     place: Index
@@ -191,7 +216,9 @@ class Sweep(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """y, J and H of a network: `forward`, then `slopes` and `jacobian` for J, then `seconds`, `tangents` and `cotangents` for H."""
+    """y, J and H of a network: `forward`, then `slopes` and `jacobian` for J, then `seconds`,
+    `tangents` and `cotangents` for H.
+    """
 
     x: Vector
     y: Vector
@@ -207,7 +234,12 @@ class Program:
     def every(self) -> list[Any]:
         """All statements."""
         passes = [s.sections for s in (self.jacobian, self.tangents, self.cotangents) if s]
-        return [op for sections in (self.forward, self.slopes, self.seconds, *passes) for s in sections for op in s.statements]
+        return [
+            op
+            for sections in (self.forward, self.slopes, self.seconds, *passes)
+            for s in sections
+            for op in s.statements
+        ]
 
 
 def operands(statement: Any) -> list[Any]:

@@ -1,8 +1,9 @@
 """The rules of layer kinds as statements: the kernel that writes down what the kernel of NumPy computes.
 
 No mathematics of any kind stands here: what a layer does is said by its rules (core.layers), formulas of activations by
-`nngrad.core.activations`. A pass starts from unit vectors, and what it carries stays a `Unit` (a place and a factor) through scales,
-choices of rows and single activations, so that a first product is just a row or a column of the weights.
+`nngrad.core.activations`. A pass starts from unit vectors, and what it carries stays a `Unit` (a place and a factor)
+through scales, choices of rows and single activations, so that a first product is just a row or a column of the
+weights.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ OVER = "where(y == 0.0, 0.0, v/y)"
 
 
 class Unit(NamedTuple):
-    """In direction d the vector that is 0 but factor[place[d]] (or 1) at place[d]; places are those of a value of that size."""
+    """In direction d the vector that is 0 but factor[place[d]] (or 1) at place[d]; places are
+    those of a value of that size.
+    """
 
     place: Index
     factor: Operand | None
@@ -84,7 +87,9 @@ class Writer:
     def copy(self) -> Writer:
         constants = {k: list(v) for k, v in self.constants.items()}
         written = {k: list(v) for k, v in self.written.items()}
-        return Writer(dict(self.values), constants, written, dict(self.known), set(self.taken), self.comment, self.layer)
+        return Writer(
+            dict(self.values), constants, written, dict(self.known), set(self.taken), self.comment, self.layer
+        )
 
     def sections(self, along: str) -> tuple[Section, ...]:
         """The statements written so far, which are forgotten."""
@@ -101,7 +106,9 @@ class Writer:
 
     def constant(self, target: int, name: str, values: Any) -> Constant:
         """The numbers of the layer that makes a value, once."""
-        return self.once(target, f"constant {name}", lambda: self._kept(target, name, np.array(values, dtype=np.float64)))
+        return self.once(
+            target, f"constant {name}", lambda: self._kept(target, name, np.array(values, dtype=np.float64))
+        )
 
     def _kept(self, target: int, name: str, values: Array) -> Constant:
         constant = Constant(self.fresh(name), values)
@@ -143,7 +150,9 @@ class Writer:
 
 @dataclass(frozen=True)
 class StatementKernel:
-    """The rules of one layer, written down; `out` is what its forward rule makes, `names` those of what a pass makes, one a source."""
+    """The rules of one layer, written down; `out` is what its forward rule makes, `names` those
+    of what a pass makes, one a source.
+    """
 
     writer: Writer
     step: Step
@@ -296,7 +305,15 @@ class StatementKernel:
     # flows
 
     def linear(
-        self, A: Any, v: Any, b: Any = None, *, transposed: bool = False, name: str = "{out}", inner: str = "", whole: str = ""
+        self,
+        A: Any,
+        v: Any,
+        b: Any = None,
+        *,
+        transposed: bool = False,
+        name: str = "{out}",
+        inner: str = "",
+        whole: str = "",
     ) -> Any:
         if isinstance(A, Rows):
             if transposed:
@@ -383,7 +400,9 @@ class StatementKernel:
     def each(self, v: Any, like: Any) -> Any:
         if v.size == like.size:
             return v
-        return self.writer.put(Gather(Vector(self.writer.fresh(f"{v.name}_each"), like.size, v.along), v, (0,) * like.size))
+        return self.writer.put(
+            Gather(Vector(self.writer.fresh(f"{v.name}_each"), like.size, v.along), v, (0,) * like.size)
+        )
 
     def weighted_total(self, formula: str, v: Any, name: str, inner: str, whole: str, **env: Any) -> Any:
         return self.total(self.along(formula, name=inner, **env, v=self.dense(v, whole)), name=name)

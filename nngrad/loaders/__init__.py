@@ -75,8 +75,12 @@ def candidates(tree: Tree) -> list[Candidate]:
     return _found(tree, DIALECTS) or _found(tree, LAST_RESORTS)
 
 
-def offered(path: str, tree: Tree, found: Sequence[Candidate], hints: Hints = NO_HINTS) -> list[tuple[Candidate, list[str]]]:
-    """The networks that a user chooses from, each with the paths of its copies; none that training windows left over."""
+def offered(
+    path: str, tree: Tree, found: Sequence[Candidate], hints: Hints = NO_HINTS
+) -> list[tuple[Candidate, list[str]]]:
+    """The networks that a user chooses from, each with the paths of its copies; none that
+    training windows left over.
+    """
     plain = hints._replace(input_scaling=None, output_scaling=None)
     return twins.offered(found, lambda candidate: read(path, tree, candidate, plain))
 
@@ -90,14 +94,20 @@ def read(path: str, tree: Tree, candidate: Candidate, hints: Hints = NO_HINTS) -
     """The network of one candidate; a ModelError names file and path."""
     for name, value in hints.of_dialect.items():
         if value is not None and name not in getattr(candidate.dialect, "HINTS", ()):
-            raise UsageError(f"{path}: --{name} is not for a {candidate.dialect.NAME}: the file says it itself; leave it out")
+            raise UsageError(
+                f"{path}: --{name} is not for a {candidate.dialect.NAME}: the file says it itself; leave it out"
+            )
     try:
         net: Network = candidate.dialect.read(candidate.element, hints)
     except ModelError as e:
         message = str(e)
-        raise ModelError(f"{path}: {candidate.path}{'' if message[:1] in '.:{(' else ': '}{message}", e.described) from None
+        raise ModelError(
+            f"{path}: {candidate.path}{'' if message[:1] in '.:{(' else ': '}{message}", e.described
+        ) from None
     notes, doubts = (*net.origin.notes, *tree.notes), (*net.origin.doubts, *beside.doubts(tree, candidate, net, hints))
-    origin = replace(net.origin, path=path, network=candidate.path, container=tree.container, created=tree.created or "")
+    origin = replace(
+        net.origin, path=path, network=candidate.path, container=tree.container, created=tree.created or ""
+    )
     net = replace(net, origin=replace(origin, notes=notes, doubts=doubts))
     try:
         return scaling.applied(net, tree, hints.input_scaling, hints.output_scaling)
@@ -110,7 +120,9 @@ def _meant(path: str, tree: Tree, found: list[Candidate], network: str) -> list[
     known = [c.path for c in found]
     same = matching(tree, network, known)
     if not same:
-        raise UsageError(f"{path}: no network at {network!r}; " + (f"there is {listed(known)}" if found else "the file holds none"))
+        raise UsageError(
+            f"{path}: no network at {network!r}; " + (f"there is {listed(known)}" if found else "the file holds none")
+        )
     return [c for c in found if c.path in same]
 
 

@@ -31,11 +31,19 @@ ROLES = {
 }
 ROLE_OF = {word: role for role, words in ROLES.items() for word in words}
 PAIRS = (("mean", "sd"), ("low", "high"))
-INPUT = frozenset({"x", "p", "u", "in", "inp", "input", "inputs", "feature", "features", "feat", "predictor", "predictors"})
-OUTPUT = frozenset({"y", "t", "out", "output", "outputs", "target", "targets", "label", "labels", "response", "responses"})
+INPUT = frozenset(
+    {"x", "p", "u", "in", "inp", "input", "inputs", "feature", "features", "feat", "predictor", "predictors"}
+)
+OUTPUT = frozenset(
+    {"y", "t", "out", "output", "outputs", "target", "targets", "label", "labels", "response", "responses"}
+)
 FILLERS = frozenset({"train", "training", "trn", "tr", "data", "raw", "all", "norm", "set", "val", "vals", "s", "n"})
-ABOUT = frozenset({"scaler", "scaling", "norm", "normalization", "normalisation", "normalize", "standardize", "stats", "statistics"})
-OF_RESULTS = frozenset({"time", "times", "perf", "performance", "err", "error", "errors", "loss", "mse", "rmse", "mae", "acc", "accuracy"})
+ABOUT = frozenset(
+    {"scaler", "scaling", "norm", "normalization", "normalisation", "normalize", "standardize", "stats", "statistics"}
+)
+OF_RESULTS = frozenset(
+    {"time", "times", "perf", "performance", "err", "error", "errors", "loss", "mse", "rmse", "mae", "acc", "accuracy"}
+)
 SETTINGS = ("mapminmax", "mapstd")
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
@@ -60,7 +68,9 @@ def doubts(tree: Tree, candidate: Candidate, net: Network, hints: Hints) -> tupl
     known = {path.rpartition(".")[2] for f in found for path in f.paths}
     rest = [name for name in getattr(candidate.element, "beside", ()) if name not in known]
     if rest and not settled:
-        said.append(f"in the file beside the weights, not used: {listed(rest)}; if x or y were normalised with them, do the same")
+        said.append(
+            f"in the file beside the weights, not used: {listed(rest)}; if x or y were normalised with them, do the same"
+        )
     return (*said[:MOST_SAID], *_components(tree))
 
 
@@ -108,7 +118,11 @@ def _settings(path: str, fields: dict[str, Any], sizes: Sizes) -> Iterator[Found
     for name, value in fields.items():
         if _is_settings(value):
             rows = value["xrows"]
-            size = int(rows.flat[0]) if isinstance(rows, np.ndarray) and rows.size == 1 and np.isfinite(rows.flat[0]) else 0
+            size = (
+                int(rows.flat[0])
+                if isinstance(rows, np.ndarray) and rows.size == 1 and np.isfinite(rows.flat[0])
+                else 0
+            )
             kind = value.get("name")
             if not isinstance(kind, str) or not kind:
                 kind = "mapstd" if "xstd" in value else "mapminmax"
@@ -125,7 +139,11 @@ def _pairs(path: str, fields: dict[str, Any], sizes: Sizes) -> Iterator[FoundSca
     """Two arrays whose names differ in one word only: mean and deviation, or least and largest."""
     families: dict[str, dict[str, str]] = {}
     for name, value in fields.items():
-        if isinstance(value, np.ndarray) and value.dtype == np.float64 and 0 < value.size == max(value.shape, default=1):
+        if (
+            isinstance(value, np.ndarray)
+            and value.dtype == np.float64
+            and 0 < value.size == max(value.shape, default=1)
+        ):
             parsed = statistic(name)
             if parsed:
                 families.setdefault(parsed[1], {}).setdefault(parsed[0], name)
@@ -154,7 +172,9 @@ def _pair(path: str, rest: str, names: tuple[str, str], fields: dict[str, Any], 
 
 
 def _fitting(side: str, size: int, sizes: Sizes) -> str:
-    """The sides that so many numbers fit; one number fits all columns of the side that is named, or of a single series."""
+    """The sides that so many numbers fit; one number fits all columns of the side that is named,
+    or of a single series.
+    """
     if side:
         return side if size == 1 or size in sizes[side] else ""
     fitting = "".join(s for s, counts in sizes.items() if size in counts)
@@ -187,7 +207,11 @@ def _side(name: str) -> str:
     words = _words(name)
     if len(words) == 1 and len(words[0]) > 2:  # inputps, xtrain, outputsettings
         (word,) = words
-        starts = [w for w in (*INPUT, *OUTPUT) if word.startswith(w) and (word[len(w) :] in FILLERS | {"ps", "ts", "str", "settings"})]
+        starts = [
+            w
+            for w in (*INPUT, *OUTPUT)
+            if word.startswith(w) and (word[len(w) :] in FILLERS | {"ps", "ts", "str", "settings"})
+        ]
         ends = [w for w in (*INPUT, *OUTPUT) if word.endswith(w) and (word[: -len(w)] in FILLERS | {"ps", "ts"})]
         words = [max(starts + ends, key=len, default=word)]
     found = {"x" if word in INPUT or word == "ps" else "y" for word in words if word in INPUT | OUTPUT | {"ps", "ts"}}

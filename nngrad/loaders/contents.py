@@ -40,10 +40,18 @@ DATA_NAME = re.compile(
 STATISTICS = r"(.*\.)?(Compact)?(Regression|Classification)"
 FOREIGN = (
     _foreign(rf"{STATISTICS}Tree", "a decision tree, which has no slopes", ONLY_NETWORKS),
-    _foreign(rf"({STATISTICS}(Bagged)?Ensemble|(Compact)?TreeBagger)", "an ensemble of trees or other learners", ONLY_NETWORKS),
+    _foreign(
+        rf"({STATISTICS}(Bagged)?Ensemble|(Compact)?TreeBagger)",
+        "an ensemble of trees or other learners",
+        ONLY_NETWORKS,
+    ),
     _foreign(rf"{STATISTICS}SVM", "a support vector machine", ONLY_NETWORKS),
     _foreign(rf"{STATISTICS}GP", "a Gaussian process", ONLY_NETWORKS),
-    _foreign(rf"{STATISTICS}(Linear|Kernel|GAM|KNN|NaiveBayes|Discriminant|ECOC|Partitioned\w*)", "a statistical model", ONLY_NETWORKS),
+    _foreign(
+        rf"{STATISTICS}(Linear|Kernel|GAM|KNN|NaiveBayes|Discriminant|ECOC|Partitioned\w*)",
+        "a statistical model",
+        ONLY_NETWORKS,
+    ),
     _foreign(r"(Compact)?(Generalized|Non)?LinearModel", "a regression model", ONLY_NETWORKS),
     _foreign(r"(mam|sug)fis|fis", "a fuzzy inference system, not a neural network", ONLY_NETWORKS),
     _foreign(
@@ -56,8 +64,14 @@ FOREIGN = (
         "a System Identification model",
         "save the network inside it: net = sys.OutputFcn.Network; save('net.mat', 'net')",
     ),
-    _foreign(r"id\w+|ss|tf|zpk|frd|mpc", "a linear model", "its Jacobian is made of its own matrices; nngrad reads networks"),
-    _foreign(r"(rl\.env\..*)|\w*Environment", "an environment of reinforcement learning", "save the agent, or its actor or critic"),
+    _foreign(
+        r"id\w+|ss|tf|zpk|frd|mpc", "a linear model", "its Jacobian is made of its own matrices; nngrad reads networks"
+    ),
+    _foreign(
+        r"(rl\.env\..*)|\w*Environment",
+        "an environment of reinforcement learning",
+        "save the agent, or its actor or critic",
+    ),
     _foreign(
         r"dlarray|gpuArray",
         "bare parameters, without the network that uses them",
@@ -65,8 +79,14 @@ FOREIGN = (
     ),
     _foreign(r"table|timetable|DataFrame|timeseries|Simulink\..*|iddata|.*Datastore", "data", f"this is data: {DATA}"),
     _foreign(r"MException", "an error message", "run the script again and save the network: save('net.mat', 'net')"),
-    _foreign(r"nnet\.cnn\.layer\..*|nnet\.internal\..*", "layers", "save the trained network itself: save('net.mat', 'net')"),
-    _foreign(r"function_handle", "a function handle, without its numbers", "save the network that it calls: save('net.mat', 'net')"),
+    _foreign(
+        r"nnet\.cnn\.layer\..*|nnet\.internal\..*", "layers", "save the trained network itself: save('net.mat', 'net')"
+    ),
+    _foreign(
+        r"function_handle",
+        "a function handle, without its numbers",
+        "save the network that it calls: save('net.mat', 'net')",
+    ),
 )
 EXPORT = "in MATLAB: nngrad_export(net, 'net.h5'), which `nngrad export-script` prints; or save('net.mat', 'net') of the network itself"
 
@@ -74,7 +94,9 @@ EXPORT = "in MATLAB: nngrad_export(net, 'net.h5'), which `nngrad export-script` 
 def nothing(tree: Tree) -> str:
     """Why there is no network in a file, what there is, and what to do."""
     kinds = [f"{one_line(name):.{MOST_NAME}} ({described(value)})" for name, value in tree.variables.items()]
-    return f"no network found; the file ({tree.container}) holds {listed(kinds, MOST_NAMED) or 'nothing'}; {_advice(tree)}"
+    return (
+        f"no network found; the file ({tree.container}) holds {listed(kinds, MOST_NAMED) or 'nothing'}; {_advice(tree)}"
+    )
 
 
 def described(value: Any) -> str:
@@ -82,10 +104,18 @@ def described(value: Any) -> str:
     match value:
         case MatlabObject(classname=name):
             found = _of_class(name)
-            return f"{name:.{MOST_NAME}}: {found.what}" if found else f"an object of class {one_line(name):.{2 * MOST_NAME}}"
+            return (
+                f"{name:.{MOST_NAME}}: {found.what}"
+                if found
+                else f"an object of class {one_line(name):.{2 * MOST_NAME}}"
+            )
         case Undecoded(classname=name, reason=reason):
             found = _of_class(name)
-            return f"{name:.{MOST_NAME}}: {found.what}" if found else f"{one_line(name):.{MOST_NAME}}, not decoded: {reason}"
+            return (
+                f"{name:.{MOST_NAME}}: {found.what}"
+                if found
+                else f"{one_line(name):.{MOST_NAME}}, not decoded: {reason}"
+            )
         case FunctionHandle():
             return "a function handle"
         case np.ndarray() if value.dtype != object:
@@ -94,7 +124,11 @@ def described(value: Any) -> str:
             return f"{'x'.join(map(str, value.shape))} cell"
         case dict():
             word = "group" if isinstance(value, Group) else "struct"
-            return f"{word} with {listed([f'{one_line(n):.{MOST_NAME}}' for n in value], MOST_NAMED)}" if value else f"empty {word}"
+            return (
+                f"{word} with {listed([f'{one_line(n):.{MOST_NAME}}' for n in value], MOST_NAMED)}"
+                if value
+                else f"empty {word}"
+            )
         case str() | list():
             return "text"
     return type(value).__name__
@@ -143,7 +177,9 @@ def is_data(name: str, value: Any) -> bool:
 
 
 def _advice_on_numbers(tree: Tree) -> str:
-    arrays = [e for e in tree.walk.elements[:MOST_LOOKED_AT] if isinstance(e, np.ndarray) and e.dtype != object and e.size > 1]
+    arrays = [
+        e for e in tree.walk.elements[:MOST_LOOKED_AT] if isinstance(e, np.ndarray) and e.dtype != object and e.size > 1
+    ]
     if not arrays:
         return "save the network itself into a file: save('net.mat', 'net')"
     if tree.container == "HDF5" and any(isinstance(v, Group) for v in tree.variables.values()):
@@ -152,6 +188,10 @@ def _advice_on_numbers(tree: Tree) -> str:
     many = sum(size >= FEWEST_SAMPLES for size in sizes)
     named = sum(DATA_NAME.fullmatch(name) is not None for name in tree.variables)
     matrices = sum(a.ndim > 1 and min(a.shape) > 1 for a in arrays)
-    if not matrices or 2 * named > len(tree.variables) or (max(sizes.count(s) for s in sizes) * 2 >= len(sizes) and many * 2 > len(sizes)):
+    if (
+        not matrices
+        or 2 * named > len(tree.variables)
+        or (max(sizes.count(s) for s in sizes) * 2 >= len(sizes) and many * 2 > len(sizes))
+    ):
         return f"this looks like data: {DATA}"
     return "if these are weights, name them W1, b1, W2, b2, ... and say --activation; if they are data, name the file with -i"

@@ -35,7 +35,9 @@ class Budget:
     def take_bytes(self, count: int, what: str) -> None:
         """Charge `count` bytes; ModelError if the file has no more."""
         if count > self.bytes_left:
-            raise ModelError(f"{what} would expand to {count} bytes, {self.bytes_left} are left of what this file may use; {ADVICE}")
+            raise ModelError(
+                f"{what} would expand to {count} bytes, {self.bytes_left} are left of what this file may use; {ADVICE}"
+            )
         self.bytes_left -= count
 
     def take_elements(self, count: int, what: str) -> None:

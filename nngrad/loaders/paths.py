@@ -53,7 +53,9 @@ def matching(tree: Tree, path: str, known: list[str]) -> list[str]:
     """The known paths that this one means: the same thing, else all that begin with it."""
     wanted = steps(tree, path)
     spelled = [(other, steps(tree, other)) for other in known]
-    same = [other for other, there in spelled if other == path] or [other for other, there in spelled if there == wanted]
+    same = [other for other, there in spelled if other == path] or [
+        other for other, there in spelled if there == wanted
+    ]
     return same or [other for other, there in spelled if wanted and there[: len(wanted)] == wanted]
 
 

@@ -61,7 +61,9 @@ def applied(net: Network, tree: Tree, inputs: Scaling | None, outputs: Scaling |
     if inputs is not None:
         if net.whole_inputs:
             names = listed([net.input_names[k] for k in net.whole_inputs])
-            raise UsageError(f"--input-scaling: {names} take whole numbers only, so nothing was scaled in front of them; leave it out")
+            raise UsageError(
+                f"--input-scaling: {names} take whole numbers only, so nothing was scaled in front of them; leave it out"
+            )
         net = _in_front(net, *_read(inputs, tree, ScaledColumns(net.inputs), "input"))
     if outputs is not None:
         net = _behind(net, *_read(outputs, tree, ScaledColumns(net.outputs), "output"))
@@ -156,7 +158,10 @@ def _zscore(parts: list[Any], tree: Tree, columns: ScaledColumns) -> Numbers:
         raise UsageError("zscore takes two arguments, zscore:MU,SD")
     mean, deviation = _vector(parts[0], tree, columns), _vector(parts[1], tree, columns)
     _refuse(
-        deviation < SMALLEST, columns, f"{_name(parts[1])} is not above 0", "a constant column has no standard deviation: give 1 for it"
+        deviation < SMALLEST,
+        columns,
+        f"{_name(parts[1])} is not above 0",
+        "a constant column has no standard deviation: give 1 for it",
     )
     return Numbers(columns.spread(1.0 / deviation, 1.0), columns.spread(mean, 0.0), np.zeros(len(columns.names)))
 
@@ -182,7 +187,9 @@ def _minmax(parts: list[Any], tree: Tree, columns: ScaledColumns) -> Numbers:
 def _settings(name: str) -> Callable[[list[Any], Tree, ScaledColumns], Numbers]:
     def read(parts: list[Any], tree: Tree, columns: ScaledColumns) -> Numbers:
         if len(parts) != 1:
-            raise UsageError(f"{name} takes one argument, the settings that [y, settings] = {name}(x) gave: {name}:SETTINGS")
+            raise UsageError(
+                f"{name} takes one argument, the settings that [y, settings] = {name}(x) gave: {name}:SETTINGS"
+            )
         settings = _found(parts[0], tree) if isinstance(parts[0], str) else parts[0]
         if not isinstance(settings, dict):
             raise UsageError(f"{_name(parts[0])} is no struct of settings of {name}; there is {_known(tree, dict)}")
@@ -203,7 +210,9 @@ def _of_settings(name: str, settings: dict[str, Any], columns: ScaledColumns, wh
             continue
         scale = maps[0].layer() if maps else Scale(np.ones(rows), np.zeros(rows), np.zeros(rows))  # no_change
         ends = [_end(settings, field, columns, rows) for field in ("xmin", "xmax")]
-        return Numbers(columns.spread(scale.gain, 1.0), columns.spread(scale.center, 0.0), columns.spread(scale.shift, 0.0), *ends)
+        return Numbers(
+            columns.spread(scale.gain, 1.0), columns.spread(scale.center, 0.0), columns.spread(scale.shift, 0.0), *ends
+        )
     raise UsageError(problem)
 
 
@@ -248,7 +257,9 @@ def _name(argument: Any) -> str:
 def _numbers(text: str) -> Array | None:
     """1;2.5;-3e4; None for what is no list of numbers."""
     try:
-        return None if "_" in text else np.array([float(part) for part in text.split(";")])  # Python would read 1_0 as 10
+        return (
+            None if "_" in text else np.array([float(part) for part in text.split(";")])
+        )  # Python would read 1_0 as 10
     except ValueError:
         return None
 
@@ -283,7 +294,10 @@ def _of_file(path: str, name: str | None) -> Any:
 
 
 def _known(tree: Tree, kinds: Any) -> str:
-    return listed([name for name, value in tree.variables.items() if isinstance(value, kinds)], 6) or "nothing of that kind"
+    return (
+        listed([name for name, value in tree.variables.items() if isinstance(value, kinds)], 6)
+        or "nothing of that kind"
+    )
 
 
 def _npy(path: str) -> Any:
@@ -304,7 +318,11 @@ def _csv(path: str) -> Array:
     """One row or one column of numbers."""
     try:
         with open(path, encoding="utf-8-sig") as file:
-            lines = [re.split(r"[,;\s]+", line.strip(" ,;\t\r\n")) for line in file.read(LARGEST_TEXT).splitlines() if line.strip()]
+            lines = [
+                re.split(r"[,;\s]+", line.strip(" ,;\t\r\n"))
+                for line in file.read(LARGEST_TEXT).splitlines()
+                if line.strip()
+            ]
         value = np.array([[float(cell) for cell in line] for line in lines])
     except (OSError, ValueError) as e:
         raise UsageError(f"{path}: is not one row or one column of numbers ({e})") from None

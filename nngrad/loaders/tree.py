@@ -6,9 +6,11 @@ A tree is made of
 * numpy float64 arrays with MATLAB's own shape (two dimensions or more), whatever the file stored: integers and
   logicals are cast, sparse matrices filled; complex128 where the file is complex;
 * str (a char row, or a 1x1 string) and list of str (a char matrix, trailing blanks stripped);
-* numpy object arrays with MATLAB's shape: cells, struct arrays (of dict), object arrays (of MatlabObject), string arrays (of str);
+* numpy object arrays with MATLAB's shape: cells, struct arrays (of dict), object arrays (of MatlabObject), string
+arrays (of str);
 * MatlabObject, FunctionHandle, Undecoded;
-* Group: an HDF5 group of a file that MATLAB did not write; its arrays keep their own shape and its attributes are at hand.
+* Group: an HDF5 group of a file that MATLAB did not write; its arrays keep their own shape and its attributes are at
+hand.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ MAX_DEPTH = 60
 
 @dataclass(frozen=True, eq=False)
 class MatlabObject:
-    """An instance of a MATLAB class; what its class's saveobj stored (the property `any`) stands directly in `fields`."""
+    """An instance of a MATLAB class; what its class's saveobj stored (the property `any`) stands
+    directly in `fields`.
+    """
 
     classname: str
     fields: dict[str, Any]
@@ -202,6 +206,9 @@ def find(tree: Tree, wanted: Callable[[Any], bool]) -> list[tuple[str, Any]]:
             k += 1
             if first is not None and not searched[first]:  # its parts are inside something that was accepted
                 searched[first] = 1
-                stack += [(k, end, below, prefix), (first + 1, walk.ends[first], first, prefix + walk.path(k - 1, below))]
+                stack += [
+                    (k, end, below, prefix),
+                    (first + 1, walk.ends[first], first, prefix + walk.path(k - 1, below)),
+                ]
                 break
     return found

@@ -73,7 +73,11 @@ def _told(value: Any) -> bytes:
         return repr((value.classname, list(value.fields))).encode()
     if isinstance(value, dict | list | tuple):
         return repr((type(value).__name__, list(value) if isinstance(value, dict) else len(value))).encode()
-    return type(value).__name__.encode() if dataclasses.is_dataclass(value) else f"{value!r};".encode(errors="surrogatepass")
+    return (
+        type(value).__name__.encode()
+        if dataclasses.is_dataclass(value)
+        else f"{value!r};".encode(errors="surrogatepass")
+    )
 
 
 def _parts(value: Any) -> list[Any]:
@@ -85,4 +89,8 @@ def _parts(value: Any) -> list[Any]:
         return list(value)
     if isinstance(value, MatlabObject):
         return list(value.fields.values())
-    return [getattr(value, f.name) for f in dataclasses.fields(value) if f.name not in NAMING] if dataclasses.is_dataclass(value) else []
+    return (
+        [getattr(value, f.name) for f in dataclasses.fields(value) if f.name not in NAMING]
+        if dataclasses.is_dataclass(value)
+        else []
+    )

@@ -1,4 +1,6 @@
-"""Columns of tables matched to the inputs and outputs of networks: by name, by near spelling, by number, or in order."""
+"""Columns of tables matched to the inputs and outputs of networks: by name, by near spelling, by
+number, or in order.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,9 @@ from nngrad.matching.near import Near
 from nngrad.matching.refusals import FEW, counted, label, shown
 
 
-def chosen(where: str, names: Sequence[str] | None, count: int, choice: Sequence[str]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def chosen(
+    where: str, names: Sequence[str] | None, count: int, choice: Sequence[str]
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """The columns that a user chose, by name, by number from 1 or as a range 2-5, and what is doubtful about it."""
     known = {name: [i for i, n in enumerate(names or ()) if n == name] for name in {*choice}} if names else {}
     every_name = all(known.get(c) for c in choice)
@@ -22,7 +24,9 @@ def chosen(where: str, names: Sequence[str] | None, count: int, choice: Sequence
     if twice:
         raise UsageError(f"{where}: --columns names {listed([label(names, i) for i in twice], FEW)} more than once")
     doubt = every_name and _numbers(choice, count) not in (None, numbers)
-    return tuple(numbers), ((f"{where}: --columns {listed(list(choice))} are taken as names, not as numbers",) if doubt else ())
+    return tuple(numbers), (
+        (f"{where}: --columns {listed(list(choice))} are taken as names, not as numbers",) if doubt else ()
+    )
 
 
 def _numbers(choice: Sequence[str], count: int) -> list[int] | None:
@@ -47,10 +51,16 @@ def _one(where: str, names: Sequence[str] | None, count: int, text: str, places:
     if found:
         return found
     if names is None:
-        raise DataError(f"{where}: --columns {text}: it has {counted(count, 'column')} without names; give numbers from 1 to {count}")
-    near = sorted(Near(enumerate(names)).to(text)) or [names.index(n) for n in difflib.get_close_matches(text, names, 1)]
+        raise DataError(
+            f"{where}: --columns {text}: it has {counted(count, 'column')} without names; give numbers from 1 to {count}"
+        )
+    near = sorted(Near(enumerate(names)).to(text)) or [
+        names.index(n) for n in difflib.get_close_matches(text, names, 1)
+    ]
     hint = f"; did you mean {label(names, near[0])}?" if near else ""
-    raise DataError(f"{where}: --columns {text}: there is no such column; it has {listed(shown(names), FEW)} (1 to {count}){hint}")
+    raise DataError(
+        f"{where}: --columns {text}: there is no such column; it has {listed(shown(names), FEW)} (1 to {count}){hint}"
+    )
 
 
 def kept_columns(where: str, names: Sequence[str] | None, keep: Sequence[str]) -> tuple[int, ...]:

@@ -16,7 +16,9 @@ from nngrad.matching.refusals import misfit
 from nngrad.matching.wanted import Match, Rows, Wanted
 
 
-def match(where: str, names: Sequence[str] | None, count: int, wanted: Wanted, rows: Callable[[], Rows] = tuple) -> Match:
+def match(
+    where: str, names: Sequence[str] | None, count: int, wanted: Wanted, rows: Callable[[], Rows] = tuple
+) -> Match:
     """Find the wanted columns in a table of `count` columns called `names` (None: without names), or raise DataError.
 
     `rows` gives the first few rows; it is called for the words of a refusal, and where a column has no name.

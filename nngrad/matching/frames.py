@@ -1,4 +1,5 @@
-"""Tables in memory that name their columns: data frames, dicts of columns, records. None of their libraries is imported here.
+"""Tables in memory that name their columns: data frames, dicts of columns, records. None of their libraries is imported
+here.
 
 A frame gives the columns that are wanted as float64 and leaves the others alone; what is missing or masked is NaN.
 Anything without names is an array, and no business of this module.
@@ -32,7 +33,9 @@ class Frame:
 
 
 def matched(frame: Frame, what: str, columns: tuple[str, ...], aliases: tuple[str, ...]) -> Array:
-    """The columns that are wanted, in their order, (N, n) or (n,); NngradWarning where the numbers depend on something unseen."""
+    """The columns that are wanted, in their order, (N, n) or (n,); NngradWarning where the
+    numbers depend on something unseen.
+    """
     found = match(what, frame.names, frame.width, Wanted(len(columns), columns, aliases=aliases, advice=PYTHON))
     for text in found.doubts:
         warnings.warn(text, NngradWarning, stacklevel=_outside())
@@ -49,7 +52,9 @@ def _outside() -> int:
 
 
 def frame_of(x: Any, what: str, ports: Sequence[tuple[str, tuple[str, ...]]] = ()) -> Frame | None:
-    """x as a frame; None where its columns have no names. `ports` are names that stand for several columns in a dict."""
+    """x as a frame; None where its columns have no names. `ports` are names that stand for
+    several columns in a dict.
+    """
     if isinstance(x, np.ndarray | np.void):
         return _records(x) if x.dtype.names is not None else None
     if isinstance(x, Mapping):
@@ -72,7 +77,9 @@ def _of_columns(names: list[str], columns: Sequence[Any], what: str) -> Frame:
     sizes = {np.shape(c) for c in columns}
     if len(sizes) > 1 or any(len(size) > 1 for size in sizes):
         shapes = [f"{n} {np.shape(c)}" for n, c in zip(names, columns, strict=True)]
-        raise DataError(f"{what}: its columns have different lengths: {listed(shapes, 4)}; give one number a row to each")
+        raise DataError(
+            f"{what}: its columns have different lengths: {listed(shapes, 4)}; give one number a row to each"
+        )
     (size,) = sizes or {(0,)}
 
     def numbers(indices: Sequence[int]) -> Array:
@@ -124,7 +131,9 @@ def _pandas(x: Any, what: str) -> Frame:
         part = x.iloc[:, list(indices)]
         if all(getattr(dtype, "kind", "O") in "fiub" for dtype in part.dtypes):
             return np.asarray(part.to_numpy(dtype=np.float64, na_value=np.nan))
-        return np.stack([column_of(part.iloc[:, k], f"{what}: column {_label(labels[i])}") for k, i in enumerate(indices)], axis=1)
+        return np.stack(
+            [column_of(part.iloc[:, k], f"{what}: column {_label(labels[i])}") for k, i in enumerate(indices)], axis=1
+        )
 
     return Frame(names, len(labels), len(x), numbers)
 
@@ -135,7 +144,9 @@ def _series(x: Any, what: str) -> Frame:
     if labels == list(range(len(labels))):
         return _row(x, None, what)
     if not all(isinstance(n, str | tuple) for n in labels):
-        raise DataError(f"{what}: the labels of this Series ({_label(labels[0])}, ...) are no names of columns; a column is x.to_frame()")
+        raise DataError(
+            f"{what}: the labels of this Series ({_label(labels[0])}, ...) are no names of columns; a column is x.to_frame()"
+        )
     return _row(x, [_label(n) for n in labels], what)
 
 
@@ -144,7 +155,10 @@ def _row(x: Any, names: list[str] | None, what: str) -> Frame:
     values = list(x.array) if hasattr(x, "array") else list(x)
 
     def numbers(indices: Sequence[int]) -> Array:
-        return np.array([[_real_or_nan(values[i], f"{what}: {names[i] if names else f'entry {i + 1}'}") for i in indices]], np.float64)
+        return np.array(
+            [[_real_or_nan(values[i], f"{what}: {names[i] if names else f'entry {i + 1}'}") for i in indices]],
+            np.float64,
+        )
 
     return Frame(names, len(values), None, numbers)
 
@@ -224,7 +238,9 @@ def _listed(x: Sequence[Any], what: str, ports: Sequence[tuple[str, tuple[str, .
     for k, row in enumerate(rows):
         if row is None or row.keys() != first.keys():
             missing = sorted(map(str, first.keys() ^ (row or {}).keys()))
-            raise DataError(f"{what}: row {k} has other names than row 0 ({listed(missing, 4)}); give every row the same")
+            raise DataError(
+                f"{what}: row {k} has other names than row 0 ({listed(missing, 4)}); give every row the same"
+            )
     columns = {name: [row[name] for row in rows if row is not None] for name in first}
     return _mapping(columns, what, ports)
 

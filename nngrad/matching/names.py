@@ -1,4 +1,6 @@
-"""Names against names: which column of a table is meant by each that is wanted, by its name, its number, or its place."""
+"""Names against names: which column of a table is meant by each that is wanted, by its name, its
+number, or its place.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,13 @@ class ByName:
     """Names against names: which column of the table is meant by each wanted one."""
 
     def __init__(
-        self, where: str, names: Sequence[str], part: tuple[int, ...], kept: tuple[int, ...], wanted: Wanted, rows: Callable[[], Rows]
+        self,
+        where: str,
+        names: Sequence[str],
+        part: tuple[int, ...],
+        kept: tuple[int, ...],
+        wanted: Wanted,
+        rows: Callable[[], Rows],
     ) -> None:
         self.where, self.names, self.part, self.kept, self.wanted, self.rows = where, names, part, kept, wanted, rows
         self.columns = wanted.columns or ()
@@ -42,7 +50,11 @@ class ByName:
         if self.missing:
             self._in_order()
         surplus = self.surplus
-        notes = (f"{self.where}: {counted(len(surplus), 'surplus column')} ignored: {listed(shown(surplus))}",) if surplus else ()
+        notes = (
+            (f"{self.where}: {counted(len(surplus), 'surplus column')} ignored: {listed(shown(surplus))}",)
+            if surplus
+            else ()
+        )
         indices = tuple(self.found[j] for j in range(len(self.columns)))
         names = tuple(self.names[i] if NUMBERED.fullmatch(c) else c for c, i in zip(self.columns, indices, strict=True))
         return Match(indices, names, self.kept, (*self.doubts, *notes), tuple(self.doubts))
@@ -86,9 +98,13 @@ class ByName:
             if name.number:
                 groups.setdefault(name.stem, {}).setdefault((name.number, name.delay), []).append(i)
         every = sum(bool(NUMBERED.fullmatch(c)) for c in self.columns) == len(numbered)
-        others = STEMS.get(stem, frozenset()) if every else frozenset()  # a name that was found says how the others are spelled
+        others = (
+            STEMS.get(stem, frozenset()) if every else frozenset()
+        )  # a name that was found says how the others are spelled
         complete = [s for s in ({stem} if stem in groups else others) if s in groups]
-        complete = [s for s in complete if all(len(groups[s].get((w.number, w.delay), ())) == 1 for w in wanted.values())]
+        complete = [
+            s for s in complete if all(len(groups[s].get((w.number, w.delay), ())) == 1 for w in wanted.values())
+        ]
         if len(complete) == 1 and all(w.stem == stem for w in wanted.values()):
             found = {j: groups[complete[0]][w.number, w.delay][0] for j, w in wanted.items()}
             self.found |= found
@@ -129,12 +145,16 @@ class ByName:
         index = next((j for j, i in found.items() if self._is_index(i)), None)
         if index is not None:
             name = label(self.names, found[index])
-            raise DataError(f"{self.where}: {self.columns[index]} would be {name}, an index of the rows; leave that out; {self._way()}")
+            raise DataError(
+                f"{self.where}: {self.columns[index]} would be {name}, an index of the rows; leave that out; {self._way()}"
+            )
         self.found |= found
         self._doubt("columns taken in order", found)
 
     def _is_index(self, i: int) -> bool:
-        """Whether pandas or R wrote this column beside those of the table: by its name, or because it has none and counts the rows."""
+        """Whether pandas or R wrote this column beside those of the table: by its name, or
+        because it has none and counts the rows.
+        """
         blank = not self.names[i].strip() and counts_rows([row[i] for row in self.rows() if i < len(row)])
         return blank or OF_PANDAS.fullmatch(self.names[i]) is not None
 
@@ -174,19 +194,27 @@ def _against_order(names: Sequence[str], columns: Sequence[str]) -> str:
         return f"has {listed(shown(names), FEW)} where {listed(columns, FEW)} are needed"
     if all(n.isdecimal() for n in names):
         numbers = [int(n) for n in names]
-        return "" if numbers in (list(range(len(names))), list(range(1, len(names) + 1))) else f"has the columns {listed(names, FEW)}"
+        return (
+            ""
+            if numbers in (list(range(len(names))), list(range(1, len(names) + 1)))
+            else f"has the columns {listed(names, FEW)}"
+        )
     alike = len({how.stem for how in table}) == 1 and all(how.number for how in table)
     counts = [[int(k) for k in how.number.split("_")] for how in table] if alike else []
     if counts != sorted(counts) or _numbers_within(names, model):
         return f"has {listed(shown(names), FEW)}, numbered but not in order"
     delays = [how.delay for how in table]
-    if any(delays) and (delays != [how.delay for how in model] or [how.base for how in table if how.base in ("x", "y")][:1] == ["y"]):
+    if any(delays) and (
+        delays != [how.delay for how in model] or [how.base for how in table if how.base in ("x", "y")][:1] == ["y"]
+    ):
         return f"has {listed(shown(names), FEW)} where {listed(columns, FEW)} are needed"
     return ""
 
 
 def _numbers_within(names: Sequence[str], model: Sequence[Spelling]) -> bool:
-    """Whether longer names have numbers in them that are not those of the columns: x2_speed for x1; 2_speed, 1_throttle."""
+    """Whether longer names have numbers in them that are not those of the columns: x2_speed for
+    x1; 2_speed, 1_throttle.
+    """
     own = re.compile(rf"(?<![^\W_]){re.escape(model[0].stem)}[ _.]?0*(\d+)(?![^\W_])", re.IGNORECASE)
     inside = [found[1] if (found := own.search(name)) else "" for name in names]
     if any(number and number != how.number for number, how in zip(inside, model, strict=True)):

@@ -13,12 +13,19 @@ from nngrad.matching.wanted import Rows, Wanted
 FEW = 4  # names of one kind in a refusal, so that it stays readable
 SUGGESTED = 100  # characters of a suggested list of columns
 TIMES = frozenset(["time", "t", "tout", "timestamp", "date", "datetime", "ts", "zeit", "datum", "uhrzeit"])
-INDICES = frozenset(["index", "idx", "id", "no", "nr", "row", "rownum", "record", "sample", "unnamed", "#", "level0", "rowid", "lfdnr"])
+INDICES = frozenset(
+    ["index", "idx", "id", "no", "nr", "row", "rownum", "record", "sample", "unnamed", "#", "level0", "rowid", "lfdnr"]
+)
 TARGETS = frozenset(["target", "targets", "label", "labels", "output", "outputs", "response", "y", "class"])
 
 
 def misfit(
-    where: str, names: Sequence[str] | None, rest: Sequence[int], wanted: Wanted, rows: Callable[[], Rows], size: int | None = None
+    where: str,
+    names: Sequence[str] | None,
+    rest: Sequence[int],
+    wanted: Wanted,
+    rows: Callable[[], Rows],
+    size: int | None = None,
 ) -> str:
     """Too few or too many columns; of too many, which ones look like no inputs."""
     size = wanted.width or 0 if size is None else size
@@ -42,7 +49,9 @@ def _no_inputs(names: Sequence[str] | None, rest: Sequence[int], rows: Rows, siz
             odd[i] = "is empty"
         elif counts_rows(values):
             odd[i] = "counts the rows"
-        elif names is not None and (not names[i].strip() or bare in INDICES or names[i].startswith(("Unnamed:", "__index_level_"))):
+        elif names is not None and (
+            not names[i].strip() or bare in INDICES or names[i].startswith(("Unnamed:", "__index_level_"))
+        ):
             odd[i] = "may be an index"
         elif bare in TIMES:
             odd[i] = "may be the time"
@@ -64,7 +73,9 @@ def counts_rows(values: Iterable[Any]) -> bool:
 
 
 def _suggested(names: Sequence[str] | None, inputs: Sequence[int]) -> str:
-    by_name = names is not None and all(names[i].strip() and "," not in names[i] and list(names).count(names[i]) == 1 for i in inputs[:50])
+    by_name = names is not None and all(
+        names[i].strip() and "," not in names[i] and list(names).count(names[i]) == 1 for i in inputs[:50]
+    )
     text = ",".join(names[i] if by_name and names else str(i + 1) for i in inputs)
     if len(text) > SUGGESTED and list(inputs) == list(range(inputs[0], inputs[-1] + 1)):
         text = f"{inputs[0] + 1}-{inputs[-1] + 1}"

@@ -1,4 +1,5 @@
-"""What the name of a column says, whatever it looks like: its stem and number, its unit, and how many steps back it was measured.
+"""What the name of a column says, whatever it looks like: its stem and number, its unit, and how many steps back it was
+measured.
 
 Speed [rpm] -> speed, rpm       x_2, X(2), x[2] -> x, 2       x1(t-1), x1_t_1_, x1.lag1 -> x1, one step back
 """
@@ -26,11 +27,23 @@ NUMBER_IN_BRACKETS = re.compile(r"(.*[^\W\d])\s*[\[({]\s*(\d+)\s*[\])}]")
 TRAILING_UNIT = re.compile(r"(.*?[^\W_])(?:_|\s+in\s+|\s*,\s*|\s*/\s*|\s+)([A-Za-z%°]+)")
 DELAYS = (
     re.compile(r"(.+?)[\s_.]*[(\[{]\s*[tkn]\s*(?:([-−+])\s*(\d+))?\s*[)\]}]", re.IGNORECASE),  # x(t-1), x[k-1]
-    re.compile(r"(.+?)[\s_.]+[tkn]([-_.m])(\d+)[_.]?", re.IGNORECASE),  # x_t-1, x_tm1, and what MATLAB and R make of it: x_t_1_, x.t.1.
+    re.compile(
+        r"(.+?)[\s_.]+[tkn]([-_.m])(\d+)[_.]?", re.IGNORECASE
+    ),  # x_t-1, x_tm1, and what MATLAB and R make of it: x_t_1_, x.t.1.
     re.compile(r"(.+?)[\s_.]*(lag)[\s_]?(\d+)", re.IGNORECASE),  # x_lag1
 )
 NUMBERED = re.compile(r"(.*[^\W\d_])[\s_.\-#]*0*(\d+(?:_\d+)?)")
-SAME_UNIT = {"pct": "%", "percent": "%", "degc": "c", "degf": "f", "degk": "k", "kelvin": "k", "celsius": "c", "1/min": "rpm", "-": ""}
+SAME_UNIT = {
+    "pct": "%",
+    "percent": "%",
+    "degc": "c",
+    "degf": "f",
+    "degk": "k",
+    "kelvin": "k",
+    "celsius": "c",
+    "1/min": "rpm",
+    "-": "",
+}
 SEPARATORS = re.compile(r"[\s_.\-]+")
 BETWEEN_LETTERS = re.compile(r"(?<!\d)_|_(?!\d)")
 
@@ -92,7 +105,9 @@ def is_unit(text: str) -> bool:
     """Whether a text is a unit such as rpm, m/s^2, 1/min, %, - ; nothing else may stand beside a name unseen."""
     if text.strip().isdecimal() or text.strip() == "min":
         return False
-    words = WORDLIKE.findall(unicodedata.normalize("NFKC", text).replace("°", "deg").replace("µ", "u").replace("μ", "u"))
+    words = WORDLIKE.findall(
+        unicodedata.normalize("NFKC", text).replace("°", "deg").replace("µ", "u").replace("μ", "u")
+    )
     rest = WORDLIKE.sub("", unicodedata.normalize("NFKC", text).replace("°", "").replace("µ", "").replace("μ", ""))
     return (not rest or UNIT_SIGN.fullmatch(rest) is not None) and all(UNIT_WORD.fullmatch(word) for word in words)
 

@@ -14,7 +14,9 @@ Rows = Sequence[Sequence[Any]]
 
 
 class Advice(NamedTuple):
-    """What a refusal tells the user to do, in the words of the place: options of a command, or expressions of Python."""
+    """What a refusal tells the user to do, in the words of the place: options of a command, or
+    expressions of Python.
+    """
 
     order: str  # takes all columns that are left
     part: str  # takes some of them

@@ -12,7 +12,18 @@ from typing import Any
 import numpy as np
 
 from nngrad.core.activations import BY_NAME
-from nngrad.core.layers import Affine, Concatenate, Distance, NormProd, Place, Product, Scale, Select, SquaredDistance, Sum
+from nngrad.core.layers import (
+    Affine,
+    Concatenate,
+    Distance,
+    NormProd,
+    Place,
+    Product,
+    Scale,
+    Select,
+    SquaredDistance,
+    Sum,
+)
 from nngrad.errors import ModelError
 from nngrad.loaders.activation_names import SPECIAL, activation_layers
 from nngrad.loaders.matlab.fields import located
@@ -51,7 +62,9 @@ def _dense(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
     b = np.zeros(len(W)) if get(fields, "b") is None else as_vector(get(fields, "b"), f"{path}.b")
     rest = {"W", "b", "activation"} | COMMON
     if b.size not in W.shape and W.shape[1] == widths[0]:  # else W is what is wrong, or turned round
-        raise ModelError(f"{path}.b: {b.size} values for {len(W)} outputs (W is {extents_of(W.shape)}, outputs x inputs)")
+        raise ModelError(
+            f"{path}.b: {b.size} values for {len(W)} outputs (W is {extents_of(W.shape)}, outputs x inputs)"
+        )
     return [Affine(W, b), *([] if name is None else activation_of(fields, name, rest, path))]
 
 

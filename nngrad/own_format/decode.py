@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.core.builder import Builder
+from nngrad.core.layers import Layer
 from nngrad.core.limits import MOST_LAYERS, MOST_SOURCES, MOST_UNITS, within
 from nngrad.core.network import Network
 from nngrad.core.ports import Port, numbered
@@ -25,7 +26,20 @@ from nngrad.own_format.by_hand import WRITTEN_BY_HAND, activation_of, processing
 from nngrad.own_format.layers import ORDER_ADVICE, decoded_layer
 from nngrad.own_format.ports import decoded_origin, decoded_ports, noted_units
 from nngrad.own_format.schema import BY_CLASS, COLUMN_MAJOR, MATRICES, ROW_MAJOR, TOP, VERSION, takes_several
-from nngrad.own_format.values import COMMON, FORMAT, Fields, as_text, as_vector, as_whole, clipped, get, only, sequence, short, text_of
+from nngrad.own_format.values import (
+    COMMON,
+    FORMAT,
+    Fields,
+    as_text,
+    as_vector,
+    as_whole,
+    clipped,
+    get,
+    only,
+    sequence,
+    short,
+    text_of,
+)
 
 
 def read(element: Fields) -> Network:
@@ -42,14 +56,20 @@ def read(element: Fields) -> Network:
     if not layers:
         raise ModelError(".layers: there is none; a network has at least one")
     given = get(element, "inputs")
-    inputs = (Port("x", numbered("x", _first_width(layers[0]))),) if given is None else decoded_ports(given, ".inputs", "x")
+    inputs = (
+        (Port("x", numbered("x", _first_width(layers[0]))),) if given is None else decoded_ports(given, ".inputs", "x")
+    )
     builder, y, size = _built(layers, sum(p.size for p in inputs))
     given = get(element, "outputs")
     outputs = (Port("y", numbered("y", size)),) if given is None else decoded_ports(given, ".outputs", "y")
     if whole := [k for k, port in enumerate(outputs, 1) if port.integer]:
-        raise ModelError(f".outputs{{{whole[0]}}}.integer: outputs are not rounded, only inputs may be integer; leave it out")
+        raise ModelError(
+            f".outputs{{{whole[0]}}}.integer: outputs are not rounded, only inputs may be integer; leave it out"
+        )
     if sum(p.size for p in outputs) != size:
-        raise ModelError(f".outputs: {sum(p.size for p in outputs)} columns are named, the last layer has {size} outputs")
+        raise ModelError(
+            f".outputs: {sum(p.size for p in outputs)} columns are named, the last layer has {size} outputs"
+        )
     notes = (*noted_units(element, "inputs"), *noted_units(element, "outputs"))
     lines = [f"layer {k}: {kind_of(fields, f'.layers{{{k}}}')}" for k, fields in enumerate(layers, 1)]
     origin = decoded_origin(get(element, "origin"), lines, notes)
@@ -61,7 +81,9 @@ def _tried(net: Network) -> Network:
     try:
         net(np.zeros((1, net.input_size)))
     except (ValueError, IndexError, TypeError, AttributeError) as e:
-        raise ModelError(f".layers: can't be evaluated: {' '.join(str(e).split())}; the arrays of a layer disagree") from None
+        raise ModelError(
+            f".layers: can't be evaluated: {' '.join(str(e).split())}; the arrays of a layer disagree"
+        ) from None
     return net
 
 
@@ -96,7 +118,7 @@ def _refuse_several(values: tuple[int, ...], fields: Fields, path: str) -> None:
         raise ModelError(f"{path}.sources: {len(values)} sources for a {kind_of(fields, path)}, which takes one")
 
 
-def _checked(layer: Any, sizes: tuple[int, ...], path: str) -> int:
+def _checked(layer: Layer, sizes: tuple[int, ...], path: str) -> int:
     try:
         return int(layer.size(*sizes))
     except (ValueError, TypeError, IndexError, AttributeError) as e:
@@ -110,8 +132,14 @@ def _sources(fields: Fields, k: int, path: str) -> tuple[int, ...]:
         return (k - 1,)
     numbers = as_vector(value, f"{path}.sources")
     within(MOST_SOURCES, numbers.size, "sources of layers")
-    if not numbers.size or not all(s == int(s) and 0 <= s < k for s in numbers if np.isfinite(s)) or not np.isfinite(numbers).all():
-        raise ModelError(f"{path}.sources: {short(numbers)}; it counts values before this layer: 0 is the input, {k - 1} the layer before")
+    if (
+        not numbers.size
+        or not all(s == int(s) and 0 <= s < k for s in numbers if np.isfinite(s))
+        or not np.isfinite(numbers).all()
+    ):
+        raise ModelError(
+            f"{path}.sources: {short(numbers)}; it counts values before this layer: 0 is the input, {k - 1} the layer before"
+        )
     return tuple(int(s) for s in numbers)
 
 
@@ -133,21 +161,27 @@ def _lowered(fields: Fields, widths: tuple[int, ...], path: str) -> list[Any]:
     if kind in BY_CLASS and get(fields, "shapes") is not None:
         return [decoded_layer(kind, fields, path)]
     if get(fields, "shapes") is not None:
-        raise ModelError(f"{path}.shapes: not a field of kind {clipped(kind)}; only the kinds {listed(tuple(BY_CLASS), 3)} have it")
+        raise ModelError(
+            f"{path}.shapes: not a field of kind {clipped(kind)}; only the kinds {listed(tuple(BY_CLASS), 3)} have it"
+        )
     by_hand = WRITTEN_BY_HAND.get(kind.lower())
     if by_hand:
         return by_hand(fields, widths, path)
     if kind.lower() in STEPS:
         return processing_step(kind.lower(), fields, widths, path)
     if kind in BY_CLASS:
-        raise ModelError(f"{path}.shapes: missing; a {kind} says what its arrays are, such as 'W 10x3, b 10'; or write a {_advice(kind)}")
+        raise ModelError(
+            f"{path}.shapes: missing; a {kind} says what its arrays are, such as 'W 10x3, b 10'; or write a {_advice(kind)}"
+        )
     if is_activation(kind):
         return activation_of(fields, kind, COMMON, path)
     raise ModelError(f"{path}.kind: {clipped(kind)!r} is not supported; supported are {_known_kinds()}")
 
 
 def _advice(kind: str) -> str:
-    return {"Affine": "dense", "Elementwise": "layer whose kind is the activation's name"}.get(kind, "kind of sample_models/README.md")
+    return {"Affine": "dense", "Elementwise": "layer whose kind is the activation's name"}.get(
+        kind, "kind of sample_models/README.md"
+    )
 
 
 # inputs, and the order of arrays
@@ -175,9 +209,13 @@ def _is_turned(element: Fields) -> bool:
     if order is None:
         return False
     if not isinstance(element, Group):
-        raise ModelError(".array_order: only HDF5 files have one, in a MAT-file W is what it is in MATLAB: leave it out")
+        raise ModelError(
+            ".array_order: only HDF5 files have one, in a MAT-file W is what it is in MATLAB: leave it out"
+        )
     if order.lower() not in (COLUMN_MAJOR, ROW_MAJOR):
-        raise ModelError(f".array_order: {clipped(order)!r}; it is {COLUMN_MAJOR!r} (MATLAB, R, Julia) or {ROW_MAJOR!r} (C, Python)")
+        raise ModelError(
+            f".array_order: {clipped(order)!r}; it is {COLUMN_MAJOR!r} (MATLAB, R, Julia) or {ROW_MAJOR!r} (C, Python)"
+        )
     return order.lower() == COLUMN_MAJOR
 
 

@@ -1,4 +1,6 @@
-"""The dialect of our own format: networks are found here, and read by decode.py, which is imported only for a file that has one."""
+"""The dialect of our own format: networks are found here, and read by decode.py, which is
+imported only for a file that has one.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,13 @@ def _is_meant(e: Any) -> bool:
     if isinstance(text, str) and FORMAT.split()[0] in text.casefold():
         return True
     layers = get(e, "layers")
-    each = layers.values() if isinstance(layers, dict) else layers.ravel() if isinstance(layers, np.ndarray) else layers or ()
+    each = (
+        layers.values()
+        if isinstance(layers, dict)
+        else layers.ravel()
+        if isinstance(layers, np.ndarray)
+        else layers or ()
+    )
     return bool(len(each)) and all(isinstance(layer, dict) and "kind" in layer for layer in each)
 
 

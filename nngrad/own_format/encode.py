@@ -28,7 +28,9 @@ MOST_BYTES = 2**31 - 2**20  # of one array in a MAT-file of version 7
 
 
 def save(net: Network, path: str | os.PathLike[str]) -> None:
-    """Write `net` to path, .h5 or .mat, whole or not at all; UsageError for another suffix, DataError where it fails."""
+    """Write `net` to path, .h5 or .mat, whole or not at all; UsageError for another suffix,
+    DataError where it fails.
+    """
     target = os.fspath(path)
     suffix = os.path.splitext(target)[1].lower()
     if suffix not in WRITERS:
@@ -46,7 +48,9 @@ def encoded(net: Network) -> Fields:
         "version": float(VERSION),
         "inputs": [encoded_port(p) for p in net.inputs],
         "outputs": [encoded_port(p) for p in net.outputs],
-        "layers": [encoded_layer(node.layer) | {"sources": np.array(node.sources, float)} for node in (*net.layers, *moved)],
+        "layers": [
+            encoded_layer(node.layer) | {"sources": np.array(node.sources, float)} for node in (*net.layers, *moved)
+        ],
         "origin": encoded_origin(net.origin),
     }
     return dict(_storable(fields))
@@ -82,7 +86,9 @@ def _for_matlab(value: Any, target: str) -> Any:
         cells[:, 0] = [_for_matlab(member, target) for member in value]
         return cells
     if isinstance(value, np.ndarray) and value.nbytes > MOST_BYTES:
-        raise UsageError(f"{target}: an array of {value.nbytes} bytes is too large for a MAT-file of version 7; write .h5")
+        raise UsageError(
+            f"{target}: an array of {value.nbytes} bytes is too large for a MAT-file of version 7; write .h5"
+        )
     return value
 
 
@@ -101,7 +107,10 @@ def _fill(group: Any, fields: Fields) -> None:
         if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
             group.create_dataset(name, data=value, dtype=_utf8())
         elif isinstance(value, dict | list):
-            _fill(group.create_group(name), value if isinstance(value, dict) else {str(k): v for k, v in enumerate(value, 1)})
+            _fill(
+                group.create_group(name),
+                value if isinstance(value, dict) else {str(k): v for k, v in enumerate(value, 1)},
+            )
         else:
             group.create_dataset(name, data=value)
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nngrad.core.activations import BY_NAME, Activation
+from nngrad.core.layers import Layer
 from nngrad.errors import ModelError
 from nngrad.loaders.activation_names import near_activations
 from nngrad.loaders.tree import Group
@@ -35,7 +36,9 @@ from nngrad.own_format.values import (
     text_of,
 )
 
-ORDER_ADVICE = "W is outputs x inputs; HDF5 files written from MATLAB, R or Julia say so with array_order = 'column-major'"
+ORDER_ADVICE = (
+    "W is outputs x inputs; HDF5 files written from MATLAB, R or Julia say so with array_order = 'column-major'"
+)
 SHAPE = re.compile(r"(\S+) (\d{1,10}(?:x\d{1,10})*)((?: (?:int|bool|F))*)")
 TYPES: dict[str, type] = {"int": np.int64, "bool": np.bool_}  # of arrays in `shapes`; every other array is of float64
 TYPE_OF = {"i": "int", "u": "int", "b": "bool"}  # by the kind of NumPy's type
@@ -63,7 +66,7 @@ Shapes = dict[str, ArrayShape]
 # a layer
 
 
-def encoded_layer(layer: Any) -> Fields:
+def encoded_layer(layer: Layer) -> Fields:
     """The struct of a layer, without its sources: texts, numbers, float64 arrays, and structs of them.
 
     ModelError for a layer that is none of the kinds, which could not be read back.
@@ -104,7 +107,9 @@ def _may_be_array(name: str, kind: str) -> bool:
 
 def _type_of(field: KindField) -> FieldType:
     if field.type not in FIELD_TYPES:
-        raise ModelError(f"{field.name}: values of type {getattr(field.type, '__name__', field.type)} have no place in the format")
+        raise ModelError(
+            f"{field.name}: values of type {getattr(field.type, '__name__', field.type)} have no place in the format"
+        )
     return FIELD_TYPES[field.type]
 
 
@@ -119,7 +124,9 @@ def shapes_of(line: str, path: str) -> Shapes:
     for item in filter(None, (part.strip() for part in line.split(","))):
         match = SHAPE.fullmatch(item)
         if not match:
-            raise ModelError(f"{path}.shapes: {clipped(item)!r} is not a name and a shape, such as 'W 10x3' or 'index 3 int'")
+            raise ModelError(
+                f"{path}.shapes: {clipped(item)!r} is not a name and a shape, such as 'W 10x3' or 'index 3 int'"
+            )
         if match[1] in found:
             raise ModelError(f"{path}.shapes: {clipped(match[1])} stands there twice")
         words = match[3].split()
@@ -150,8 +157,12 @@ def _shaped(value: Any, shape: ArrayShape, path: str) -> np.ndarray:
     """An array with its type, shape and order in memory: the order decides about the last bits of products."""
     a = as_array(value, path)
     extents = [n for n in a.shape if n != 1]
-    if a.size != np.prod([float(n) for n in shape.extents]) or (a.size and extents != [n for n in shape.extents if n != 1]):
-        raise ModelError(f"{path}: {extents_of(a.shape)} in the file, {extents_of(shape.extents)} in shapes; {ORDER_ADVICE}")
+    if a.size != np.prod([float(n) for n in shape.extents]) or (
+        a.size and extents != [n for n in shape.extents if n != 1]
+    ):
+        raise ModelError(
+            f"{path}: {extents_of(a.shape)} in the file, {extents_of(shape.extents)} in shapes; {ORDER_ADVICE}"
+        )
     a = a.reshape(shape.extents)
     if shape.type:
         if not np.isfinite(a).all() or np.any(a != np.round(a)) or np.any(np.abs(a) >= 2**53):
@@ -192,7 +203,9 @@ def _read_sizes(value: Any, name: str, shapes: Shapes, path: str) -> tuple[int, 
 
 def _scalar(read: Callable[[Any, str], Any]) -> FieldType:
     """A type that is written as a number."""
-    return FieldType(lambda value, name, shapes: float(value), lambda value, name, shapes, path: read(value, f"{path}.{name}"))
+    return FieldType(
+        lambda value, name, shapes: float(value), lambda value, name, shapes, path: read(value, f"{path}.{name}")
+    )
 
 
 class FieldType(NamedTuple):

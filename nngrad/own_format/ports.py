@@ -34,7 +34,13 @@ MOST_COLUMNS = 1_000_000
 
 def encoded_port(port: Port) -> Fields:
     """The struct of a port; what it doesn't have isn't written."""
-    fields = {"name": port.name, "size": float(port.size), "columns": list(port.columns) or None, "lower": port.lower, "upper": port.upper}
+    fields = {
+        "name": port.name,
+        "size": float(port.size),
+        "columns": list(port.columns) or None,
+        "lower": port.lower,
+        "upper": port.upper,
+    }
     fields["integer"] = port.integer or None
     return {name: value for name, value in fields.items() if value is not None}
 

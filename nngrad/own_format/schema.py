@@ -18,7 +18,9 @@ COLUMN_MAJOR, ROW_MAJOR = "column-major", "row-major"
 
 TOP = {"format", "version", "inputs", "outputs", "layers", "origin", "array_order"}
 PORT = {"name", "size", "columns", "lower", "upper", "units", "integer"}
-ORIGIN = {field.name: isinstance(field.default, tuple) for field in dataclasses.fields(Origin)}  # texts, and whether several
+ORIGIN = {
+    field.name: isinstance(field.default, tuple) for field in dataclasses.fields(Origin)
+}  # texts, and whether several
 
 BY_CLASS = {kind.__name__: kind for kind in KINDS}
 
@@ -57,7 +59,11 @@ def _fields_of(kind: type) -> tuple[KindField, ...]:
     """The fields of a kind, in the order of its dataclass."""
     hints, missing = typing.get_type_hints(kind), dataclasses.MISSING
     return tuple(
-        KindField(f.name, typing.get_origin(hints[f.name]) or hints[f.name], f.default is missing and f.default_factory is missing)
+        KindField(
+            f.name,
+            typing.get_origin(hints[f.name]) or hints[f.name],
+            f.default is missing and f.default_factory is missing,
+        )
         for f in dataclasses.fields(kind)
     )
 

@@ -21,7 +21,9 @@ Fields = dict[str, Any]
 FORMAT = "nngrad network"
 COMMON = {"kind", "sources", "shapes"}  # members of every layer
 IGNORED = frozenset({"name", "comment", "description"})  # for people: may stand anywhere and hold anything
-OF_TOOLS = frozenset({"CLASS", "TITLE", "VERSION", "PYTABLES_FORMAT_VERSION"})  # attributes that PyTables gives to every group
+OF_TOOLS = frozenset(
+    {"CLASS", "TITLE", "VERSION", "PYTABLES_FORMAT_VERSION"}
+)  # attributes that PyTables gives to every group
 
 
 def get(element: Fields, name: str) -> Any:
@@ -36,7 +38,9 @@ def names_in(element: Fields, path: str) -> set[str]:
     """What is present, but for what HDF5 tools write on their own account."""
     attributes = set(element.attributes) - OF_TOOLS if isinstance(element, Group) else set()
     if twice := sorted(attributes & set(element)):
-        raise ModelError(f"{path}.{twice[0]}: stands there twice, as a member and as an attribute; leave one of them out")
+        raise ModelError(
+            f"{path}.{twice[0]}: stands there twice, as a member and as an attribute; leave one of them out"
+        )
     return {name for name in set(element) | attributes if get(element, name) is not None}
 
 
@@ -128,7 +132,9 @@ def sequence(value: Any, path: str) -> list[Any]:
 
 def as_array(value: Any, path: str) -> np.ndarray:
     if not is_numeric(value):
-        raise ModelError(f"{path}: {'missing' if value is None else f'not an array of real numbers, but {described(value)}'}")
+        raise ModelError(
+            f"{path}: {'missing' if value is None else f'not an array of real numbers, but {described(value)}'}"
+        )
     return value
 
 

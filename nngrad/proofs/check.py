@@ -1,10 +1,10 @@
 """Differentiates a network by a route of its own, without any derivative rule of the layers, and compares.
 
 The route is the complex step where nngrad.proofs.definitions knows every layer: f(x + ih) is evaluated from the layers'
-definitions, and its imaginary part over h is the derivative, to the last digits because nothing is subtracted. Otherwise
-differences of the outputs with shrinking steps are extrapolated (Ridders), which come with an estimate of their own error. Second
-derivatives are such differences of the first ones. Where a kink lies within a step, the differences say nothing: entries that
-differ there are counted as at a kink, not as wrong.
+definitions, and its imaginary part over h is the derivative, to the last digits because nothing is subtracted.
+Otherwise differences of the outputs with shrinking steps are extrapolated (Ridders), which come with an estimate of
+their own error. Second derivatives are such differences of the first ones. Where a kink lies within a step, the
+differences say nothing: entries that differ there are counted as at a kink, not as wrong.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ EVALUATOR = "a second evaluator"
 
 @dataclass(frozen=True)
 class Worst:
-    """The worst difference of one output: absolute, and relative to the largest derivative of its row (all in units of x's scale)."""
+    """The worst difference of one output: absolute, and relative to the largest derivative of its
+    row (all in units of x's scale).
+    """
 
     output: str
     absolute: float
@@ -79,7 +81,8 @@ def sample(net: Network, count: int, seed: int = 1) -> Array:
 def comparable(net: Network, x: Array) -> Array:
     """Which rows of x (N, n) can be compared: nothing in the network is infinite there, or no number though x is one.
 
-    Where weights are infinite or a sum overflows there is no derivative, and every route to it has its own idea of inf - inf.
+    Where weights are infinite or a sum overflows there is no derivative, and every route to it has its own idea of inf
+    - inf.
     """
     with np.errstate(all="ignore"):
         values = passes.values(net, x)
@@ -105,12 +108,16 @@ def check(net: Network, x: Any, method: str | None = None, hessian: bool = False
     found = [] if unknown else [_values(net, x)]
     ours = net.jacobian(x) * units
     all_zero = not ours.any() and not theirs.any()
-    found.append(Checked("J", method, tolerance, _compare(net, ours, theirs * units, kinks, names, tolerance), all_zero))
+    found.append(
+        Checked("J", method, tolerance, _compare(net, ours, theirs * units, kinks, names, tolerance), all_zero)
+    )
     r = np.random.default_rng(2)
     v, w = r.normal(size=net.input_size) * units, r.normal(size=net.output_size)
     largest = np.abs(theirs * units).sum(axis=2)
     some = np.broadcast_to(kinks.any(2, keepdims=True), (*kinks.shape[:2], 1))
-    outputs = _compare(net, net.jvp(x, v)[:, :, None], (theirs @ v)[:, :, None], some, [("along v",)], tolerance, floor=largest)
+    outputs = _compare(
+        net, net.jvp(x, v)[:, :, None], (theirs @ v)[:, :, None], some, [("along v",)], tolerance, floor=largest
+    )
     found.append(Checked("J v", method, tolerance, outputs))
     back, expected, some_back = (
         net.vjp(x, w)[:, None] * units,
@@ -125,10 +132,14 @@ def check(net: Network, x: Any, method: str | None = None, hessian: bool = False
 
 
 def units_of(net: Network, x: Array) -> Array:
-    """The scale of each input: its training range, else its spread in x, else 1. Derivatives are compared in these units, so that
-    an input of small numbers counts as much as one of large ones."""
+    """The scale of each input: its training range, else its spread in x, else 1. Derivatives are compared in these
+    units, so that an input of small numbers counts as much as one of large ones."""
     lower, upper = bounds(net)
-    spread = np.nanmax(x, axis=0, initial=-np.inf) - np.nanmin(x, axis=0, initial=np.inf) if len(x) else np.zeros(net.input_size)
+    spread = (
+        np.nanmax(x, axis=0, initial=-np.inf) - np.nanmin(x, axis=0, initial=np.inf)
+        if len(x)
+        else np.zeros(net.input_size)
+    )
     with np.errstate(invalid="ignore"):
         units = np.where(np.isfinite(upper - lower) & (upper > lower), upper - lower, spread)
     return np.where(np.isfinite(units) & (units > 0.0), units, 1.0)
@@ -144,7 +155,8 @@ def _compare(
     outputs: Any = None,
     floor: Array | None = None,
 ) -> tuple[Worst, ...]:
-    """The worst entry of every output; arrays are (N, outputs, entries), `floor` (N, outputs) what an entry is a sum of.
+    """The worst entry of every output; arrays are (N, outputs, entries), `floor` (N, outputs) what an entry is a sum
+    of.
 
     Entries at kinks are excused where they differ by more than the tolerance.
     """
@@ -156,7 +168,9 @@ def _compare(
             continue
         same = (a == b) | (np.isnan(a) & np.isnan(b))
         off = np.where(same, 0.0, np.abs(a - b))
-        size = np.maximum(np.abs(np.where(np.isfinite(a), a, 0.0)), np.abs(np.where(np.isfinite(b), b, 0.0))).max(axis=1, keepdims=True)
+        size = np.maximum(np.abs(np.where(np.isfinite(a), a, 0.0)), np.abs(np.where(np.isfinite(b), b, 0.0))).max(
+            axis=1, keepdims=True
+        )
         size = size if floor is None else np.maximum(size, floor[:, i, None])
         relative = np.where(same, 0.0, np.where(np.isfinite(off), off / np.maximum(size, SMALLEST), np.inf))
         excused = kinks[:, i] & (relative > tolerance)
@@ -206,7 +220,8 @@ def _second(net: Network, x: Array, units: Array) -> Checked:
     scale = units[:, None] * units
     names: list[tuple[str, ...]] = [(a, b) for a in net.input_names for b in net.input_names]
     ours, other = (H * scale for H in (net.hessian(x), theirs))
-    # rounding of the gradients limits what differences can see: a row with hardly any curvature is measured against its slope
+    # rounding of the gradients limits what differences can see: a row with hardly any curvature is measured against its
+    # slope
     floor = np.abs(net.jacobian(x) * units).max(axis=2, initial=0.0) * 1e-3
     ours, other, kinks = (a.reshape(len(x), m, n * n) for a in (ours, other, skip))
     tolerance = 1e-5 if exact else 1e-3
@@ -217,9 +232,14 @@ def _second(net: Network, x: Array, units: Array) -> Checked:
 
 
 def by_differences(net: Network, x: Array) -> tuple[Array, Array]:
-    """(J (N, m, n), which entries have a kink within the smallest step) by extrapolated central differences of the outputs."""
+    """(J (N, m, n), which entries have a kink within the smallest step) by extrapolated central
+    differences of the outputs.
+    """
     units = units_of(net, x)
-    J, kinks = np.empty((len(x), net.output_size, net.input_size)), np.zeros((len(x), net.output_size, net.input_size), bool)
+    J, kinks = (
+        np.empty((len(x), net.output_size, net.input_size)),
+        np.zeros((len(x), net.output_size, net.input_size), bool),
+    )
     for k in range(net.input_size):
         step = np.zeros(net.input_size)
         step[k] = units[k]
@@ -229,7 +249,8 @@ def by_differences(net: Network, x: Array) -> tuple[Array, Array]:
 
 
 def _ridders(net: Network, f: Callable[[Array], Array], x: Array, step: Array) -> tuple[Array, Array, Array]:
-    """(df/dstep, which rows have a kink within every usable step, the estimated error), row by row: Ridders' extrapolation.
+    """(df/dstep, which rows have a kink within every usable step, the estimated error), row by row: Ridders'
+    extrapolation.
 
     Steps shrink by halves. For a row, only steps between whose ends no unit changes its branch are used.
     """
@@ -250,7 +271,9 @@ def _ridders(net: Network, f: Callable[[Array], Array], x: Array, step: Array) -
         for k in range(len(row)):
             reach = usable > k
             if k == 0:
-                estimate = np.where(usable == 1, 1e300, np.inf)  # something rather than nothing, until there is an extrapolation
+                estimate = np.where(
+                    usable == 1, 1e300, np.inf
+                )  # something rather than nothing, until there is an extrapolation
             else:
                 apart = np.maximum(np.abs(row[k] - row[k - 1]), np.abs(row[k] - before[k - 1]))
                 estimate = apart.max(axis=tuple(range(1, apart.ndim)), initial=0.0)

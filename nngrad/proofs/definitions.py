@@ -1,7 +1,8 @@
-"""A second evaluator of networks, for complex inputs: the definitions of the layers written down once more, for `nngrad check`.
+"""A second evaluator of networks, for complex inputs: the definitions of the layers written down once more, for `nngrad
+check`.
 
-Nothing of the layers' own rules is used, only their numbers and the formula texts of the activations' values. Every function
-is analytic between kinks, so that the imaginary part carries the derivative.
+Nothing of the layers' own rules is used, only their numbers and the formula texts of the activations' values. Every
+function is analytic between kinks, so that the imaginary part carries the derivative.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ def _fill_missing(layer: FillMissing, z: Array) -> Array:
 def _softmax(layer: Softmax, z: Array) -> Array:
     if not len(z):
         return z
-    e = np.exp(z - np.take_along_axis(z, z.real.argmax(axis=0)[None], 0))  # the complex largest: its exponential is exactly 1
+    e = np.exp(
+        z - np.take_along_axis(z, z.real.argmax(axis=0)[None], 0)
+    )  # the complex largest: its exponential is exactly 1
     return np.asarray(e / e.sum(axis=0))
 
 

@@ -48,7 +48,9 @@ def find_pairs(tree: Tree, candidate: Candidate, net: Network, others: Sequence[
         for y_path, y in outputs:
             if len(y) == len(x) and y_path.rstrip("'") != x_path.rstrip("'"):
                 constant = bool(len(y) > 1 and (y == y[0]).all())
-                pairs.append(Pair(candidate.path, x_path, y_path, len(x), constant, agreement(computed, y[:MOST_ROWS]), x, y))
+                pairs.append(
+                    Pair(candidate.path, x_path, y_path, len(x), constant, agreement(computed, y[:MOST_ROWS]), x, y)
+                )
     return sorted(pairs, key=lambda p: (-min(p.agreement.digits, DIGITS), p.constant, -p.rows, -p.agreement.digits))
 
 
@@ -64,13 +66,15 @@ def _arrays(tree: Tree, networks: Sequence[Candidate]) -> Iterator[tuple[str, He
             yield from ((path, way) for way in held(value) if way.array.size and np.isfinite(way.array).any())
             if value.dtype == object:
                 yield from (
-                    (name, Held(part)) for name, part in children(path, value) if isinstance(part, np.ndarray) and min(part.shape[1:]) > 1
+                    (name, Held(part))
+                    for name, part in children(path, value)
+                    if isinstance(part, np.ndarray) and min(part.shape[1:]) > 1
                 )
 
 
 def _fitting(arrays: list[tuple[str, Held]], size: int) -> Iterator[tuple[str, Array]]:
-    """Arrays that are samples of so many numbers, as rows of samples; a path ends with ' where samples stand in rows, as MATLAB would
-    have to transpose it."""
+    """Arrays that are samples of so many numbers, as rows of samples; a path ends with ' where samples stand in rows,
+    as MATLAB would have to transpose it."""
     for path, (a, _, samples) in arrays:
         if a.shape[0] == size and samples != "rows":
             yield path, a.T
@@ -79,7 +83,9 @@ def _fitting(arrays: list[tuple[str, Held]], size: int) -> Iterator[tuple[str, A
 
 
 def _series(arrays: list[tuple[str, Held]], net: Network) -> Iterator[tuple[str, Array]]:
-    """The taps of a network with delays, from its inputs step by step, after their initial states where the file holds those."""
+    """The taps of a network with delays, from its inputs step by step, after their initial states
+    where the file holds those.
+    """
     taps = [(how.base, how.delay) for how in map(spelled, net.input_names)]
     measured = list(dict.fromkeys(base for base, _ in taps))
     longest = max((delay for _, delay in taps), default=0)
@@ -89,14 +95,23 @@ def _series(arrays: list[tuple[str, Held]], net: Network) -> Iterator[tuple[str,
     series = list(_fitting(arrays, len(measured)))
     before = [(path, a) for path, a in series if len(a) == longest]
     for path, a in series:
-        for label, rows in ((path, a), *((f"{path} after {p}", np.concatenate([b, a])) for p, b in before if p != path)):
+        for label, rows in (
+            (path, a),
+            *((f"{path} after {p}", np.concatenate([b, a])) for p, b in before if p != path),
+        ):
             count = len(rows) - longest
             if count > 0:
-                yield label, np.stack([rows[longest - d : longest - d + count, measured.index(base)] for base, d in taps], axis=1)
+                yield (
+                    label,
+                    np.stack(
+                        [rows[longest - d : longest - d + count, measured.index(base)] for base, d in taps], axis=1
+                    ),
+                )
 
 
 def element_at(tree: Tree, path: str, size: int | None = None) -> Array:
-    """The array at a MATLAB path such as s.values{1}{2}, of several readings of a cell the one with `size`; DataError if there is none.
+    """The array at a MATLAB path such as s.values{1}{2}, of several readings of a cell the one with `size`; DataError
+    if there is none.
 
     A trailing ' is taken off, as `_fitting` adds it.
     """

@@ -1,8 +1,8 @@
 """Does the network reproduce what MATLAB or Keras computed, and to how many digits?
 
-Agreement is measured for every output against the spread of its recorded values: digits = -log10(worst difference / spread). Where
-the numbers are not reproduced, hypotheses about what happened when they were recorded are tried, one by one, and the one that
-explains the numbers is named, or that none does.
+Agreement is measured for every output against the spread of its recorded values: digits = -log10(worst difference /
+spread). Where the numbers are not reproduced, hypotheses about what happened when they were recorded are tried, one by
+one, and the one that explains the numbers is named, or that none does.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ class Hypothesis(NamedTuple):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What verify found; `precision` says to what the recorded numbers were rounded, where that had to be allowed for."""
+    """What verify found; `precision` says to what the recorded numbers were rounded, where that
+    had to be allowed for.
+    """
 
     reproduced: bool
     agreement: Agreement
@@ -70,16 +72,22 @@ def agreement(y: Array, recorded: Array) -> Agreement:
         return Agreement(MOST_DIGITS, 0.0, 0, 0, 0.0, 0.0)
     with np.errstate(all="ignore"):
         largest = np.nanmax(np.abs(np.where(np.isfinite(recorded), recorded, 0.0)), axis=0)
-        middle = np.where(np.isfinite(recorded), recorded, 0.0).sum(axis=0) / np.maximum(np.isfinite(recorded).sum(axis=0), 1)
+        middle = np.where(np.isfinite(recorded), recorded, 0.0).sum(axis=0) / np.maximum(
+            np.isfinite(recorded).sum(axis=0), 1
+        )
         spread = np.nanmax(np.abs(np.where(np.isfinite(recorded), recorded - middle, 0.0)), axis=0)
         scale = np.where(spread > 1e-6 * largest, spread, largest)
-        same = (y == recorded) | (np.isnan(recorded) & ~np.isnan(recorded).all())  # NaN: an output that was not recorded
+        same = (y == recorded) | (
+            np.isnan(recorded) & ~np.isnan(recorded).all()
+        )  # NaN: an output that was not recorded
         off = np.where(same, 0.0, np.abs(y - recorded))
         relative = np.where(same, 0.0, off / np.where(scale > 0.0, scale, 1.0))
     relative = np.where(np.isnan(relative), np.inf, relative)
     s, i = np.unravel_index(int(relative.argmax()), relative.shape)
     worst = float(relative[s, i])
-    digits = MOST_DIGITS if worst < 10**-MOST_DIGITS else max(0.0, float(-np.log10(worst))) if np.isfinite(worst) else 0.0
+    digits = (
+        MOST_DIGITS if worst < 10**-MOST_DIGITS else max(0.0, float(-np.log10(worst))) if np.isfinite(worst) else 0.0
+    )
     return Agreement(digits, float(off[s, i]), int(s) + 1, int(i), float(y[s, i]), float(recorded[s, i]))
 
 
@@ -98,7 +106,11 @@ def verify(net: Network, x: Any, recorded: Any, others: Sequence[Network] = ()) 
     for x_rows, y_rows, how in ways:
         found = _compared(net, x_rows, y_rows)
         if found.reproduced:
-            turned = (Hypothesis("samples in columns", f"{how}: that is how they were read", found.agreement.digits),) if how else ()
+            turned = (
+                (Hypothesis("samples in columns", f"{how}: that is how they were read", found.agreement.digits),)
+                if how
+                else ()
+            )
             return replace(found, hypotheses=turned)
         verdicts.append(found)
     x_rows, y_rows, _ = ways[0]
@@ -109,8 +121,12 @@ def verify(net: Network, x: Any, recorded: Any, others: Sequence[Network] = ()) 
     ranked = sorted(best.values(), key=lambda h: -h.digits)
     plain = verdicts[0]
     if len(x_rows) != len(y_rows) and (not ranked or ranked[0].digits < DIGITS):
-        raise DataError(f"the inputs hold {len(x_rows)} samples, the recorded outputs {len(y_rows)}, and no shift of rows explains it")
-    floor = max(plain.agreement.digits + 0.5, 1.0) if len(x_rows) == len(y_rows) else 1.0  # else plain is the first rows alone
+        raise DataError(
+            f"the inputs hold {len(x_rows)} samples, the recorded outputs {len(y_rows)}, and no shift of rows explains it"
+        )
+    floor = (
+        max(plain.agreement.digits + 0.5, 1.0) if len(x_rows) == len(y_rows) else 1.0
+    )  # else plain is the first rows alone
     return replace(plain, hypotheses=tuple(h for h in ranked if h.digits > floor))
 
 
@@ -169,7 +185,9 @@ SINGLE = "single precision"
 
 
 def _units(a: Array) -> Iterator[tuple[Array, str]]:
-    """What all numbers of a table are rounded to (decimals, digits, singles), with the rounding unit of each; whole numbers are not."""
+    """What all numbers of a table are rounded to (decimals, digits, singles), with the rounding
+    unit of each; whole numbers are not.
+    """
     finite = np.where(np.isfinite(a), a, 0.0)
     if (finite == np.round(finite)).all():
         return
@@ -208,7 +226,12 @@ def _processing(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
         ("output processing skipped", after_text, after, ()),
         ("all processing skipped", f"{before_text}; {after_text}", (*before, *after), ()),
         ("inputs normalised twice", "the inputs were normalised before the network normalised them again", (), before),
-        ("outputs un-normalised twice", "the output processing was reversed once more after the network had done it", (), after),
+        (
+            "outputs un-normalised twice",
+            "the output processing was reversed once more after the network had done it",
+            (),
+            after,
+        ),
     ):
         if (off or twice) and not (name.startswith("all") and not (before and after)):
             yield Hypothesis(name, text, agreement(rescaled(net, off, twice)(x), y).digits)
@@ -226,7 +249,11 @@ def _other_networks(x: Array, y: Array, others: Sequence[Network]) -> Iterator[H
     for other in others:
         if (other.input_size, other.output_size) == (x.shape[1], y.shape[1]):
             path = other.origin.network
-            yield Hypothesis(f"another network ({path})", f"they are the outputs of {path} in the same file", agreement(other(x), y).digits)
+            yield Hypothesis(
+                f"another network ({path})",
+                f"they are the outputs of {path} in the same file",
+                agreement(other(x), y).digits,
+            )
 
 
 def _permuted_outputs(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
@@ -239,7 +266,9 @@ def _permuted_outputs(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
     if len(set(order.tolist())) == m:
         names = ", ".join(net.output_names[i] for i in order[:20])
         yield Hypothesis(
-            "outputs in another order", f"the recorded outputs are, in this order, {names}", agreement(computed[:, order], y).digits
+            "outputs in another order",
+            f"the recorded outputs are, in this order, {names}",
+            agreement(computed[:, order], y).digits,
         )
 
 
@@ -282,7 +311,9 @@ def _in_single(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
     if found >= 4.0:
         noise = agreement(_single(net, x), net(x)).digits
         if found >= noise - 1.0:
-            yield Hypothesis(SINGLE, f"they agree to {found:.1f} digits, as far as single precision carries here", DIGITS)
+            yield Hypothesis(
+                SINGLE, f"they agree to {found:.1f} digits, as far as single precision carries here", DIGITS
+            )
 
 
 def _single(net: Network, x: Array) -> Array:
@@ -302,7 +333,9 @@ def _turned(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
     """A square table, whose samples may stand in columns."""
     for a, b, what in ((x.T, y, "inputs"), (x, y.T, "outputs"), (x.T, y.T, "inputs and outputs")):
         if a.shape == x.shape and b.shape == y.shape:
-            yield Hypothesis("samples in columns", f"the samples of the {what} stand in columns", agreement(net(a), b).digits)
+            yield Hypothesis(
+                "samples in columns", f"the samples of the {what} stand in columns", agreement(net(a), b).digits
+            )
 
 
 def _shifted(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
@@ -318,5 +351,9 @@ def _shifted(net: Network, x: Array, y: Array) -> Iterator[Hypothesis]:
 def _shift(shift: int, rows: int) -> str:
     if not shift:
         return f"the first {rows} rows of inputs and outputs belong to each other, and one of them goes on"
-    way = f"row k + {shift} of the outputs belongs" if shift > 0 else f"row k of the outputs belongs to row k + {-shift}, not"
+    way = (
+        f"row k + {shift} of the outputs belongs"
+        if shift > 0
+        else f"row k of the outputs belongs to row k + {-shift}, not"
+    )
     return f"{way} to row k of the inputs: a delay, or rows cut off"

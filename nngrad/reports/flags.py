@@ -5,7 +5,8 @@ Nothing is flagged that the model file does not support: a network without kinks
     flag_kink        step:units, such as 3:2 where two units of step 3 (as `nngrad info` numbers them) are within EPS of a kink
     flag_outside     inputs outside their training range, as name<lower or name>upper
     flag_saturated   outputs whose derivative with respect to every input is exactly zero here, though the network connects them
-    flag_not_finite  outputs that are NaN or infinite here, or whose derivative is; f for a scalar of the outputs that is
+    flag_not_finite  outputs that are NaN or infinite here, or whose derivative is; f for a scalar of the outputs that
+    is
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ EPS = 1e-9  # how near to a kink counts, relative to the kink or to 1
 def flags(net: Network, x: Any) -> dict[str, Texts]:
     """What to doubt about each of the rows x (N, n): {flag: N texts, None where there is nothing to say}.
 
-    The flags are those that the network's file supports, as `--flags` writes them. Raises DataError where x does not fit.
+    The flags are those that the network's file supports, as `--flags` writes them. Raises DataError where x does not
+    fit.
     """
     rows, _ = net.rows_of(x)
     marks = flags_of(net)
@@ -51,7 +53,9 @@ class Flags:
 
 
 def flags_of(net: Network, input_names: tuple[str, ...] | None = None, scalar: Scalar | None = None) -> Flags:
-    """The flags that this network's file supports; `input_names` as the table calls the inputs, `scalar` if one is differentiated."""
+    """The flags that this network's file supports; `input_names` as the table calls the inputs,
+    `scalar` if one is differentiated.
+    """
     names = input_names or net.input_names
     lower, upper = units.bounds(net)
     connected = reach.reached(net, slopes=True)[net.last]
@@ -61,7 +65,12 @@ def flags_of(net: Network, input_names: tuple[str, ...] | None = None, scalar: S
     if np.isfinite(lower).any() or np.isfinite(upper).any():
         found.append(("flag_outside", lambda x, values: _outside(x, lower, upper, names)))
     if connected.any():
-        found.append(("flag_saturated", lambda x, values: _listed((net.jacobian(x) == 0.0).all(axis=2) & connected, net.output_names)))
+        found.append(
+            (
+                "flag_saturated",
+                lambda x, values: _listed((net.jacobian(x) == 0.0).all(axis=2) & connected, net.output_names),
+            )
+        )
     names_of_numbers = (*net.output_names, *(() if scalar is None else ("f",)))
     found.append(("flag_not_finite", lambda x, values: _listed(_not_finite(net, x, values, scalar), names_of_numbers)))
     return Flags(tuple(name for name, _ in found), tuple(column for _, column in found), net)

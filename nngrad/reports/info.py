@@ -64,7 +64,9 @@ def facts_of(net: Network) -> Facts:
 
 
 def _port(port: Port) -> Facts:
-    ranges = (None if r is None else [v if math.isfinite(v) else None for v in r.tolist()] for r in (port.lower, port.upper))
+    ranges = (
+        None if r is None else [v if math.isfinite(v) else None for v in r.tolist()] for r in (port.lower, port.upper)
+    )
     lower, upper = ranges
     return {"name": port.name, "columns": list(port.columns), "lower": lower, "upper": upper}
 
@@ -121,7 +123,9 @@ def _whole(facts: Facts, network: Facts) -> Iterator[str]:
     yield from _section("layers", network["layers"])
     yield from _section("processing", network["processing"])
     yield from _section("computed as", _table([_step_row(step, network) for step in network["steps"]], ""))
-    yield from _section("notes", [line for note in network["notes"] for line in textwrap.wrap(note, WIDTH - 2, break_long_words=False)])
+    yield from _section(
+        "notes", [line for note in network["notes"] for line in textwrap.wrap(note, WIDTH - 2, break_long_words=False)]
+    )
 
 
 def _described(facts: Facts, network: Facts) -> Iterator[str]:
@@ -161,7 +165,11 @@ def _smoothness(network: Facts) -> str:
     piecewise = [str(step["number"]) for step in network["steps"] if step["slope"] == "piecewise"]
     if network["flat"]:
         return "zero wherever it exists: the outputs are piecewise constant"
-    return f"piecewise: jumps at the kinks of {'steps' if len(piecewise) > 1 else 'step'} {', '.join(piecewise)}" if piecewise else "smooth"
+    return (
+        f"piecewise: jumps at the kinks of {'steps' if len(piecewise) > 1 else 'step'} {', '.join(piecewise)}"
+        if piecewise
+        else "smooth"
+    )
 
 
 def _ports(ports: Sequence[Facts]) -> list[str]:
@@ -187,4 +195,10 @@ def _step_row(step: Facts, network: Facts) -> tuple[str, str, str, str, str]:
     sources = ", ".join(f"step {source}" if source else "the inputs" for source in step["from"])
     *taken, given = step["shape"]
     shape = f"{' + '.join(map(str, taken))} -> {given}"
-    return f"{step['number']:>{len(str(len(network['steps'])))}}", step["kind"], step["function"] or "", shape, f"of {sources}"
+    return (
+        f"{step['number']:>{len(str(len(network['steps'])))}}",
+        step["kind"],
+        step["function"] or "",
+        shape,
+        f"of {sources}",
+    )

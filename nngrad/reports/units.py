@@ -21,7 +21,9 @@ Array = np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class Factors:
-    """What J is multiplied by: `steps` (n,) for each input, or x/y (elasticity: steps is None); `label` names it in columns."""
+    """What J is multiplied by: `steps` (n,) for each input, or x/y (elasticity: steps is None);
+    `label` names it in columns.
+    """
 
     label: str
     steps: Array | None = None
@@ -47,7 +49,9 @@ def elasticity() -> Factors:
 def sigma(net: Network, deviations: Sequence[float]) -> Factors:
     """Times these standard deviations, one an input."""
     if len(deviations) != net.input_size:
-        raise UsageError(f"--sigma: {len(deviations)} numbers for {net.input_size} inputs ({listed(net.input_names)}); give one each")
+        raise UsageError(
+            f"--sigma: {len(deviations)} numbers for {net.input_size} inputs ({listed(net.input_names)}); give one each"
+        )
     steps = np.array(deviations, float)
     if not (np.isfinite(steps).all() and (steps >= 0.0).all()):
         raise UsageError("--sigma: standard deviations are finite and not negative")
@@ -72,13 +76,18 @@ def bounds(net: Network) -> tuple[Array, Array]:
     """Lower and upper end of every input's training range; NaN where the file does not tell."""
     ends = []
     for which in ("lower", "upper"):
-        parts = [np.full(port.size, np.nan) if (end := getattr(port, which)) is None else np.asarray(end, float) for port in net.inputs]
+        parts = [
+            np.full(port.size, np.nan) if (end := getattr(port, which)) is None else np.asarray(end, float)
+            for port in net.inputs
+        ]
         ends.append(np.concatenate(parts) if parts else np.empty(0))
     return ends[0], ends[1]
 
 
 def deviations(blocks: Iterable[Array], names: Sequence[str]) -> Array:
-    """Standard deviation (N - 1) of every column over all blocks of rows, in one pass; DataError where it isn't finite."""
+    """Standard deviation (N - 1) of every column over all blocks of rows, in one pass; DataError
+    where it isn't finite.
+    """
     count, mean, squares = 0, np.zeros(len(names)), np.zeros(len(names))
     for x in blocks:
         if not len(x):
@@ -94,5 +103,7 @@ def deviations(blocks: Iterable[Array], names: Sequence[str]) -> Array:
     found = np.sqrt(squares / (count - 1))
     missing = [name for name, s in zip(names, found, strict=True) if not np.isfinite(s)]
     if missing:
-        raise DataError(f"--scale sigma: {listed(missing)} holds missing or infinite values; give --sigma, one number an input")
+        raise DataError(
+            f"--scale sigma: {listed(missing)} holds missing or infinite values; give --sigma, one number an input"
+        )
     return np.asarray(found)

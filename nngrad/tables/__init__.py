@@ -17,7 +17,8 @@ time.
 Leaving the writer without an exception puts the file in place; any exception (Ctrl-C too) leaves no file, and an older
 one untouched.
 
-reader(source, fmt=None, *, size=None, columns=None, aliases=(), keep=(), choose=None, by=None, max_rows=None, advice=COMMAND, header=None,
+reader(source, fmt=None, *, size=None, columns=None, aliases=(), keep=(), choose=None, by=None, max_rows=None,
+advice=COMMAND, header=None,
        delimiter=None, decimal=None, skip=None, units=None, comment=None, encoding=None, samples=None)
     source      a path, `path:name` for npz, mat, h5, xlsx (the array or sheet inside; a file that exists under the whole name comes first),
                 or "-"
@@ -38,14 +39,16 @@ reader(source, fmt=None, *, size=None, columns=None, aliases=(), keep=(), choose
     skip        csv, tsv, xlsx: lines to leave out before the table
     units       csv, tsv, xlsx: True leaves out the lines below the header that hold text where numbers are wanted; they are noted
     comment     csv, tsv: a mark such as "#"; lines that begin with it are left out, but where just one of those before a table without
-                header has as many cells as the first row, and names in them, these are the columns' names.
-                Without the option, comments (# and %) may stand before the table only; one that has as many cells as the first row, and
-                names in them, is the header, and the others are noted
+                header has as many cells as the first row, and names in them, these are the columns' names. Without the
+                option, comments (# and %) may stand before the table only; one that has as many cells as the first row,
+                and names in them, is the header, and the others are noted
     encoding    csv, tsv: as Python names it, such as "cp1252" (None: UTF-8; a byte order mark tells UTF-16 and UTF-32)
     samples     "rows" or "columns" says where the samples stand (None: rows; mat: found out against `size`). A text table, a sheet or a
-                frame of which the samples stand in columns may have its names in the first column, and is held in memory
+                frame of which the samples stand in columns may have its names in the first column, and is held in
+                memory
   attributes    names (of the n columns in the order of the block, as in the file; None if it has no names), keep (names),
-                count (rows, if known beforehand, else None), notes (tuple of sentences worth showing), progress (0..1 or None)
+                count (rows, if known beforehand, else None), notes (tuple of sentences worth showing), progress (0..1
+                or None)
   raises        DataError: file, line, column, what was found. UsageError: unknown format, an option that the format doesn't have
 
 writer(target, fmt=None, *, digits=None, header=None, delimiter=None, name="J")
@@ -54,8 +57,9 @@ writer(target, fmt=None, *, digits=None, header=None, delimiter=None, name="J")
     digits      csv, tsv, ndjson: significant digits (None: the shortest text that gives the same number back)
     name        npz, mat, h5: the variable, where the target doesn't say `path:name`
   begin(columns, shape=None, *, keep=(), rows=None)
-                `shape` is that of one row, e.g. (m, n): npy, npz, mat and h5 store (rows, *shape), the others (rows, columns);
-                `keep` names the passed-through columns, which come first; `rows` may be given when it is known
+                `shape` is that of one row, e.g. (m, n): npy, npz, mat and h5 store (rows, *shape), the others (rows,
+                columns); `keep` names the passed-through columns, which come first; `rows` may be given when it is
+                known
   raises        UsageError: no such folder, kept columns in a format of numbers only. OSError (disk full, closed pipe) passes out
 
 A format of arrays stores rows as samples, in MATLAB files too: y is (rows, m), J is (rows, m, n).
@@ -149,7 +153,9 @@ def understood(source: str | os.PathLike[str], fmt: str | None = None, **options
     return {name: value for name, value in options.items() if known is None or name in (*known, *MATCHING)}
 
 
-def writer(target: str | os.PathLike[str], fmt: str | None = None, *, name: str | None = None, **options: Any) -> RowWriter:
+def writer(
+    target: str | os.PathLike[str], fmt: str | None = None, *, name: str | None = None, **options: Any
+) -> RowWriter:
     """Open a table for writing: see the module's text."""
     where = place(target)
     if where.is_stream and not any(f.fits(where) for f in WRITERS):

@@ -26,12 +26,18 @@ class Layout(NamedTuple):
     turned: bool
 
 
-def layout(where: str, shape: tuple[int, ...], dtype: Any, wanted: Wanted, samples: str | None, detect: bool = False) -> Layout:
-    """Decide which way the samples stand: `samples`, or what fits wanted.size if `detect`, or rows. DataError if it doesn't fit."""
+def layout(
+    where: str, shape: tuple[int, ...], dtype: Any, wanted: Wanted, samples: str | None, detect: bool = False
+) -> Layout:
+    """Decide which way the samples stand: `samples`, or what fits wanted.size if `detect`, or
+    rows. DataError if it doesn't fit.
+    """
     if samples not in (None, *SAMPLES):
         raise UsageError(f"samples {samples!r}: rows and columns are possible")
     if dtype.kind not in "fiub":
-        raise DataError(f"{where}: holds {dtype.name if dtype.names is None else 'records'}, not real numbers; save it as double")
+        raise DataError(
+            f"{where}: holds {dtype.name if dtype.names is None else 'records'}, not real numbers; save it as double"
+        )
     if len(shape) == 1:
         shape = (shape[0], 1) if wanted.size in (1, None) else (1, shape[0])
         samples, detect = "rows", False
@@ -42,9 +48,15 @@ def layout(where: str, shape: tuple[int, ...], dtype: Any, wanted: Wanted, sampl
     turned = samples == "columns"
     rows, width = shape[::-1] if turned else shape
     if wanted.size is not None and width != wanted.size and wanted.choose is None:
-        other = f"; its samples seem to stand in {SAMPLES[not turned]}: say --samples {SAMPLES[not turned]}" if rows == wanted.size else ""
+        other = (
+            f"; its samples seem to stand in {SAMPLES[not turned]}: say --samples {SAMPLES[not turned]}"
+            if rows == wanted.size
+            else ""
+        )
         part = "; choose with --columns 1,3-5 or the like" if width > wanted.size and not other else ""
-        raise DataError(f"{where}: has shape {_by(shape)}, that is {counted(width, 'column')} where {wanted.size} are needed{other}{part}")
+        raise DataError(
+            f"{where}: has shape {_by(shape)}, that is {counted(width, 'column')} where {wanted.size} are needed{other}{part}"
+        )
     return Layout(rows, width, turned)
 
 
@@ -53,7 +65,9 @@ def _detected(where: str, shape: tuple[int, ...], size: int | None) -> str:
         return "columns" if shape[0] == size else "rows"
     if size == 1:
         return "rows"
-    raise DataError(f"{where}: is square ({_by(shape)}), so its samples may stand in rows or in columns; say --samples rows or columns")
+    raise DataError(
+        f"{where}: is square ({_by(shape)}), so its samples may stand in rows or in columns; say --samples rows or columns"
+    )
 
 
 def doubts(where: str, how: Layout, wanted: Wanted, samples: str | None) -> tuple[str, ...]:
@@ -88,7 +102,10 @@ class ArrayReader:
         names: Sequence[str] | None = None,
     ) -> None:
         found = match(where, names, how.width, wanted, lambda: (array[:, :3].T if how.turned else array[:3]).tolist())
-        self._indices, self._kept = None if found.indices == tuple(range(how.width)) else list(found.indices), found.kept
+        self._indices, self._kept = (
+            None if found.indices == tuple(range(how.width)) else list(found.indices),
+            found.kept,
+        )
         self.names, self.keep = found.names, wanted.keep
         self._where = where
         self._array, self._how, self._file = array, how, file

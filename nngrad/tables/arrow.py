@@ -21,5 +21,7 @@ def read_arrow(place: Location, wanted: Wanted, samples: str | None = None) -> R
     with open_input(where) as file:
         start = file.read(8)
     if start[:6] != b"ARROW1":
-        raise DataError(f"{where}: {next((words for magic, words in OTHERS if start.startswith(magic)), 'is not an Arrow file')}")
+        raise DataError(
+            f"{where}: {next((words for magic, words in OTHERS if start.startswith(magic)), 'is not an Arrow file')}"
+        )
     return scanned(where, "Arrow", polars().scan_ipc, wanted, samples)

@@ -1,4 +1,5 @@
-"""What a cell of text means: a number, a missing number, a name, or what programs write for a number and nngrad refuses.
+"""What a cell of text means: a number, a missing number, a name, or what programs write for a number and nngrad
+refuses.
 
 A cell that is no number is refused with what to do about it, and what is read never depends on the other cells of the
 table.
@@ -16,11 +17,25 @@ NUMBER, MISSING, EMPTY, ODD, NAME = "number", "missing", "empty", "odd", "name" 
 
 # Fortran writes 1D+03 for a double of 1000
 PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?", re.ASCII)
-# the runtime of Visual C before 2015 writes 1.#INF, 1.#QNAN and -1.#IND, filled up with zeros; the one since then nan(ind)
+# the runtime of Visual C before 2015 writes 1.#INF, 1.#QNAN and -1.#IND, filled up with zeros; the one since then
+# nan(ind)
 INFINITE = re.compile(r"[+-]?(?:inf|infinity|1\.#inf0*(?:e[+-]?0+)?)", re.ASCII | re.IGNORECASE)
 NOT_A_NUMBER = re.compile(r"[+-]?nan(?:\(\w*\))?|[+-]?1\.#(?:qnan|snan|ind)0*(?:e[+-]?0+)?", re.ASCII | re.IGNORECASE)
 MISSING_WORDS = frozenset(("NA", "N/A", "#N/A", "#NA", "#N/A N/A", "<NA>", "NULL", "NONE", "<MISSING>"))
-FREQUENT = ("NA", "#N/A", "NULL", "null", "N/A", "None", "n/a", "nan(ind)", "-nan(ind)", "-1.#IND", "1.#QNAN", "<NA>")  # for polars
+FREQUENT = (
+    "NA",
+    "#N/A",
+    "NULL",
+    "null",
+    "N/A",
+    "None",
+    "n/a",
+    "nan(ind)",
+    "-nan(ind)",
+    "-1.#IND",
+    "1.#QNAN",
+    "<NA>",
+)  # for polars
 
 SIGN, GROUP = r"[+\-−]?", r"[ ,.'’_\u00a0\u2009\u202f]"
 CURRENCY = r"(?:[$€£¥]|EUR|USD|CHF)"
@@ -64,22 +79,34 @@ REFUSED = (  # the first that fits counts
         "has a decimal comma; say --decimal ,",
         "has a decimal comma; store it as a number",
     ),
-    Refusal(rf"{SIGN}(?:\d+\.\d*|\.\d+)(?:[ed][+-]?\d+)?", COMMA, "has a decimal point; leave --decimal , out, or write a comma"),
+    Refusal(
+        rf"{SIGN}(?:\d+\.\d*|\.\d+)(?:[ed][+-]?\d+)?",
+        COMMA,
+        "has a decimal point; leave --decimal , out, or write a comma",
+    ),
     Refusal(
         rf"{SIGN}\d{{1,3}}(?:\.\d{{3}})+,\d*",
         POINT,
         "has thousands marks and a decimal comma; remove the points and say --decimal ,",
         "has thousands marks and a decimal comma; remove the points and store it as a number",
     ),
-    Refusal(rf"{SIGN}\d{{1,3}}(?:{GROUP}\d{{2,3}})*(?:{GROUP}\d{{3}})(?:[.,]\d*)?", None, "has thousands marks; remove them"),
-    Refusal(rf"{SIGN}[\d.,]+ ?[%‰]|[%‰] ?[\d.,]+", None, "is a percentage; write the number alone, as the network was trained on it"),
+    Refusal(
+        rf"{SIGN}\d{{1,3}}(?:{GROUP}\d{{2,3}})*(?:{GROUP}\d{{3}})(?:[.,]\d*)?", None, "has thousands marks; remove them"
+    ),
+    Refusal(
+        rf"{SIGN}[\d.,]+ ?[%‰]|[%‰] ?[\d.,]+",
+        None,
+        "is a percentage; write the number alone, as the network was trained on it",
+    ),
     Refusal(rf"{SIGN}{CURRENCY} ?{SIGN}[\d.,]+|{SIGN}[\d.,]+ ?{CURRENCY}", None, "has a currency sign; remove it"),
     Refusal(r"\( *[$€£¥]?[\d.,]+(?:e[+-]?\d+)? *\)", None, "stands in parentheses; write a minus if it is negative"),
     Refusal(r"[−–—‐‑－][\d.,]+(?:e[+-]?\d+)?", None, "has a typographic minus; write -"),
     Refusal(r"[+-]?[\d.,]+e[−–—‐‑－]\d+", None, "has a typographic minus; write -"),
     Refusal(r"[+-]?0x[\da-f.]+(?:p[+-]?\d+)?", None, "is hexadecimal; write it as a decimal number"),
     Refusal(r"[+-]?\d*\.\d+[+-]\d{2,3}", None, "has an exponent without its letter; write e before it"),
-    Refusal(r"\*+", None, "is what Fortran writes for a number that is too wide for its field; write it in a wider one"),
+    Refusal(
+        r"\*+", None, "is what Fortran writes for a number that is too wide for its field; write it in a wider one"
+    ),
     Refusal(r"#[a-z0-9/]+[!?]", None, "is an error of a spreadsheet; mend it, or leave the cell empty"),
     Refusal(r'=.*|"?=".*', None, "is a formula; write its value"),
     Refusal(
@@ -107,7 +134,9 @@ def number(text: str, decimal: str = POINT, in_cells: bool = False) -> float:
     if PLAIN.fullmatch(plain):
         value = float(plain.replace("d", "e").replace("D", "e"))
         if math.isinf(value):
-            raise ValueError(f"{shortened(cell)} is too large for a double (at most 1.8e308); write Inf if infinity is meant")
+            raise ValueError(
+                f"{shortened(cell)} is too large for a double (at most 1.8e308); write Inf if infinity is meant"
+            )
         return value
     if not cell or _is_missing(cell):
         return math.nan
@@ -117,7 +146,9 @@ def number(text: str, decimal: str = POINT, in_cells: bool = False) -> float:
 
 
 def kind(text: str, decimal: str = POINT) -> str:
-    """What a cell is: a number (also one that is too large), missing, empty, a name, or odd: no name, and refused as a number."""
+    """What a cell is: a number (also one that is too large), missing, empty, a name, or odd: no
+    name, and refused as a number.
+    """
     cell = text.strip()
     if not cell:
         return EMPTY
@@ -143,7 +174,9 @@ def _hint(cell: str, decimal: str, in_cells: bool = False) -> str:
         return ""
     if any(c.isdigit() and not c.isascii() for c in cell):
         return "has digits other than 0 to 9; write it with those"
-    fitting = (r for pattern, r in _patterns(cell[:1].isalpha()) if r.decimal in (None, decimal) and pattern.fullmatch(cell))
+    fitting = (
+        r for pattern, r in _patterns(cell[:1].isalpha()) if r.decimal in (None, decimal) and pattern.fullmatch(cell)
+    )
     found = next(fitting, None)
     if found is None:
         return ""

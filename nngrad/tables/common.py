@@ -62,7 +62,12 @@ class RowWriter(Protocol):
     """Rows out. `format` belongs to any thread, the others to one; see nngrad.tables."""
 
     def begin(
-        self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
+        self,
+        columns: Sequence[str],
+        shape: tuple[int, ...] | None = None,
+        *,
+        keep: Sequence[str] = (),
+        rows: int | None = None,
     ) -> None: ...
     def format(self, values: np.ndarray, kept: Kept = ()) -> Any: ...
     def write(self, piece: Any) -> None: ...
@@ -81,7 +86,9 @@ def distinct(what: str, columns: Sequence[str]) -> None:
     """Refuse columns that would overwrite each other where names are keys."""
     if len(set(columns)) < len(columns):
         twice = [c for i, c in enumerate(columns) if c in columns[:i]]
-        raise UsageError(f"{what} needs distinct column names, and {listed(twice)} occurs more than once; write csv, or rename a column")
+        raise UsageError(
+            f"{what} needs distinct column names, and {listed(twice)} occurs more than once; write csv, or rename a column"
+        )
 
 
 def checked_digits(digits: int | None) -> int | None:

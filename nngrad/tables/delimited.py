@@ -71,7 +71,9 @@ class DelimitedReader:
             raise DataError(f"{self._misfit(line, cells)}; {advice}")
 
     def _check_start(self, text: TextTable) -> None:
-        """Read the first rows, all of a small table, before anything is done with them: what is refused there leaves nothing half done."""
+        """Read the first rows, all of a small table, before anything is done with them: what is
+        refused there leaves nothing half done.
+        """
         for chunk in text.start():
             self.parse(chunk)
 
@@ -93,7 +95,11 @@ class DelimitedReader:
         try:
             return headings.is_header(rows, self._at, text.decimal, only, text.first_is_quoted)
         except DataError as error:
-            if text.lines in (len(rows), None) and len({kind(row[0], text.decimal) for row in rows} - {NAME}) == 0 and len(rows) > 1:
+            if (
+                text.lines in (len(rows), None)
+                and len({kind(row[0], text.decimal) for row in rows} - {NAME}) == 0
+                and len(rows) > 1
+            ):
                 raise DataError(f"{error}, or --samples columns if each line is an input") from None
             raise
 
@@ -105,7 +111,9 @@ class DelimitedReader:
         try:
             return match(self._path, columns.names, width, wanted, lambda: body[:3])
         except DataError as error:
-            raise DataError(f"{error}{headings.would_fit_turned(columns.names, self._text.lines, width, wanted.size)}") from None
+            raise DataError(
+                f"{error}{headings.would_fit_turned(columns.names, self._text.lines, width, wanted.size)}"
+            ) from None
 
     def _read_past_head(self, names: Sequence[str] | None, own: bool, body: Sequence[Sequence[str]]) -> tuple[str, ...]:
         """Leave the header unread no longer, nor the units; notes."""
@@ -116,7 +124,10 @@ class DelimitedReader:
         left_out = text.head[own : own + units]
         if left_out:
             self._first = -1
-        return tuple(f"{self._path}, line {row.line}: left out as units: {listed([c.strip() for c in row.cells])}" for row in left_out)
+        return tuple(
+            f"{self._path}, line {row.line}: left out as units: {listed([c.strip() for c in row.cells])}"
+            for row in left_out
+        )
 
     def _doubts(self, body: Sequence[Sequence[str]], wanted: Wanted) -> tuple[str, ...]:
         text = self._text
@@ -144,7 +155,9 @@ class DelimitedReader:
     def _fast(self, chunk: Lines) -> Block | None:
         """What polars makes of the chunk, or None if there is the least doubt."""
         data, separator = chunk.data, self._separator
-        if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):  # a CR alone is a blank to polars and a line's end to others
+        if b"\r" in data and data.count(b"\r") != data.count(
+            b"\r\n"
+        ):  # a CR alone is a blank to polars and a line's end to others
             return None
         if self._text.decimal == COMMA and (b"." in data or not separator.isascii()):
             return None
@@ -184,7 +197,9 @@ class DelimitedReader:
 
         numeric = [f"c{i}" for i in self._indices]
         try:
-            numbers = frame if numeric == frame.columns and not self._kept else frame.select(pl.col(numeric).cast(pl.Float64))
+            numbers = (
+                frame if numeric == frame.columns and not self._kept else frame.select(pl.col(numeric).cast(pl.Float64))
+            )
         except pl.exceptions.PolarsError:
             return None
         x = numbers.to_numpy(order="c")

@@ -14,24 +14,37 @@ from nngrad.tables.delimiters import BLANKS, checked_delimiter
 from nngrad.tables.files import Output
 from nngrad.tables.locations import Location
 
-FORMATTED = 1 << 15  # numbers that become text at once: in cache, and memory of this size is used again without asking the system
+FORMATTED = (
+    1 << 15
+)  # numbers that become text at once: in cache, and memory of this size is used again without asking the system
 
 
 class DelimitedWriter:
-    """Rows as csv or tsv; numbers in the shortest form that reads back as the same bits, or rounded to `digits` significant digits."""
+    """Rows as csv or tsv; numbers in the shortest form that reads back as the same bits, or
+    rounded to `digits` significant digits.
+    """
 
-    def __init__(self, place: Location, delimiter: str = ",", digits: int | None = None, header: bool | None = None) -> None:
+    def __init__(
+        self, place: Location, delimiter: str = ",", digits: int | None = None, header: bool | None = None
+    ) -> None:
         self._delimiter = checked_delimiter(delimiter) or ","
         if self._delimiter == BLANKS:
             self._delimiter = " "
         self._digits, self._header = checked_digits(digits), header is not False
         self._gz = place.gz
         self._width = 0
-        self._before: list[Any] = []  # the header, which waits for the first rows: what is refused leaves nothing in a pipe
+        self._before: list[
+            Any
+        ] = []  # the header, which waits for the first rows: what is refused leaves nothing in a pipe
         self._out = Output(place.path)
 
     def begin(
-        self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
+        self,
+        columns: Sequence[str],
+        shape: tuple[int, ...] | None = None,
+        *,
+        keep: Sequence[str] = (),
+        rows: int | None = None,
     ) -> None:
         polars()  # as in chunks()
         self._width = len(columns)
@@ -51,7 +64,9 @@ class DelimitedWriter:
             return text
         import gzip
 
-        return [gzip.compress(b"".join(text), compresslevel=1, mtime=0)]  # members in a row are one file; above 1 it hardly gets smaller
+        return [
+            gzip.compress(b"".join(text), compresslevel=1, mtime=0)
+        ]  # members in a row are one file; above 1 it hardly gets smaller
 
     def write(self, piece: list[Any]) -> None:
         for part in (*self._before, *piece):
@@ -75,7 +90,9 @@ def rounded(table: np.ndarray, digits: int) -> np.ndarray:
     pl = polars()
 
     text = io.BytesIO()
-    pl.DataFrame({"": table.ravel()}).write_csv(text, include_header=False, float_scientific=True, float_precision=digits - 1)
+    pl.DataFrame({"": table.ravel()}).write_csv(
+        text, include_header=False, float_scientific=True, float_precision=digits - 1
+    )
     if not table.size:
         return table
     back = pl.read_csv(text.getvalue(), has_header=False, schema={"": pl.Float64}, glob=False)
@@ -87,7 +104,9 @@ def _text(table: np.ndarray, kept: Kept, delimiter: str) -> list[Any]:
 
     if kept:
         file = io.BytesIO()
-        series = [pl.Series(f"k{i}", [cell or None for cell in column], dtype=pl.String) for i, column in enumerate(kept)]
+        series = [
+            pl.Series(f"k{i}", [cell or None for cell in column], dtype=pl.String) for i, column in enumerate(kept)
+        ]
         numbers = pl.from_numpy(table, schema=[f"c{i}" for i in range(table.shape[1])], orient="row")
         pl.DataFrame(series).hstack(numbers).write_csv(file, include_header=False, separator=delimiter)
         return [file.getbuffer()]
@@ -98,7 +117,9 @@ def _text(table: np.ndarray, kept: Kept, delimiter: str) -> list[Any]:
 
 
 def _lines(table: np.ndarray, delimiter: str) -> bytearray:
-    """Numbers to text in one long column, and then newlines where rows end: wide tables cost no more than narrow ones."""
+    """Numbers to text in one long column, and then newlines where rows end: wide tables cost no
+    more than narrow ones.
+    """
     pl = polars()
 
     cells = pl.Series(table.ravel()).cast(pl.String)
@@ -108,11 +129,15 @@ def _lines(table: np.ndarray, delimiter: str) -> bytearray:
     return text
 
 
-def write_csv(place: Location, delimiter: str = ",", digits: int | None = None, header: bool | None = None) -> DelimitedWriter:
+def write_csv(
+    place: Location, delimiter: str = ",", digits: int | None = None, header: bool | None = None
+) -> DelimitedWriter:
     """Rows as csv."""
     return DelimitedWriter(place, delimiter, digits, header)
 
 
-def write_tsv(place: Location, delimiter: str = "\t", digits: int | None = None, header: bool | None = None) -> DelimitedWriter:
+def write_tsv(
+    place: Location, delimiter: str = "\t", digits: int | None = None, header: bool | None = None
+) -> DelimitedWriter:
     """Rows as tsv."""
     return DelimitedWriter(place, delimiter, digits, header)

@@ -58,7 +58,9 @@ def _stand_between_blanks(bare: Sequence[str], decimal: str) -> bool:
     if len(first) > 1 and (len(first) == len(second) or all(kind(cell, decimal) == NUMBER for cell in first)):
         return True
     last = [line.split() for line in bare[-2:]]
-    return len(last) == 2 and 1 < len(last[0]) == len(last[1]) and all(kind(cell, decimal) == NUMBER for cell in last[1])
+    return (
+        len(last) == 2 and 1 < len(last[0]) == len(last[1]) and all(kind(cell, decimal) == NUMBER for cell in last[1])
+    )
 
 
 def checked_delimiter(delimiter: str | None) -> str | None:

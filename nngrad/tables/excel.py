@@ -35,7 +35,9 @@ def read_xlsx(
     checked_samples(samples)
     with open_input(place.path) as file:
         if file.read(4) != b"PK\x03\x04":
-            raise DataError(f"{place.path}: is not an Excel workbook of the kind .xlsx; if it is text, say --input-format csv")
+            raise DataError(
+                f"{place.path}: is not an Excel workbook of the kind .xlsx; if it is text, say --input-format csv"
+            )
     name, rows = _sheet(place)
     where = f"{place.path}:{name}"
     first, left = _corner(rows, skip)
@@ -45,7 +47,9 @@ def read_xlsx(
         cells.pop()
     for i, row in enumerate(cells):
         if not any(cell.strip() for cell in row):
-            raise DataError(f"{where}, row {first + i + 1}: blank row between rows; remove it, or write NaN for missing values")
+            raise DataError(
+                f"{where}, row {first + i + 1}: blank row between rows; remove it, or write NaN for missing values"
+            )
     grid = Grid(where, cells, lambda i, j: f"cell {_letters(left + j)}{first + i + 1}", is_text=False)
     return GridReader(grid.turned() if samples == "columns" else grid, wanted, header, units)
 
@@ -61,7 +65,10 @@ def _sheet(place: Location) -> tuple[str, list[list[str]]]:
     """The name and the cells of the sheet that is asked for."""
     openpyxl = _openpyxl(place.path)
     try:
-        with warnings.catch_warnings(), open_input(place.path) as file:  # an open file, as openpyxl looks at the suffix of a path
+        with (
+            warnings.catch_warnings(),
+            open_input(place.path) as file,
+        ):  # an open file, as openpyxl looks at the suffix of a path
             warnings.simplefilter("ignore")  # of styles and the like that it doesn't know
             sheet = _chosen(place, openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False))
             rows = list(_texts(place.path, sheet))
@@ -80,7 +87,9 @@ def _openpyxl(path: str) -> Any:
     try:
         import openpyxl
     except ImportError:
-        raise UsageError(f"{path}: reading Excel needs openpyxl: pip install 'nngrad[excel]'; or save the sheet as csv") from None
+        raise UsageError(
+            f"{path}: reading Excel needs openpyxl: pip install 'nngrad[excel]'; or save the sheet as csv"
+        ) from None
     return openpyxl
 
 
@@ -90,11 +99,16 @@ def _chosen(place: Location, book: Any) -> Any:
         if place.name not in names:
             raise DataError(f"{place.path}: has no sheet {place.name}; it has {listed(names)}")
         return book.worksheets[names.index(place.name)]
-    return next((sheet for sheet in book.worksheets if any(any(row) for row in sheet.iter_rows(values_only=True))), book.worksheets[0])
+    return next(
+        (sheet for sheet in book.worksheets if any(any(row) for row in sheet.iter_rows(values_only=True))),
+        book.worksheets[0],
+    )
 
 
 def _texts(path: str, sheet: Any) -> Iterator[list[str]]:
-    """The rows of a sheet as texts: numbers to the last bit, and what is neither number nor text as something that is refused as both."""
+    """The rows of a sheet as texts: numbers to the last bit, and what is neither number nor text
+    as something that is refused as both.
+    """
     sheet.reset_dimensions()  # what some programs say of a sheet's size is not true
     count = 0
     for row in sheet.iter_rows():

@@ -34,11 +34,15 @@ SURELY_LEFT = 60.0  # seconds without a change: between closing a file and givin
 
 
 class Output:
-    """The bytes of one target: `file` to write to, `path` for libraries that want a name; then commit() or abandon()."""
+    """The bytes of one target: `file` to write to, `path` for libraries that want a name; then
+    commit() or abandon().
+    """
 
     def __init__(self, path: str) -> None:
         self.final: str | None = None
-        self._claim: int | None = None  # a second number of the file, so that its lock lasts until it has its final name
+        self._claim: int | None = (
+            None  # a second number of the file, so that its lock lasts until it has its final name
+        )
         self._waits = False  # for the others of its group
         if Location(path).is_stream:
             self.path = path
@@ -51,11 +55,17 @@ class Output:
             self.path, self.file, self._claim = _beside(self.final)
         except OSError as error:
             missing = isinstance(error, FileNotFoundError)
-            what = f"the folder {Path(self.final).parent} doesn't exist; make it first" if missing else f"can't be written: {reason(error)}"
+            what = (
+                f"the folder {Path(self.final).parent} doesn't exist; make it first"
+                if missing
+                else f"can't be written: {reason(error)}"
+            )
             raise DataError(f"{path}: {what}") from error
 
     def commit(self) -> None:
-        """Put the file in place, or leave that to the group; abandon() is to follow in any case and cleans up if this fails."""
+        """Put the file in place, or leave that to the group; abandon() is to follow in any case
+        and cleans up if this fails.
+        """
         if self.final is None:
             self.file.flush()
             if self.path != "-":
@@ -196,7 +206,11 @@ def _beside(final: str) -> tuple[str, BinaryIO, int | None]:
     with contextlib.suppress(OSError, AttributeError):
         os.chmod(path, stat.S_IMODE(os.stat(final).st_mode))
     claim = os.dup(number) if fcntl else None
-    return path, os.fdopen(number, "w+b"), claim  # buffered: a raw file writes what fits on a full disk and says nothing
+    return (
+        path,
+        os.fdopen(number, "w+b"),
+        claim,
+    )  # buffered: a raw file writes what fits on a full disk and says nothing
 
 
 def _unfinished_name(final: str) -> str:
@@ -221,7 +235,9 @@ def sweep(final: str) -> None:
 
 
 def _hidden(folder: str) -> tuple[str, ...]:
-    """The names of unfinished files in a folder; looked up anew where looking takes little of the time since the last look."""
+    """The names of unfinished files in a folder; looked up anew where looking takes little of the
+    time since the last look.
+    """
     now = time.monotonic()
     until, found = _looked.get(folder, (0.0, ()))
     if now < until:

@@ -48,7 +48,9 @@ class Decoded(Between):
             except UnicodeError as error:
                 start = getattr(error, "start", 0)
                 line = self._line + data.decode("latin-1").count("\n", 0, start)
-                raise DataError(f"{self._label}, line {line} or later: is not text in {self._encoding}; name another --encoding") from error
+                raise DataError(
+                    f"{self._label}, line {line} or later: is not text in {self._encoding}; name another --encoding"
+                ) from error
             self._line += text.count("\n")
             if text or not data:
                 return text.encode()

@@ -29,7 +29,11 @@ def _foreign(stream: Stream) -> tuple[str, str]:
     """What else a file is, and the format that reads it."""
     start = stream.peek(512).removeprefix(b"\xef\xbb\xbf")
     if start[:4] == b"PK\x03\x04":
-        return ("an Excel workbook", "xlsx") if b"xl/" in stream.peek(1 << 13) or b"[Content_Types]" in start else ("a zip archive", "")
+        return (
+            ("an Excel workbook", "xlsx")
+            if b"xl/" in stream.peek(1 << 13) or b"[Content_Types]" in start
+            else ("a zip archive", "")
+        )
     if found := next((what for magic, what in FOREIGN if start.startswith(magic)), ""):
         return found, ""
     if other := next((f for f in READERS if start.startswith(f.begins)), None):

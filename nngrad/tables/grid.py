@@ -1,4 +1,5 @@
-"""Tables of cells that are held in memory: sheets of Excel, and tables of any format of which the samples stand in columns.
+"""Tables of cells that are held in memory: sheets of Excel, and tables of any format of which the samples stand in
+columns.
 
 The cells are texts, and the same rules as for csv say which of them are names, numbers or refused.
 """
@@ -39,10 +40,15 @@ class Grid:
         for i, row in enumerate(self.rows):
             if len(row) != width:
                 where = f"{self.label}, {self.at(i, 0).split(', column')[0]}"
-                raise DataError(f"{where}: {len(row)} cells where the first row has {width}; with --samples columns all need as many")
+                raise DataError(
+                    f"{where}: {len(row)} cells where the first row has {width}; with --samples columns all need as many"
+                )
         at = self.at
         return replace(
-            self, rows=[list(column) for column in zip(*self.rows, strict=True)], at=lambda i, j: at(j, i), is_turned=not self.is_turned
+            self,
+            rows=[list(column) for column in zip(*self.rows, strict=True)],
+            at=lambda i, j: at(j, i),
+            is_turned=not self.is_turned,
         )
 
     def where(self, row: int, column: int) -> str:
@@ -53,7 +59,9 @@ class Grid:
 class GridReader:
     """The rows of a grid."""
 
-    def __init__(self, grid: Grid, wanted: Wanted, header: bool | None = None, units: bool = False, notes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, grid: Grid, wanted: Wanted, header: bool | None = None, units: bool = False, notes: tuple[str, ...] = ()
+    ) -> None:
         if not grid.rows:
             raise DataError(f"{grid.label}: is empty; it needs a header line or rows of numbers")
         self._grid = grid
@@ -69,7 +77,9 @@ class GridReader:
         self.notes = (*notes, *found.notes, *left_out, *self._doubts(body[skipped:], header, wanted))
         self._step, self._read = rows_per_chunk(len(found.indices), wanted), 0
         self.count: int | None = len(rows) - self._start
-        self.parse(range(self._start, min(len(rows), self._start + CHECKED)))  # what is refused there leaves nothing half done
+        self.parse(
+            range(self._start, min(len(rows), self._start + CHECKED))
+        )  # what is refused there leaves nothing half done
 
     def _matched(self, columns: headings.TableColumns, wanted: Wanted, body: Sequence[Sequence[str]]) -> Any:
         width, rows = columns.width - columns.blank, None if self._grid.is_turned else len(self._grid.rows)

@@ -39,11 +39,16 @@ def read_h5(place: Location, wanted: Wanted, samples: str | None = None) -> Arra
         data = _inside(where, file, name)
         names = _names(data)
         named = bool(names) and (data.shape or ())[1:] == (len(names or ()),) and samples != "columns"
-        from_matlab = samples is None and "MATLAB_class" in data.attrs  # where samples stand in columns, and arrays are stored turned
+        from_matlab = (
+            samples is None and "MATLAB_class" in data.attrs
+        )  # where samples stand in columns, and arrays are stored turned
         square = data.ndim == 2 and data.shape[0] == data.shape[1]
         fitting = Wanted() if named else wanted
         how = layout(where, data.shape or (), data.dtype, fitting, samples, detect=from_matlab and square)
-        notes = (*_unwritten(where, data), *(() if from_matlab and square else doubts(where, how, wanted, "rows" if named else samples)))
+        notes = (
+            *_unwritten(where, data),
+            *(() if from_matlab and square else doubts(where, how, wanted, "rows" if named else samples)),
+        )
         if cache := _cache(data, how):
             file.close()
             file = _opened(place.path, **cache)
@@ -63,7 +68,9 @@ def _beside(place: Location, file: Any, names: Sequence[str]) -> Held | None:
         return None
     columns = {n: _inside(f"{place.path}:{n}", group, n) for n in names}
     if sum(data.size or 0 for data in columns.values()) > MOST_BESIDE:
-        raise DataError(f"{place.label}: more than {MOST_BESIDE} numbers in separate columns; store them as one data set")
+        raise DataError(
+            f"{place.label}: more than {MOST_BESIDE} numbers in separate columns; store them as one data set"
+        )
     return columns_among({n: data[()] for n, data in columns.items()}, names)
 
 
@@ -92,7 +99,9 @@ def _unwritten(where: str, data: Any) -> tuple[str, ...]:
     if data.chunks is None:
         written = 1.0 if data.id.get_storage_size() else 0.0
     else:
-        written = data.id.get_num_chunks() / math.prod(-(-size // step) for size, step in zip(data.shape, data.chunks, strict=True))
+        written = data.id.get_num_chunks() / math.prod(
+            -(-size // step) for size, step in zip(data.shape, data.chunks, strict=True)
+        )
     if written >= 1.0:
         return ()
     rows = f"{where}: only {100 * written:.3g} % of its {data.shape[0]} rows were ever written"
@@ -102,7 +111,9 @@ def _unwritten(where: str, data: Any) -> tuple[str, ...]:
 
 
 def _cache(data: Any, how: Layout) -> dict[str, Any]:
-    """How to open a file with room for the chunks that a block of rows lies in, so that each is unpacked once, and not once a block."""
+    """How to open a file with room for the chunks that a block of rows lies in, so that each is
+    unpacked once, and not once a block.
+    """
     if data.chunks is None or data.ndim != 2:
         return {}
     along, across = (1, 0) if how.turned else (0, 1)
@@ -115,9 +126,13 @@ def _cache(data: Any, how: Layout) -> dict[str, Any]:
 
 def _only(path: str, file: Any) -> str:
     names: list[str] = []
-    file.visititems(lambda name, item: names.append(name) if hasattr(item, "dtype") and item.ndim else None)  # follows no links
+    file.visititems(
+        lambda name, item: names.append(name) if hasattr(item, "dtype") and item.ndim else None
+    )  # follows no links
     if len(names) != 1:
-        raise DataError(f"{path}: holds {len(names)} tables{f' ({listed(names)})' if names else ''}; choose one with {path}:NAME")
+        raise DataError(
+            f"{path}: holds {len(names)} tables{f' ({listed(names)})' if names else ''}; choose one with {path}:NAME"
+        )
     return names[0]
 
 
@@ -153,14 +168,21 @@ class Hdf5Writer:
         self._name = place.name or name
         parts = self._name.split("/")
         if not parts[-1] or "." in parts:
-            raise UsageError(f"{place.label}: {self._name!r} can't name a data set; write it as {place.path}:group/name")
+            raise UsageError(
+                f"{place.label}: {self._name!r} can't name a data set; write it as {place.path}:group/name"
+            )
         self._out = Output(place.path)
         self._columns: tuple[str, ...] = ()
         self._shape: tuple[int, ...] = ()
         self._rows = 0
 
     def begin(
-        self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
+        self,
+        columns: Sequence[str],
+        shape: tuple[int, ...] | None = None,
+        *,
+        keep: Sequence[str] = (),
+        rows: int | None = None,
     ) -> None:
         numbers_only("h5", keep)
         self._columns, self._shape = tuple(columns), shape or (len(columns),)
@@ -198,7 +220,9 @@ def before_numbers(name: str, columns: Sequence[str], shape: tuple[int, ...]) ->
 
     memory = io.BytesIO()
     with h5py.File(memory, "w") as file:
-        never_filled = h5py.h5p.create(h5py.h5p.DATASET_CREATE)  # as fill_time="never", which h5py before 3.12 does not know
+        never_filled = h5py.h5p.create(
+            h5py.h5p.DATASET_CREATE
+        )  # as fill_time="never", which h5py before 3.12 does not know
         never_filled.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
         data = file.create_dataset(name, shape, "<f8", dcpl=never_filled)
         if sum(len(column.encode()) + 16 for column in columns) < 1 << 16:  # an attribute holds 64 KiB

@@ -1,4 +1,5 @@
-"""Whether the first line of a table is its header or a sample, for tables of cells: csv, tsv, Excel, and those that are turned.
+"""Whether the first line of a table is its header or a sample, for tables of cells: csv, tsv, Excel, and those that are
+turned.
 
 No sample may be swallowed as a header, and no header read as a sample without a word. The first line is, if the user
 doesn't say it
@@ -7,7 +8,8 @@ doesn't say it
     empty cells alone                               refused: Excel writes an empty row above a table so
     names beside numbers or missing numbers         refused: it may be a sample with a text in it, or a header with years in it
     0,1,..,n-1 or 1,2,..,n (n > 1), or that behind an empty cell
-                                                    refused: pandas and R number columns so; but the only line of a table is a sample
+                                                    refused: pandas and R number columns so; but the only line of a
+                                                    table is a sample
     numbers behind an empty cell, above rows that are counted in front; numbers in quotes, above rows without
                                                     refused
     everything else                                 a sample: numbers, missing numbers and what is refused as a number (`-`, `12%`,
@@ -37,7 +39,9 @@ FEW_DIGITS = re.compile(r"\d{1,9}(?:[.,]\d{1,9})?")
 
 
 class TableColumns(NamedTuple):
-    """Names of the columns (None: they have none), the cells of a row, and how many of them at its end are always empty."""
+    """Names of the columns (None: they have none), the cells of a row, and how many of them at
+    its end are always empty.
+    """
 
     names: list[str] | None
     width: int
@@ -52,12 +56,16 @@ def is_header(rows: Rows, at: At, decimal: str, only: bool, quoted: bool = False
     first = [kind(cell, decimal) for cell in rows[0]]
     if set(first) == {EMPTY} and not only:
         where = at(0, 0).removesuffix(", column 1")
-        raise DataError(f"{where}: all cells are empty; remove this line, or say --no-header if it is a sample without values")
+        raise DataError(
+            f"{where}: all cells are empty; remove this line, or say --no-header if it is a sample without values"
+        )
     if NAME in first:
         if set(first) - {NAME, EMPTY}:
             column = first.index(NAME)
             text = rows[0][column].strip()
-            raise DataError(f"{at(0, column)}: {shortened(text)} {refusal(text, decimal).split(';')[0]} as those beside it are; {ASK}")
+            raise DataError(
+                f"{at(0, column)}: {shortened(text)} {refusal(text, decimal).split(';')[0]} as those beside it are; {ASK}"
+            )
         return True
     if not only and (reason := _asked(rows, first, quoted)):
         where, cells = at(0, 0).removesuffix(", column 1"), [cell.strip() or "''" for cell in rows[0]]
@@ -92,7 +100,9 @@ def doubt(label: str, rows: Rows, decimal: str) -> tuple[str, ...]:
     fractions = any(kind(cell, decimal) == NUMBER and not cell.strip().lstrip("+-").isdigit() for cell in rows[1])
     single = len(texts) == 1
     values = [number(text, decimal) for text in texts] if all(map(FEW_DIGITS.fullmatch, texts)) else []
-    years = plain and not single and all(_is_year(text) for text in texts) and not all(_is_year(text) for text in rows[1])
+    years = (
+        plain and not single and all(_is_year(text) for text in texts) and not all(_is_year(text) for text in rows[1])
+    )
     if (plain and fractions and (not single or texts[0] in ("0", "1"))) or years or _steps(values):
         return (f"{label}: the first line ({listed(texts)}) was read as a sample; if it has names, say --header",)
     return ()
@@ -129,7 +139,9 @@ def columns(header: Sequence[str] | None, body: Rows, size: int | None) -> Table
     elif len(names) < width and all(_blank(row[len(names) :]) for row in body) and not _row_names(body):
         names += [""] * (width - len(names))
     blank = 0
-    while blank < len(names) - 1 and not names[-1 - blank] and all(_blank(row[len(names) - 1 - blank :]) for row in body):
+    while (
+        blank < len(names) - 1 and not names[-1 - blank] and all(_blank(row[len(names) - 1 - blank :]) for row in body)
+    ):
         blank += 1
     return TableColumns(names[: len(names) - blank], len(names), blank)
 
@@ -171,7 +183,9 @@ def _is_unit(cell: str, decimal: str) -> bool:
 
 
 def irregular(rows: Rows, lines: Sequence[int], delimiter: str) -> str:
-    """What to do about a first row that has another number of cells than all rows further down; nothing to say: an empty text."""
+    """What to do about a first row that has another number of cells than all rows further down;
+    nothing to say: an empty text.
+    """
     widths = [len(row) for row in rows]
     start = next((k for k in range(len(rows)) if len(set(widths[k:])) == 1), len(rows))
     width = widths[-1]
@@ -179,7 +193,9 @@ def irregular(rows: Rows, lines: Sequence[int], delimiter: str) -> str:
         return ""
     if delimiter == "," and start == 1 and width == 2 * widths[0]:
         return "if the commas are decimal commas, " + (
-            "say --decimal ," if widths[0] == 1 else "they can't be told from those between cells; save it with semicolons"
+            "say --decimal ,"
+            if widths[0] == 1
+            else "they can't be told from those between cells; save it with semicolons"
         )
     if start == 1 and width == widths[0] + 1:
         return "the rows seem to begin with a name or number of the row (R's row.names); name that column too, or save it without"
@@ -192,6 +208,8 @@ def square(label: str, size: int) -> str:
 
 
 def would_fit_turned(names: Sequence[str] | None, rows: int | None, width: int, size: int | None) -> str:
-    """What is added to the refusal of a table whose columns don't fit, if its rows do and it has no names, or only such as count."""
+    """What is added to the refusal of a table whose columns don't fit, if its rows do and it has
+    no names, or only such as count.
+    """
     fits = size is not None and size == rows != width and all(COUNTED.fullmatch(name) for name in names or ())
     return "; it would fit with --samples columns" if fits else ""

@@ -18,7 +18,9 @@ Array = np.ndarray
 
 
 class Held(NamedTuple):
-    """Rows of numbers: an array, the names of its columns if it has some, and where its samples stand if that is known."""
+    """Rows of numbers: an array, the names of its columns if it has some, and where its samples
+    stand if that is known.
+    """
 
     array: Array
     names: tuple[str, ...] | None = None
@@ -68,7 +70,9 @@ def _numbers(cell: Array, entries: Sequence[Array]) -> Iterator[Held]:
         yield Held(np.array([e.item() for e in entries], float).reshape(cell.shape, order="F"))
         return
     size = entries[0].size
-    vectors = 1 in cell.shape and len(entries) > 1 and size > 1 and all(e.size == size and 1 in e.shape for e in entries)
+    vectors = (
+        1 in cell.shape and len(entries) > 1 and size > 1 and all(e.size == size and 1 in e.shape for e in entries)
+    )
     samples = Held(np.array([e.ravel(order="F") for e in entries]), None, "rows") if vectors else None
     a_sequence = samples is not None and cell.shape[0] == 1 and entries[0].shape[1] == 1
     if samples is not None and a_sequence:  # 1 x Q of n x 1; or one column in each entry
@@ -105,7 +109,11 @@ def _fields(value: Mapping[str, Any]) -> Iterator[Held]:
     columns = {n: v.ravel() for n, v in value.items() if _is_column(v)}
     longest = max((c.size for c in columns.values()), default=0)
     columns = {n: c for n, c in columns.items() if c.size == longest}
-    others = [v for n, v in value.items() if n not in columns and isinstance(v, np.ndarray) and v.dtype != object and v.size > 1]
+    others = [
+        v
+        for n, v in value.items()
+        if n not in columns and isinstance(v, np.ndarray) and v.dtype != object and v.size > 1
+    ]
     if columns and not others:
         yield Held(np.stack(list(columns.values()), axis=1), tuple(columns), "rows")
 
@@ -149,7 +157,11 @@ def _numbered(labels: Sequence[Any], arrays: Sequence[Array]) -> tuple[str, ...]
     labels = [n if isinstance(n, str) else "" for n in labels]
     if not any(labels):
         return None
-    return tuple(n if not n or a.shape[1] == 1 else f"{n}_{k + 1}" for n, a in zip(labels, arrays, strict=True) for k in range(a.shape[1]))
+    return tuple(
+        n if not n or a.shape[1] == 1 else f"{n}_{k + 1}"
+        for n, a in zip(labels, arrays, strict=True)
+        for k in range(a.shape[1])
+    )
 
 
 # objects
@@ -175,7 +187,13 @@ def _object(value: MatlabObject) -> list[Held]:
 def _table(data: Any, names: Any) -> Iterator[Held]:
     """The numeric variables of a table; text and dates are nobody's input."""
     columns = list(data.flat) if isinstance(data, np.ndarray) and data.dtype == object else [data]
-    labels = [names] if isinstance(names, str) else list(names.flat) if isinstance(names, np.ndarray) and names.dtype == object else []
+    labels = (
+        [names]
+        if isinstance(names, str)
+        else list(names.flat)
+        if isinstance(names, np.ndarray) and names.dtype == object
+        else []
+    )
     if len(labels) != len(columns):
         return
     numeric = [(n, c) for n, c in zip(labels, columns, strict=True) if _is_matrix(c)]

@@ -26,7 +26,9 @@ class ByteSource(Protocol):
     def read(self, size: int) -> bytes: ...
 
 
-def line_chunks(stream: ByteSource, size: int, first: int, *, quotes: bool = False, blank: bytes = b"\r\n \t") -> Iterator[Lines]:
+def line_chunks(
+    stream: ByteSource, size: int, first: int, *, quotes: bool = False, blank: bytes = b"\r\n \t"
+) -> Iterator[Lines]:
     """Cut a text into chunks of whole lines of about `size` bytes; lines of `blank` bytes at its end are dropped.
 
     With `quotes`, a newline inside "..." doesn't end a row.

@@ -1,4 +1,5 @@
-"""Variables of MATLAB files. MATLAB keeps samples in columns, so the network's size decides which way a variable stands.
+"""Variables of MATLAB files. MATLAB keeps samples in columns, so the network's size decides which way a variable
+stands.
 
 What holds numbers and is not understood is never passed over for something that happens to fit.
 
@@ -25,17 +26,25 @@ from nngrad.tables.locations import Location
 from nngrad.tables.streams import open_input
 
 LIMIT = (1 << 31) - (1 << 16)  # bytes of a variable in a version 5 file
-HEAD = b"MATLAB 5.0 MAT-file, rows are samples, written by nngrad".ljust(116)  # without the time: same input, same bytes
+HEAD = b"MATLAB 5.0 MAT-file, rows are samples, written by nngrad".ljust(
+    116
+)  # without the time: same input, same bytes
 TIMES = re.compile(r"t_?out|time|times|timestamp|tspan", re.IGNORECASE)  # never inputs
-TARGETS = re.compile(r"t|y|y_?out|targets?|outputs?|labels?|y_?(test|train|true|pred)", re.IGNORECASE)  # not beside other tables
+TARGETS = re.compile(
+    r"t|y|y_?out|targets?|outputs?|labels?|y_?(test|train|true|pred)", re.IGNORECASE
+)  # not beside other tables
 WEIGHTS = re.compile(r"(W|b|IW|LW|V|theta|weights?|bias(es)?)_?\d*", re.IGNORECASE)
-HEADERS = re.compile(r"(col(umn)?|var(iable)?|feature|input)_?(headers?|names|labels)|headers?|names|columns", re.IGNORECASE)
+HEADERS = re.compile(
+    r"(col(umn)?|var(iable)?|feature|input)_?(headers?|names|labels)|headers?|names|columns", re.IGNORECASE
+)
 RECORD = frozenset(["trainFcn", "performFcn", "epoch"])  # fields of what train() returns beside the network
 DEPTH, PARTS = 6, 4000  # how far numbers are looked for in what isn't understood
 
 
 def read_mat(place: Location, wanted: Wanted, samples: str | None = None) -> ArrayReader:
-    """Rows of a variable: `file.mat:name`, a field `file.mat:s.x`, the columns that were chosen, or the only one that fits."""
+    """Rows of a variable: `file.mat:name`, a field `file.mat:s.x`, the columns that were chosen,
+    or the only one that fits.
+    """
     from nngrad.loaders import containers
 
     open_input(place.path).close()
@@ -46,11 +55,15 @@ def read_mat(place: Location, wanted: Wanted, samples: str | None = None) -> Arr
     name, ways = _found(place, tree, wanted, samples)
     where = f"{place.path}:{name}" if name else place.path
     if not ways:
-        raise DataError(f"{where}: is no table of numbers in a form that is understood; save a matrix, a table or a struct of columns")
+        raise DataError(
+            f"{where}: is no table of numbers in a form that is understood; save a matrix, a table or a struct of columns"
+        )
     way, how = _standing(where, ways, wanted, samples)
     notes: tuple[str, ...] = (f"{where}: {how.rows} samples, which stand in {'columns' if how.turned else 'rows'}",)
     if way.names is None and wanted.choose is None and _may_be_time(way.array, how):
-        notes += (f"{where}: its first input grows in equal steps, as time does; if it is no input, choose the others with --columns",)
+        notes += (
+            f"{where}: its first input grows in equal steps, as time does; if it is no input, choose the others with --columns",
+        )
     return ArrayReader(where, way.array, how, wanted, notes=notes, names=way.names)
 
 
@@ -59,7 +72,9 @@ def _found(place: Location, tree: Any, wanted: Wanted, samples: str | None) -> t
     variables = tree.variables
     if place.name is None and (beside := columns_among(variables, wanted.names)) is not None:
         return "", [beside]
-    name = (place.name or _only(place.path, tree, wanted)).rstrip("'")  # verify --find shows so what MATLAB would transpose
+    name = (place.name or _only(place.path, tree, wanted)).rstrip(
+        "'"
+    )  # verify --find shows so what MATLAB would transpose
     try:
         value = element(variables, name)
     except KeyError:
@@ -76,8 +91,12 @@ def _headers(variables: Any, name: str) -> Any:
 
 
 def _named(ways: list[Held], names: Any, samples: str | None) -> list[Held]:
-    """With the names of columns that stand beside a variable; one for each row of it where the samples stand in columns."""
-    texts = list(names.flat) if isinstance(names, np.ndarray) and names.dtype == object else names  # a char matrix is a list
+    """With the names of columns that stand beside a variable; one for each row of it where the
+    samples stand in columns.
+    """
+    texts = (
+        list(names.flat) if isinstance(names, np.ndarray) and names.dtype == object else names
+    )  # a char matrix is a list
     if not isinstance(texts, list) or not all(isinstance(n, str) for n in texts):
         return ways
     labels = tuple(texts)
@@ -92,14 +111,18 @@ def _with_names(way: Held, names: tuple[str, ...], samples: str | None) -> Held:
 
 
 def element(variables: Any, path: str) -> Any:
-    """The element at a MATLAB path such as s.values{1}.x, whatever its names are made of; KeyError where there is none."""
+    """The element at a MATLAB path such as s.values{1}.x, whatever its names are made of;
+    KeyError where there is none.
+    """
     from nngrad.loaders.tree import children
 
     here = [(variables, "")]
     while here:
         value, rest = here.pop()
         for name, part in children("", value):
-            spelled = (name, name.replace("(", "{").replace(")", "}")) if name[:1] in "({" else (name, f".{name}", f"/{name}")
+            spelled = (
+                (name, name.replace("(", "{").replace(")", "}")) if name[:1] in "({" else (name, f".{name}", f"/{name}")
+            )
             for text in spelled:
                 if f"{rest}{text}" == path.lstrip("/"):
                     return part
@@ -144,7 +167,9 @@ def _layout(where: str, way: Held, wanted: Wanted, samples: str | None) -> Layou
 
 
 def _way_of_choice(where: str, array: np.ndarray, choose: Sequence[str]) -> str:
-    """Which way samples stand where some of the columns are wanted: what has so many columns, else what has a time in front."""
+    """Which way samples stand where some of the columns are wanted: what has so many columns,
+    else what has a time in front.
+    """
     highest = max((int(n) for text in choose for n in re.findall(r"\d{1,9}", text)), default=0)
     fitting = [way for way, width in (("rows", array.shape[1]), ("columns", array.shape[0])) if width >= highest]
     line = _time_line(array)
@@ -160,12 +185,17 @@ def _way_of_choice(where: str, array: np.ndarray, choose: Sequence[str]) -> str:
 def _time_line(array: np.ndarray) -> str | None:
     """ "columns" where the first row alone grows steadily, as time does; "rows" where the first column does."""
     with np.errstate(invalid="ignore"):
-        grows = [line.size > 1 and bool((np.diff(line.astype(float)) > 0).all()) for line in (array[:1].ravel(), array[:, :1].ravel())]
+        grows = [
+            line.size > 1 and bool((np.diff(line.astype(float)) > 0).all())
+            for line in (array[:1].ravel(), array[:, :1].ravel())
+        ]
     return None if grows[0] == grows[1] else "columns" if grows[0] else "rows"
 
 
 def _may_be_time(array: np.ndarray, how: Layout) -> bool:
-    """Whether the first of several inputs grows in equal steps, as in a To-File matrix that is as wide as the network."""
+    """Whether the first of several inputs grows in equal steps, as in a To-File matrix that is as
+    wide as the network.
+    """
     if array.ndim != 2 or how.rows < 3 or how.width < 2:
         return False
     first = (array[0] if how.turned else array[:, 0]).astype(float)
@@ -187,27 +217,40 @@ def _only(path: str, tree: Any, wanted: Wanted) -> str:
     if len(inputs) > 1:
         fitting = [n for n in fitting if not TARGETS.fullmatch(n)] or [n for n in fitting if len(fitting) > 1]
     sure = not fitting or not all(TARGETS.fullmatch(n) for n in fitting)
-    unread = [p for n, v in others.items() if n not in tables for p in _numbers_in(n, v, wanted.size if sure and _a_struct(v) else None)]
+    unread = [
+        p
+        for n, v in others.items()
+        if n not in tables
+        for p in _numbers_in(n, v, wanted.size if sure and _a_struct(v) else None)
+    ]
     if unread:
         fits = f"{listed(fitting, 3)} would fit, but " if fitting else ""
-        raise DataError(f"{path}: {fits}{listed(unread, 4)} may hold the inputs too; choose with {path}:NAME or --columns NAMES")
+        raise DataError(
+            f"{path}: {fits}{listed(unread, 4)} may hold the inputs too; choose with {path}:NAME or --columns NAMES"
+        )
     if len(fitting) > 1:
         raise DataError(f"{path}: {len(fitting)} variables fit ({listed(fitting)}); choose one with {path}:NAME")
     if not fitting and len(inputs) == 1:
         return next(iter(inputs))
     if not fitting:
         size = "" if wanted.size is None else f" {wanted.size} inputs"
-        raise DataError(f"{path}: no variable fits{size}; it has {listed(list(variables))}; choose with {path}:NAME or --columns NAMES")
+        raise DataError(
+            f"{path}: no variable fits{size}; it has {listed(list(variables))}; choose with {path}:NAME or --columns NAMES"
+        )
     return fitting[0]
 
 
 def _a_struct(value: Any) -> bool:
-    """Whether a value may hold settings and results as well as rows; a cell or an array of many dimensions holds rows."""
+    """Whether a value may hold settings and results as well as rows; a cell or an array of many
+    dimensions holds rows.
+    """
     return not isinstance(value, np.ndarray)
 
 
 def _networks(tree: Any) -> set[str]:
-    """The variables that hold networks, or weights by their names: a cell of samples may look like a cell of weights."""
+    """The variables that hold networks, or weights by their names: a cell of samples may look
+    like a cell of weights.
+    """
     from nngrad.loaders import LAST_RESORTS, candidates
 
     plain = {d.module for d in LAST_RESORTS}
@@ -248,7 +291,9 @@ class MatWriter:
     def __init__(self, place: Location, name: str = "J") -> None:
         self._name = place.name or name
         if not re.fullmatch(r"[A-Za-z]\w{0,30}", self._name, re.ASCII):
-            raise UsageError(f"{place.path}: {self._name!r} can't name a MATLAB variable; use letters, digits and _ (31 at most)")
+            raise UsageError(
+                f"{place.path}: {self._name!r} can't name a MATLAB variable; use letters, digits and _ (31 at most)"
+            )
         self._path, self._out = place.path, Output(place.path)
         self._blocks: list[np.ndarray] = []
         self._shape: tuple[int, ...] = ()
@@ -256,7 +301,12 @@ class MatWriter:
         self._rows = 0
 
     def begin(
-        self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
+        self,
+        columns: Sequence[str],
+        shape: tuple[int, ...] | None = None,
+        *,
+        keep: Sequence[str] = (),
+        rows: int | None = None,
     ) -> None:
         numbers_only("mat", keep)
         self._columns, self._shape = list(columns), shape or (len(columns),)

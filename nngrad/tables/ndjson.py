@@ -1,4 +1,5 @@
-"""One JSON object a line; the keys are the column names. The rule: as in csv, polars is believed only where nothing is missing.
+"""One JSON object a line; the keys are the column names. The rule: as in csv, polars is believed only where nothing is
+missing.
 
 JSON has no NaN and no infinities: NaN is null, infinities are the texts "Infinity" and "-Infinity", and both are read
 back.
@@ -83,12 +84,16 @@ class NdjsonReader:
         except pl.exceptions.PolarsError:
             return None
         x = frame.to_numpy(order="c")
-        if len(x) != count(chunk.data, 10) or np.isnan(x).any() or np.isinf(x).any():  # a NaN may be a null or a missing key
+        if (
+            len(x) != count(chunk.data, 10) or np.isnan(x).any() or np.isinf(x).any()
+        ):  # a NaN may be a null or a missing key
             return None
         return Block(x, ())
 
     def _each_once(self, data: bytes) -> bool:
-        """Whether no key occurs twice in a line, of which polars would take the first: as far as the number of colons tells."""
+        """Whether no key occurs twice in a line, of which polars would take the first: as far as
+        the number of colons tells.
+        """
         first = data.split(b"\n", 1)[0]
         if b"\\" in data or count(data, 58) != first.count(b":") * count(data, 10):
             return False
@@ -120,7 +125,9 @@ class NdjsonReader:
                 if text.strip():
                     values = self._object(text, line)
                     if values.keys() != set(names):
-                        raise DataError(f"{self._path}, line {line}: has other keys than the first line; all need the same")
+                        raise DataError(
+                            f"{self._path}, line {line}: has other keys than the first line; all need the same"
+                        )
                     lines.append(line)
                     rows.append([self._text(values[name], name, line) or "" for name in names])
             too_large(self._path, rows)
@@ -128,7 +135,12 @@ class NdjsonReader:
 
     def _object(self, text: bytes, line: int) -> dict[str, Any]:
         try:
-            value = json.loads(text.removeprefix(b"\xef\xbb\xbf"), parse_float=NumberText, parse_int=NumberText, object_pairs_hook=_once)
+            value = json.loads(
+                text.removeprefix(b"\xef\xbb\xbf"),
+                parse_float=NumberText,
+                parse_int=NumberText,
+                object_pairs_hook=_once,
+            )
         except (ValueError, RecursionError) as error:
             raise DataError(f"{self._path}, line {line}: is not a JSON object: {error}") from None
         if not isinstance(value, dict):
@@ -204,7 +216,12 @@ class NdjsonWriter:
         self._out = Output(place.path)
 
     def begin(
-        self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
+        self,
+        columns: Sequence[str],
+        shape: tuple[int, ...] | None = None,
+        *,
+        keep: Sequence[str] = (),
+        rows: int | None = None,
     ) -> None:
         polars()  # as in chunks()
         distinct("ndjson", [*keep, *columns])

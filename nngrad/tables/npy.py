@@ -130,12 +130,16 @@ def _beside(path: str, wanted: Wanted) -> RowReader:
     except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: can't be read as npz: {str(error).splitlines()[0]}") from error
     if found is None:
-        raise DataError(f"{path}: {listed(wanted.names)} are no columns of one length; choose one table with {path}:NAME")
+        raise DataError(
+            f"{path}: {listed(wanted.names)} are no columns of one length; choose one table with {path}:NAME"
+        )
     array = found.array
     return ArrayReader(path, array, layout(path, array.shape, array.dtype, Wanted(), "rows"), wanted, names=found.names)
 
 
-def _opened(stream: Stream, where: str, path: str | None, wanted: Wanted, samples: str | None, member: bool = False) -> RowReader:
+def _opened(
+    stream: Stream, where: str, path: str | None, wanted: Wanted, samples: str | None, member: bool = False
+) -> RowReader:
     try:
         header = _header(stream, where)
         how = layout(where, header.shape, header.dtype, wanted, samples)
@@ -174,7 +178,9 @@ def _mapped(stream: Stream, where: str, path: str | None, header: NpyHeader) -> 
     if path is not None:
         if os.path.getsize(path) < header.length + size:
             raise DataError(f"{where}: holds fewer numbers than its header promises ({header.shape}); it was cut short")
-        return np.memmap(path, header.dtype, "r", header.length, header.shape, order) if size else np.empty(header.shape)
+        return (
+            np.memmap(path, header.dtype, "r", header.length, header.shape, order) if size else np.empty(header.shape)
+        )
     data = stream.read(size)
     if len(data) < size:
         raise DataError(f"{where}: holds fewer numbers than its header promises ({header.shape}); it was cut short")
@@ -182,7 +188,9 @@ def _mapped(stream: Stream, where: str, path: str | None, header: NpyHeader) -> 
 
 
 class NpyWriter:
-    """Rows as (rows, *shape) float64 in one .npy file; where the number of rows is not known, the header is written last."""
+    """Rows as (rows, *shape) float64 in one .npy file; where the number of rows is not known, the
+    header is written last.
+    """
 
     def __init__(self, place: Location) -> None:
         self._out = Output(place.path)
@@ -193,11 +201,18 @@ class NpyWriter:
         self._before = b""  # the header, which waits for the first numbers: what is refused leaves nothing in a pipe
 
     def begin(
-        self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
+        self,
+        columns: Sequence[str],
+        shape: tuple[int, ...] | None = None,
+        *,
+        keep: Sequence[str] = (),
+        rows: int | None = None,
     ) -> None:
         numbers_only("npy", keep)
         self._shape, self._rows = shape or (len(columns),), rows
-        if rows is None and self._out.final is None:  # what went into a pipe can't be changed: keep it back until the end
+        if (
+            rows is None and self._out.final is None
+        ):  # what went into a pipe can't be changed: keep it back until the end
             self._spool = tempfile.TemporaryFile()  # noqa: SIM115
         else:
             self._before = header((rows or 0, *self._shape))
@@ -252,7 +267,12 @@ class NpzWriter:
         self._written = 0
 
     def begin(
-        self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
+        self,
+        columns: Sequence[str],
+        shape: tuple[int, ...] | None = None,
+        *,
+        keep: Sequence[str] = (),
+        rows: int | None = None,
     ) -> None:
         numbers_only("npz", keep)
         self._shape = shape or (len(columns),)
@@ -272,7 +292,10 @@ class NpzWriter:
             if kind is None:
                 self._array.seek(0)
                 member = zipfile.ZipInfo(f"{self._name}.npy")  # of 1980: the same bytes every time
-                with zipfile.ZipFile(self._out.file, "w") as archive, archive.open(member, "w", force_zip64=True) as file:
+                with (
+                    zipfile.ZipFile(self._out.file, "w") as archive,
+                    archive.open(member, "w", force_zip64=True) as file,
+                ):
                     file.write(header((self._written, *self._shape)))
                     shutil.copyfileobj(self._array, file, 1 << 20)
                 self._out.commit()

@@ -45,9 +45,13 @@ class FrameReader:
         rows = () if self.count else (f"{where}: has no rows",)
         self.names, self.keep, self.notes = found.names, wanted.keep, (*found.notes, *rows)
         self._numbers = [names[i] for i in found.indices]
-        text = [name for name in self._numbers if not (schema[name].is_numeric() or schema[name] in (pl.Boolean, pl.Null))]
+        text = [
+            name for name in self._numbers if not (schema[name].is_numeric() or schema[name] in (pl.Boolean, pl.Null))
+        ]
         if text:
-            raise DataError(f"{where}: column {listed(text)} holds {schema[text[0]]}, not numbers; choose other columns with --columns")
+            raise DataError(
+                f"{where}: column {listed(text)} holds {schema[text[0]]}, not numbers; choose other columns with --columns"
+            )
         other = [name for name in self.keep if schema[name].is_nested() or schema[name] in (pl.Binary, pl.Duration)]
         if other:
             raise DataError(f"{where}: column {listed(other)} holds {schema[other[0]]}, which can't be kept as text")
@@ -109,7 +113,9 @@ def read_parquet(place: Location, wanted: Wanted, samples: str | None = None) ->
 
 
 def scanned(where: str, what: str, scan: Callable[..., Any], wanted: Wanted, samples: str | None) -> RowReader:
-    """Rows of a file that polars scans; its columns are the samples if `samples` says so, and then their names mean nothing."""
+    """Rows of a file that polars scans; its columns are the samples if `samples` says so, and
+    then their names mean nothing.
+    """
     path = text_path(where)
     with refused(where, what):
         table = scan(path, glob=False, hive_partitioning=False)
@@ -161,7 +167,12 @@ class ParquetWriter:
         self._keep: list[str] = []
 
     def begin(
-        self, columns: Sequence[str], shape: tuple[int, ...] | None = None, *, keep: Sequence[str] = (), rows: int | None = None
+        self,
+        columns: Sequence[str],
+        shape: tuple[int, ...] | None = None,
+        *,
+        keep: Sequence[str] = (),
+        rows: int | None = None,
     ) -> None:
         polars()  # imported before its thread starts: an import there and a search for BLAS here have waited for each other for ever
         from polars.io.plugins import register_io_source

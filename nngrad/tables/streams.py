@@ -60,7 +60,9 @@ class Stream:
         self._filter: Read | None = None
 
     def through(self, file: BinaryIO, *owners: Closing) -> None:
-        """Read from `file`, which decodes what this stream holds, from now on; it and `owners` are closed with the stream."""
+        """Read from `file`, which decodes what this stream holds, from now on; it and `owners`
+        are closed with the stream.
+        """
         self.file, self._owners = file, owners
 
     def filtered(self, make: Callable[[Read], Read]) -> None:
@@ -89,7 +91,8 @@ class Stream:
 
     @property
     def _take(self) -> Read:
-        # what comes slowly is taken as it comes: Python looks at signals between two pieces, and not within a read of many
+        # what comes slowly is taken as it comes: Python looks at signals between two pieces, and not within a read of
+        # many
         if self._filter is not None:
             return self._filter
         return self.file.read if self._size is not None else cast(Read, getattr(self.file, "read1", self.file.read))

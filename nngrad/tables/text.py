@@ -104,7 +104,9 @@ class TextTable:
         found = next((entry for entry in MARKS if self.stream.peek(len(entry[0])) == entry[0]), None)
         encoding = self.spelling.encoding
         if encoding is not None and not _is_text_encoding(encoding):
-            raise UsageError(f"--encoding {encoding!r}: is not known; utf-8, utf-16, cp1252 and latin-1 are some that are")
+            raise UsageError(
+                f"--encoding {encoding!r}: is not known; utf-8, utf-16, cp1252 and latin-1 are some that are"
+            )
         if found is not None:
             self.stream.read(len(found[0]))
             encoding = found[1]
@@ -118,13 +120,17 @@ class TextTable:
         size = HEAD
         while b"\n" not in (data := self.stream.peek(size)) and len(data) == size:
             if size > LONGEST_ROW:
-                raise DataError(f"{self.label}, line {self._line}: is longer than 64 MiB; is this a table in text form?")
+                raise DataError(
+                    f"{self.label}, line {self._line}: is longer than 64 MiB; is this a table in text form?"
+                )
             size *= 2
         self.stream.read(data.find(b"\n") + 1 or len(data))
         self._line += 1
 
     def _head(self) -> tuple[str, bool]:
-        """The text's beginning, with three rows of the table at least if it has so many, and whether that is all of it."""
+        """The text's beginning, with three rows of the table at least if it has so many, and
+        whether that is all of it.
+        """
         size = HEAD
         while True:
             head = self.stream.peek(size)
@@ -137,7 +143,9 @@ class TextTable:
             if complete or rows >= 3 or (full and rows):
                 return self.decoded(Lines(head[:cut], self._line)), complete
             if full:
-                raise DataError(f"{self.label}, line {self._line}: a row is longer than 64 MiB; is this a table in text form?")
+                raise DataError(
+                    f"{self.label}, line {self._line}: a row is longer than 64 MiB; is this a table in text form?"
+                )
             size *= 2
 
     def _preface(self, head: str) -> str:
@@ -176,7 +184,9 @@ class TextTable:
         except UnicodeDecodeError as error:
             line = self.line(chunk.first + chunk.data.count(10, 0, error.start))
             what = f"byte 0x{chunk.data[error.start]:02x} is not UTF-8 text"
-            raise DataError(f"{self.label}, line {line}: {what}; save the file as UTF-8, or say --encoding cp1252") from None
+            raise DataError(
+                f"{self.label}, line {line}: {what}; save the file as UTF-8, or say --encoding cp1252"
+            ) from None
 
     def rows(self, chunk: Lines) -> Iterator[tuple[int, list[str]]]:
         """The rows of a chunk, each with its line in the file; between blanks, the chunk is `tabbed` already."""
@@ -218,7 +228,9 @@ class TextTable:
             end = cell.end() if cell else start
             stop = min((k for mark in (self.separator, "\n") if (k := text.find(mark, end)) >= 0), default=len(text))
             if cell and text[end:stop].strip("\r"):
-                return DataError(f"{where}, column {column}: {shortened(text[start:stop])} goes on behind its closing quote; mend it")
+                return DataError(
+                    f"{where}, column {column}: {shortened(text[start:stop])} goes on behind its closing quote; mend it"
+                )
             if text[stop : stop + 1] != self.separator:
                 break
             start, column = stop + 1, column + 1
@@ -237,10 +249,13 @@ class TextTable:
         """The first rows, which stay unread."""
         data = self.stream.peek(HEAD)
         data = data[: last_row_end(data, self.delimiter != BLANKS)] if len(data) == HEAD else data
-        return line_chunks(Again(data, self.stream.path), HEAD, self._line, quotes=self.delimiter != BLANKS, blank=self._blank)
+        return line_chunks(
+            Again(data, self.stream.path), HEAD, self._line, quotes=self.delimiter != BLANKS, blank=self._blank
+        )
 
     def comment_names(self) -> list[str] | None:
-        """The names that the comment line before the table holds, as numpy.savetxt and gnuplot write them; None if there are none.
+        """The names that the comment line before the table holds, as numpy.savetxt and gnuplot write them; None if
+        there are none.
 
         Such a line has as many cells as the first row and no numbers among them. DataError if several do, or a header
         follows.
@@ -248,7 +263,9 @@ class TextTable:
         if not self.head:
             return None
         cells = [(row, self._comment_cells(row.text)) for row in self.comments]
-        fitting = [(row, names) for row, names in cells if len(names) == len(self.head[0].cells) and self._are_names(names)]
+        fitting = [
+            (row, names) for row, names in cells if len(names) == len(self.head[0].cells) and self._are_names(names)
+        ]
         if len(fitting) > 1 or (fitting and len(fitting[0][1]) > 1 and self._are_names(self.head[0].cells)):
             lines = [str(row.line) for row, _ in fitting] + ([str(self.head[0].line)] if len(fitting) == 1 else [])
             mark = fitting[0][0].text.strip()[0]
@@ -261,7 +278,9 @@ class TextTable:
         return fitting[0][1]
 
     def left_out_names(self) -> list[str] | None:
-        """The names in a line before the table that --comment left out; None if the table has its own, or if several lines may be meant."""
+        """The names in a line before the table that --comment left out; None if the table has its
+        own, or if several lines may be meant.
+        """
         if not self.head or self._comments_out is None or self._are_names(self.head[0].cells):
             return None
         cells = [self._comment_cells(line.decode(errors="replace")) for line in self._comments_out.before]
@@ -301,6 +320,9 @@ class TextTable:
 
 def _is_text_encoding(name: str) -> bool:
     try:
-        return bool(getattr(codecs.lookup(name), "_is_text_encoding", True)) and codecs.getincrementaldecoder(name) is not None
+        return (
+            bool(getattr(codecs.lookup(name), "_is_text_encoding", True))
+            and codecs.getincrementaldecoder(name) is not None
+        )
     except (LookupError, ValueError):
         return False

@@ -1,9 +1,10 @@
-"""`make bench`: nngrad beside jax, torch, the scripts of users, and C, in the same run; what should be reached, and whether it is.
+"""`make bench`: nngrad beside jax, torch, the scripts of users, and C, in the same run; what should be reached, and
+whether it is.
 
     python tests/benchmarks [kernel] [few] [latency] [threads] [hessian] [csv] [npy] [startup] [memory] [emit]
 
-The table is written to build/bench.md too, and if everything was measured, what README.md shows of it to build/speed.md. The rule: ratios
-within one run count; absolute times on a machine that others use do not.
+The table is written to build/bench.md too, and if everything was measured, what README.md shows of it to
+build/speed.md. The rule: ratios within one run count; absolute times on a machine that others use do not.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ Subset = Callable[[Path], Iterator[Row]]
 
 
 def main(names: list[str]) -> int:
-    """Measure what is named, or everything; the table says what was reached, and a missed target is no failure of the measurement."""
+    """Measure what is named, or everything; the table says what was reached, and a missed target
+    is no failure of the measurement.
+    """
     unknown = set(names) - set(SUBSETS)
     if unknown:
         print(f"no such measurement: {', '.join(sorted(unknown))}; there are {', '.join(SUBSETS)}", file=sys.stderr)
@@ -62,7 +65,9 @@ def report(rows: list[Row], complete: bool) -> None:
 
 
 def kernels() -> str:
-    """Which kernels NumPy's BLAS uses, and whether it was told to: on a processor with AVX-512, those for AVX2 take twice the time."""
+    """Which kernels NumPy's BLAS uses, and whether it was told to: on a processor with AVX-512,
+    those for AVX2 take twice the time.
+    """
     found = {library["architecture"] for library in threadpool_info() if library["user_api"] == "blas"}
     told = " (OPENBLAS_CORETYPE is set)" if "OPENBLAS_CORETYPE" in os.environ else ""
     return f"BLAS for {' and '.join(sorted(found))}{told}"

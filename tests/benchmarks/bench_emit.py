@@ -1,4 +1,5 @@
-"""Emitted C against the C that CasADi generates for the same function: one call of y and J, same compiler and flags, one process.
+"""Emitted C against the C that CasADi generates for the same function: one call of y and J, same compiler and flags,
+one process.
 
 CasADi may live in an environment of its own, whose Python the variable CASADI_PYTHON names. The rule: both
 functions are called in turns on the same inputs, the best of nine rounds counts, and only their ratio means anything.

@@ -1,5 +1,5 @@
-"""Rows in memory: outputs with Jacobians, one row at a time, one thread and two, Hessians. The rule: before anything is timed, the peers'
-numbers are compared with ours.
+"""Rows in memory: outputs with Jacobians, one row at a time, one thread and two, Hessians. The rule: before anything is
+timed, the peers' numbers are compared with ours.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ CHECKED = 200  # rows
 def kernel(folder: Path) -> Iterator[Row]:
     """y and J of all rows."""
     for name, rows in networks.ROWS.items():
-        net, x, work = networks.network(name, folder), networks.rows(name, rows), f"y and J, {networks.LABELS[name]}, a row"
+        net, x, work = (
+            networks.network(name, folder),
+            networks.rows(name, rows),
+            f"y and J, {networks.LABELS[name]}, a row",
+        )
         contest: dict[str, Callable[[], Any]] = {"nngrad": partial(net.value_and_jacobian, x)}
         parts = peers.parts(folder / f"{name}.mat")
         for peer, (package, made) in peers.KERNELS.items():
@@ -58,7 +62,11 @@ def in_blocks(name: str, x: np.ndarray, parts: peers.Parts, net: Any, contest: d
 def few(folder: Path) -> Iterator[Row]:
     """256 rows: fewer than threads and blocks would like."""
     for name in networks.SIZES:
-        net, x, work = networks.network(name, folder), networks.rows(name, 256), f"y and J of 256 rows, {networks.LABELS[name]}, a row"
+        net, x, work = (
+            networks.network(name, folder),
+            networks.rows(name, 256),
+            f"y and J of 256 rows, {networks.LABELS[name]}, a row",
+        )
         contest: dict[str, Callable[[], Any]] = {"nngrad": partial(net.value_and_jacobian, x)}
         in_blocks(name, x, peers.parts(folder / f"{name}.mat"), net, contest)
         race = Race(contest, 15)

@@ -62,7 +62,9 @@ def npy(folder: Path) -> Iterator[Row]:
         "CSV to CSV": runner(jacobian(folder, table, "J.csv")),
     }
     if bounds.there("gcc"):
-        contest["bare C"] = runner([bounds.compiled("npy_to_npy", folder), weights(folder), array, folder / "J_bound.npy"])
+        contest["bare C"] = runner(
+            [bounds.compiled("npy_to_npy", folder), weights(folder), array, folder / "J_bound.npy"]
+        )
     race = Race(contest, 7)
     yield race.row(f"CSV to npy, {ROWS:,} rows x 10, process", "CSV to CSV", None, ours="CSV to npy")
     if "bare C" not in contest:
@@ -99,7 +101,14 @@ def memory(folder: Path) -> Iterator[Row]:
             yield absolute(f"memory, {suffix} to {suffix}, {count:,} rows x 10", peaks[-1], "MiB", 200)
         growth = peaks[1] / peaks[0]
         work = f"memory, {suffix}, {10 * ROWS:,} rows against {ROWS:,}"
-        yield Row(work, shown(peaks[1], "MiB"), shown(peaks[0], "MiB"), f"{growth:.2f} x", "within 10 %", abs(growth - 1) <= 0.1)
+        yield Row(
+            work,
+            shown(peaks[1], "MiB"),
+            shown(peaks[0], "MiB"),
+            f"{growth:.2f} x",
+            "within 10 %",
+            abs(growth - 1) <= 0.1,
+        )
 
 
 def one(work: str, ours: Callable[[], None], peer: str, theirs: Callable[[], None], target: Target, rounds: int) -> Row:
@@ -115,6 +124,7 @@ def weights(folder: Path) -> Path:
 
 def agree(ours: Path, theirs: Path, header: bool = True) -> None:
     first, second = (
-        partial(np.loadtxt, delimiter=",", max_rows=CHECKED)(path, skiprows=s) for path, s in ((ours, 1), (theirs, int(header)))
+        partial(np.loadtxt, delimiter=",", max_rows=CHECKED)(path, skiprows=s)
+        for path, s in ((ours, 1), (theirs, int(header)))
     )
     np.testing.assert_allclose(first, second, rtol=1e-9, atol=1e-12)

@@ -1,4 +1,6 @@
-"""What C and C++ take for the same jobs, where gcc and g++ are there. The rule: the bounds are our own sources, in bounds/."""
+"""What C and C++ take for the same jobs, where gcc and g++ are there. The rule: the bounds are
+our own sources, in bounds/.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ def kernel(folded: np.ndarray, inputs: int, folder: Path) -> Callable[[np.ndarra
 
     def run(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         y, J = np.empty(len(x)), np.empty((len(x), inputs))
-        library.both_halves(ctypes.byref(net), *(ctypes.c_void_p(a.ctypes.data) for a in (x, y, J)), ctypes.c_size_t(len(x)))
+        library.both_halves(
+            ctypes.byref(net), *(ctypes.c_void_p(a.ctypes.data) for a in (x, y, J)), ctypes.c_size_t(len(x))
+        )
         return y[:, None], J[:, None]
 
     run.weights = folded  # type: ignore[attr-defined]  (keeps the memory that net points to)

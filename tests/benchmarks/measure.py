@@ -1,5 +1,5 @@
-"""Seconds and megabytes, side by side. The rule: ratios within one run count, taken in turns (A B A B ...), as the median of the rounds;
-absolute times on a machine that others use do not.
+"""Seconds and megabytes, side by side. The rule: ratios within one run count, taken in turns (A B A B ...), as the
+median of the rounds; absolute times on a machine that others use do not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ FASTER, AT_MOST = "times faster", "times"
 
 @dataclass(frozen=True)
 class Target:
-    """How a measurement should turn out: at least `value` times faster than the peer, or at most `value` times the peer (or the unit)."""
+    """How a measurement should turn out: at least `value` times faster than the peer, or at most
+    `value` times the peer (or the unit).
+    """
 
     kind: str
     value: float
@@ -43,7 +45,9 @@ def at_most(value: float) -> Target:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: what was done, what nngrad took, what the peer took, the ratio, and whether that is what it should be."""
+    """A line of the table: what was done, what nngrad took, what the peer took, the ratio, and
+    whether that is what it should be.
+    """
 
     work: str
     ours: str
@@ -54,7 +58,14 @@ class Row:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        return self.work, self.ours, self.peer, self.ratio, self.target, {True: "yes", False: "**no**", None: ""}[self.reached]
+        return (
+            self.work,
+            self.ours,
+            self.peer,
+            self.ratio,
+            self.target,
+            {True: "yes", False: "**no**", None: ""}[self.reached],
+        )
 
 
 HEAD = ("work", "nngrad", "peer", "ratio", "target", "reached")
@@ -107,7 +118,9 @@ class Race:
         """The median over the rounds of one time by another."""
         return median(a / b for a, b in zip(self.times[above], self.times[below], strict=True))
 
-    def row(self, work: str, peer: str, target: Target | None, unit: str = "s", scale: float = 1.0, ours: str = "nngrad") -> Row:
+    def row(
+        self, work: str, peer: str, target: Target | None, unit: str = "s", scale: float = 1.0, ours: str = "nngrad"
+    ) -> Row:
         """`ours` against `peer`; times are shown multiplied by `scale`, in `unit`."""
         behind = target is not None and target.kind == AT_MOST
         ratio = self.ratio(ours, peer) if behind else self.ratio(peer, ours)
@@ -131,7 +144,9 @@ def nngrad(*arguments: object) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """For other processes: nngrad of this checkout, also where it isn't installed, and compiled once, as what is installed is."""
+    """For other processes: nngrad of this checkout, also where it isn't installed, and compiled
+    once, as what is installed is.
+    """
     rest = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**rest, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
 
@@ -166,5 +181,8 @@ def table(rows: Sequence[Row], columns: int = len(HEAD)) -> str:
     """The first columns, as Markdown."""
     every = [HEAD[:columns], *(row.cells[:columns] for row in rows)]
     widths = [max(len(cells[k]) for cells in every) for k in range(columns)]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |" for cells in every]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
+        for cells in every
+    ]
     return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])

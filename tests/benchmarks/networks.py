@@ -1,4 +1,6 @@
-"""The networks that are measured: S, M and L, as MATLAB saves them, with rows of inputs. The rule: the same bytes in every run."""
+"""The networks that are measured: S, M and L, as MATLAB saves them, with rows of inputs. The
+rule: the same bytes in every run.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,12 @@ def write(name: str, folder: Path) -> Path:
     r, m, sizes = np.random.default_rng(1), made_as_by_matlab(), SIZES[name]
     lower, upper = ranges(name)
     layers = [
-        {"size": n, "transfer": "tansig", "b": 0.1 * r.normal(size=n), "LW": {k - 1: r.normal(size=(n, before)) / np.sqrt(before)}}
+        {
+            "size": n,
+            "transfer": "tansig",
+            "b": 0.1 * r.normal(size=n),
+            "LW": {k - 1: r.normal(size=(n, before)) / np.sqrt(before)},
+        }
         for k, (before, n) in enumerate(pairwise(sizes))
     ]
     layers[0]["IW"], layers[-1]["transfer"] = {0: layers[0].pop("LW")[-1]}, "purelin"
@@ -45,7 +52,11 @@ def write(name: str, folder: Path) -> Path:
         "Function Fitting Neural Network",
         [m.port("Input", sizes[0], sizes[0], [m.mapminmax(lower, upper)], m.ranges(lower, upper))],
         layers,
-        {len(layers) - 1: m.port("Output", sizes[-1], sizes[-1], [m.mapminmax(low, high)], m.ranges(low, high), feedbackMode="none")},
+        {
+            len(layers) - 1: m.port(
+                "Output", sizes[-1], sizes[-1], [m.mapminmax(low, high)], m.ranges(low, high), feedbackMode="none"
+            )
+        },
     )
     savemat(folder / f"{name}.mat", {"net": net}, do_compression=True)
     return folder / f"{name}.mat"

@@ -1,5 +1,5 @@
-"""The same networks in jax, torch and NumPy, as their users write them; `python peers.py jax|torch|numpy MODEL.mat X.csv J.csv` is the
-script that they would write. The rule: nothing here comes from nngrad.
+"""The same networks in jax, torch and NumPy, as their users write them; `python peers.py jax|torch|numpy MODEL.mat
+X.csv J.csv` is the script that they would write. The rule: nothing here comes from nngrad.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ def parts(path: str | Path) -> Parts:
         found = port[0, 0]["processSettings"][0, 0][0, 0]
         return found["gain"].astype(float).ravel(), found["xoffset"].astype(float).ravel()
 
-    layers = [((net["LW"][k, k - 1] if k else net["IW"][0, 0]).astype(float), net["b"][k, 0].astype(float).ravel()) for k in range(count)]
+    layers = [
+        ((net["LW"][k, k - 1] if k else net["IW"][0, 0]).astype(float), net["b"][k, 0].astype(float).ravel())
+        for k in range(count)
+    ]
     return Parts(layers, settings(net["inputs"][0, 0]), settings(net["outputs"][0, count - 1]))
 
 
@@ -73,7 +76,9 @@ def jax() -> Any:
 
 
 def with_jax(parts: Parts, x: np.ndarray, what: str) -> Callable[[], Any]:
-    """Ready to be called: y and J of all rows ("jacobian"), H of all rows ("hessian"), or y and J of one row ("row")."""
+    """Ready to be called: y and J of all rows ("jacobian"), H of all rows ("hessian"), or y and J
+    of one row ("row").
+    """
     j = jax()
     f = outputs_of(parts, j.numpy.tanh, j.numpy.asarray)
 
@@ -99,7 +104,9 @@ def with_jax_map(parts: Parts, x: np.ndarray, batch: int) -> Callable[[], Any]:
 
 
 def with_jax_blocks(parts: Parts, x: np.ndarray, size: int) -> Callable[[], Any]:
-    """y and J of all rows in blocks that stay in cache, their products written by hand: what an expert of jax writes."""
+    """y and J of all rows in blocks that stay in cache, their products written by hand: what an
+    expert of jax writes.
+    """
     j = jax()
     n = j.numpy
     layers = [(n.asarray(W), n.asarray(b)) for W, b in parts.layers]

@@ -45,7 +45,9 @@ def test_wrong_usage_is_said_once_and_writes_nothing(nngrad, fitnet, tables, tmp
 
 def test_all_well_is_exit_0(nngrad, fitnet, tables, tmp_path):
     (tmp_path / "out").mkdir()
-    done = nngrad("predict", fitnet[0], "-i", tables / "a.csv", "-i", tables / "c.csv", "-o", tmp_path / "out", "--format", "npy")
+    done = nngrad(
+        "predict", fitnet[0], "-i", tables / "a.csv", "-i", tables / "c.csv", "-o", tmp_path / "out", "--format", "npy"
+    )
     assert (done.code, done.out, done.trouble) == (0, "", "")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.npy", "c.npy"]
 
@@ -71,7 +73,9 @@ def test_a_pattern_that_matches_nothing_is_exit_4(nngrad, fitnet, tmp_path):
 
 
 def test_inputs_of_the_same_name_are_refused(nngrad, fitnet, tables, tmp_path):
-    done = nngrad("predict", fitnet[0], "-i", tables / "a.csv", "-i", tables / ".." / "in" / "a.csv", "-o", f"{tmp_path}/out/")
+    done = nngrad(
+        "predict", fitnet[0], "-i", tables / "a.csv", "-i", tables / ".." / "in" / "a.csv", "-o", f"{tmp_path}/out/"
+    )
     assert done.code == 2
     assert not (tmp_path / "out").exists()
 
@@ -98,7 +102,9 @@ def test_inputs_in_files_of_several_arrays_give_the_file_its_name(nngrad, fitnet
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["a.b"] = x
     (tmp_path / "X.CSV.GZ").write_bytes(gzip.compress(fitnet[1].read_bytes()))
-    done = nngrad("predict", fitnet[0], "-i", f"{tmp_path}/x.h5:a.b", "-i", tmp_path / "X.CSV.GZ", "-o", f"{tmp_path}/out/")
+    done = nngrad(
+        "predict", fitnet[0], "-i", f"{tmp_path}/x.h5:a.b", "-i", tmp_path / "X.CSV.GZ", "-o", f"{tmp_path}/out/"
+    )
     assert done.code == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["X.csv", "x.csv"]
     assert (tmp_path / "out" / "x.csv").read_text().startswith("y1\n")

@@ -10,7 +10,18 @@ from nngrad.core.activations import BY_NAME
 from nngrad.core.layers import Affine, Elementwise
 from nngrad.core.network import Network
 
-NAMES = ("cascade", "constant_rows", "fitnet", "hard_limit", "narx", "nested", "old_version", "patternnet", "rbf", "two_inputs")
+NAMES = (
+    "cascade",
+    "constant_rows",
+    "fitnet",
+    "hard_limit",
+    "narx",
+    "nested",
+    "old_version",
+    "patternnet",
+    "rbf",
+    "two_inputs",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -25,7 +36,9 @@ def test_every_sample_model_passes(nngrad, samples, name):
 
 def test_a_difference_is_exit_1_and_says_where(nngrad, patternnet, monkeypatch):
     right = Network.jacobian
-    monkeypatch.setattr(Network, "jacobian", lambda self, x, of=None, wrt=None: right(self, x, of, wrt) * [1, 1, 1.5, 1])
+    monkeypatch.setattr(
+        Network, "jacobian", lambda self, x, of=None, wrt=None: right(self, x, of, wrt) * [1, 1, 1.5, 1]
+    )
     done = nngrad("check", patternnet[0])
     assert (done.code, done.err) == (1, "")
     assert "THE DERIVATIVES DIFFER" in done.lines[0]

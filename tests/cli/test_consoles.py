@@ -30,7 +30,10 @@ ESCAPE = "y\x1b[2J\x07\u202e"
 
 def saved(path, inputs, outputs):
     r = np.random.default_rng(0)
-    hidden, output = Affine(r.normal(size=(3, len(inputs))), np.zeros(3)), Affine(r.normal(size=(len(outputs), 3)), np.zeros(len(outputs)))
+    hidden, output = (
+        Affine(r.normal(size=(3, len(inputs))), np.zeros(3)),
+        Affine(r.normal(size=(len(outputs), 3)), np.zeros(len(outputs))),
+    )
     net = Network.chain((hidden, Elementwise(BY_NAME["tansig"]), output))
     ports = {"inputs": (Port("\u03a9", tuple(inputs)),), "outputs": (Port("out\x1b[31m", tuple(outputs)),)}
     library.save(dataclasses.replace(net, **ports), path)
@@ -52,7 +55,23 @@ COMMANDS = [
     (0, ["info", "\u03a9.h5", "--json"]),
     (0, ["\u03a9.h5"]),
     (0, ["predict", "\u03a9.h5", "-i", "\u03b1.csv"]),
-    (0, ["jacobian", "\u03a9.h5", "-i", "\u03b1.csv", "--of", "\u03c0", "--wrt", "\u03b1", "--keep", "\u03b1", "--layout", "long"]),
+    (
+        0,
+        [
+            "jacobian",
+            "\u03a9.h5",
+            "-i",
+            "\u03b1.csv",
+            "--of",
+            "\u03c0",
+            "--wrt",
+            "\u03b1",
+            "--keep",
+            "\u03b1",
+            "--layout",
+            "long",
+        ],
+    ),
     (0, ["jacobian", "\u03a9.h5", "-i", "\u03b1.csv", "-o", "\u039b.npy", "--flags"]),
     (0, ["check", "\u03a9.h5"]),
     (0, ["check", "\u03a9.h5", "--json"]),
@@ -74,7 +93,9 @@ COMMANDS = [
 def test_names_of_any_kind(greek, console):
     for code, command in COMMANDS:
         environment = {**os.environ, **console}
-        done = subprocess.run([sys.executable, "-m", "nngrad", *command], env=environment, stdin=subprocess.DEVNULL, capture_output=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "nngrad", *command], env=environment, stdin=subprocess.DEVNULL, capture_output=True
+        )
         assert done.returncode == code, (command, done.stderr)
         assert b"\x1b" not in done.stderr
         assert done.stderr.count(b"\n") <= 1
@@ -134,7 +155,11 @@ SOURCES = sorted(path for path in Path(library.__file__).parent.rglob("*.py") if
 def test_nothing_else_writes_to_the_console(source):
     text = source.read_text("utf-8")
     assert source.name == "messages.py" or not re.search(r"\bprint\(", text)
-    allowed = {"__init__.py": ["commands.get_help"], "output.py": [".get_help()"], "group.py": ["nngrad {version("]}.get(source.name, [])
+    allowed = {
+        "__init__.py": ["commands.get_help"],
+        "output.py": [".get_help()"],
+        "group.py": ["nngrad {version("],
+    }.get(source.name, [])
     assert all(any(part in line for part in allowed) for line in text.splitlines() if "click.echo(" in line)
 
 

@@ -38,7 +38,12 @@ def test_hessian_as_a_table(nngrad, fitnet, fit):
     net, x = fit
     done = nngrad("hessian", fitnet[0], "-i", fitnet[1])
     np.testing.assert_array_equal(numbers(done), net.hessian(x).reshape(len(x), -1))
-    assert header(done)[:4] == ["d2y1/dspeeddspeed", "d2y1/dspeeddthrottle", "d2y1/dspeeddtemperature", "d2y1/dthrottledspeed"]
+    assert header(done)[:4] == [
+        "d2y1/dspeeddspeed",
+        "d2y1/dspeeddthrottle",
+        "d2y1/dspeeddtemperature",
+        "d2y1/dthrottledspeed",
+    ]
 
 
 def test_upper_triangle_and_laplacian(nngrad, patternnet, pattern):
@@ -56,9 +61,25 @@ def test_upper_triangle_and_laplacian(nngrad, patternnet, pattern):
 
 def test_hessian_as_an_array(nngrad, patternnet, pattern, tmp_path):
     net, x = pattern
-    assert nngrad("hessian", patternnet[0], "-i", patternnet[1], "--of", "all", "-o", tmp_path / "H.npy", "-q") == (0, "", "")
+    assert nngrad("hessian", patternnet[0], "-i", patternnet[1], "--of", "all", "-o", tmp_path / "H.npy", "-q") == (
+        0,
+        "",
+        "",
+    )
     np.testing.assert_array_equal(np.load(tmp_path / "H.npy"), net.hessian(x))
-    done = nngrad("hessian", patternnet[0], "-i", patternnet[1], "--of", "2", "--wrt", "petal_width,1", "-o", tmp_path / "part.npy", "-q")
+    done = nngrad(
+        "hessian",
+        patternnet[0],
+        "-i",
+        patternnet[1],
+        "--of",
+        "2",
+        "--wrt",
+        "petal_width,1",
+        "-o",
+        tmp_path / "part.npy",
+        "-q",
+    )
     assert done == (0, "", "")
     np.testing.assert_array_equal(np.load(tmp_path / "part.npy"), net.hessian(x, [1], [3, 0]))
     done = nngrad("hessian", patternnet[0], "-i", patternnet[1], "--of", "2", "--upper", "-o", tmp_path / "no.npy")
@@ -91,7 +112,11 @@ def test_gradient_of_one_output(nngrad, patternnet, pattern, tmp_path):
     y, J = net.value_and_jacobian(x, [1])
     np.testing.assert_array_equal(numbers(done), np.concatenate([y, J[:, 0]], axis=1))
     assert header(done)[:2] == ["y2", "dy2/dsepal_length"]
-    assert nngrad("gradient", patternnet[0], "-i", patternnet[1], "--of", "y2", "-o", tmp_path / "g.npy", "-q") == (0, "", "")
+    assert nngrad("gradient", patternnet[0], "-i", patternnet[1], "--of", "y2", "-o", tmp_path / "g.npy", "-q") == (
+        0,
+        "",
+        "",
+    )
     np.testing.assert_array_equal(np.load(tmp_path / "g.npy"), J[:, 0])
 
 
@@ -124,7 +149,9 @@ def test_products_with_one_vector(nngrad, patternnet, pattern):
     np.testing.assert_allclose(numbers(along), net.jacobian(x) @ [1, 0, -0.5, 0.2], rtol=1e-10, atol=1e-14)
     assert header(along) == ["dy1/dv", "dy2/dv", "dy3/dv"]
     back = nngrad("vjp", patternnet[0], "-i", patternnet[1], "--weighting", "1,0,-1")
-    np.testing.assert_allclose(numbers(back), np.einsum("m,nmi->ni", [1, 0, -1], net.jacobian(x)), rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(
+        numbers(back), np.einsum("m,nmi->ni", [1, 0, -1], net.jacobian(x)), rtol=1e-10, atol=1e-14
+    )
     assert header(back)[0] == "dwy/dsepal_length"
 
 
@@ -175,7 +202,9 @@ def test_products_with_a_vector_for_each_row(nngrad, patternnet, pattern, tmp_pa
 @pytest.mark.parametrize(("rows", "message"), [(1, "has fewer rows"), (99, "has more rows")])
 def test_another_number_of_rows_is_exit_4(nngrad, patternnet, tmp_path, rows, message):
     np.save(tmp_path / "v.npy", np.ones((rows, 4)))
-    done = nngrad("jvp", patternnet[0], "-i", patternnet[1], "--direction", tmp_path / "v.npy", "-o", tmp_path / "y.csv")
+    done = nngrad(
+        "jvp", patternnet[0], "-i", patternnet[1], "--direction", tmp_path / "v.npy", "-o", tmp_path / "y.csv"
+    )
     assert done.code == 4
     assert message in done.err
     assert not (tmp_path / "y.csv").exists()
@@ -195,18 +224,36 @@ def test_scales(nngrad, fitnet, fit):
     net, x = fit
     y, J = net.value_and_jacobian(x)
     spread = {"range": [5900, 100, 70], "sigma": x.std(axis=0, ddof=1), "elasticity": (x / y)[:, None]}
-    names = {"range": "range(speed)*dy1/dspeed", "sigma": "sigma(speed)*dy1/dspeed", "elasticity": "speed/y1*dy1/dspeed"}
+    names = {
+        "range": "range(speed)*dy1/dspeed",
+        "sigma": "sigma(speed)*dy1/dspeed",
+        "elasticity": "speed/y1*dy1/dspeed",
+    }
     for scale, factor in spread.items():
         for command in ("jacobian", "gradient"):
             done = nngrad(command, fitnet[0], "-i", fitnet[1], "--scale", scale)
             np.testing.assert_allclose(numbers(done), (J * factor)[:, 0], rtol=1e-12)
             assert header(done)[0] == names[scale]
-    part = nngrad("jacobian", fitnet[0], "-i", fitnet[1], "--scale", "sigma", "--sigma", "2,3,4", "--wrt", "temperature", "--with-outputs")
+    part = nngrad(
+        "jacobian",
+        fitnet[0],
+        "-i",
+        fitnet[1],
+        "--scale",
+        "sigma",
+        "--sigma",
+        "2,3,4",
+        "--wrt",
+        "temperature",
+        "--with-outputs",
+    )
     np.testing.assert_allclose(numbers(part), np.stack([y[:, 0], 4 * J[:, 0, 2]], axis=1), rtol=1e-12)
 
 
 def test_a_range_that_the_file_does_not_store_is_refused_by_name(nngrad, samples):
-    done = nngrad("jacobian", samples / "keras_regression.keras", "-i", samples / "keras_regression_x.csv", "--scale", "range")
+    done = nngrad(
+        "jacobian", samples / "keras_regression.keras", "-i", samples / "keras_regression_x.csv", "--scale", "range"
+    )
     assert (done.code, done.out) == (2, "")
     assert "stores no training range of" in done.err
 
@@ -264,7 +311,9 @@ def test_flags_that_can_not_be_written_leave_nothing(nngrad, fitnet, tmp_path):
 
 def test_a_kept_column_called_like_a_flag_is_refused_in_arrays(nngrad, fitnet, tmp_path):
     table = "flag_outside,a,b,c\n1,3180,70,270\n"
-    done = nngrad("predict", fitnet[0], "-o", tmp_path / "y.npy", "--flags", "--keep", "flag_outside", stdin=table.encode())
+    done = nngrad(
+        "predict", fitnet[0], "-o", tmp_path / "y.npy", "--flags", "--keep", "flag_outside", stdin=table.encode()
+    )
     assert done.code == 2
     assert "npy holds numbers only, so flag_outside can't be passed through" in done.err
 

@@ -40,7 +40,10 @@ def test_python_on_standard_output_runs(nngrad, fitnet):
 def test_c_on_standard_output_needs_no_file(nngrad, fitnet, tmp_path):
     done = nngrad("emit", fitnet[0], "--to", "c", "--name", "engine")
     assert (done.code, done.err) == (0, "")
-    text = done.out + "\nint main(void) { double x[3] = {3000.0, 50.0, 280.0}, y[1], J[3]; engine(x, y, J); return !(y[0] > 0.0); }\n"
+    text = (
+        done.out
+        + "\nint main(void) { double x[3] = {3000.0, 50.0, 280.0}, y[1], J[3]; engine(x, y, J); return !(y[0] > 0.0); }\n"
+    )
     (tmp_path / "alone.c").write_text(text)
     subprocess.run(["gcc", "-std=c90", "-Wall", "-Werror", "alone.c", "-o", "alone", "-lm"], cwd=tmp_path, check=True)
     assert subprocess.run(["./alone"], cwd=tmp_path).returncode == 0

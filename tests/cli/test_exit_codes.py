@@ -122,10 +122,19 @@ def test_an_output_that_can_not_be_written_is_4(capsys, command, target, suffix)
 
 @pytest.mark.parametrize(
     ("command", "target"),
-    [("convert", "nowhere/out.h5"), ("convert", "folder.mat"), ("emit", "empty.csv/out.py"), ("export-script", "nowhere/out.m")],
+    [
+        ("convert", "nowhere/out.h5"),
+        ("convert", "folder.mat"),
+        ("emit", "empty.csv/out.py"),
+        ("export-script", "nowhere/out.m"),
+    ],
 )
 def test_another_output_that_can_not_be_written_is_4(capsys, command, target):
-    words = {"convert": [MODEL, target], "emit": [MODEL, "--to", "python", "-o", target], "export-script": ["-o", target]}[command]
+    words = {
+        "convert": [MODEL, target],
+        "emit": [MODEL, "--to", "python", "-o", target],
+        "export-script": ["-o", target],
+    }[command]
     ends([command, *words], 4, capsys)
 
 

@@ -26,7 +26,9 @@ def test_the_script_is_printed_as_it_is(nngrad):
     assert done.out.startswith("function nngrad_export(net, varargin)\n")
 
 
-@pytest.mark.parametrize(("output", "file"), [("my.m", "my.m"), ("new/", "new/nngrad_export.m"), (".", "nngrad_export.m")])
+@pytest.mark.parametrize(
+    ("output", "file"), [("my.m", "my.m"), ("new/", "new/nngrad_export.m"), (".", "nngrad_export.m")]
+)
 def test_the_script_goes_into_a_file(nngrad, tmp_path, monkeypatch, output, file):
     monkeypatch.chdir(tmp_path)
     done = nngrad("export-script", "-o", output)
@@ -44,7 +46,9 @@ def octave(folder, *lines):
     """Runs lines in a folder, with the script at hand; returns standard output."""
     (folder / "nngrad_export.m").write_text(SCRIPT.read_text())
     (folder / "job.m").write_text("\n".join(lines))
-    done = subprocess.run([OCTAVE, "--no-init-file", "--quiet", "job.m"], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [OCTAVE, "--no-init-file", "--quiet", "job.m"], cwd=folder, capture_output=True, text=True, check=False
+    )
     return done.stdout
 
 
@@ -166,7 +170,10 @@ def test_layers_in_a_graph(tmp_path):
 
 
 REFUSED = {
-    "unknown layer": (LAYERS + "net.Layers{8} = layer('LSTMLayer', 'tanh');", "tanh (nnet.cnn.layer.LSTMLayer): not supported"),
+    "unknown layer": (
+        LAYERS + "net.Layers{8} = layer('LSTMLayer', 'tanh');",
+        "tanh (nnet.cnn.layer.LSTMLayer): not supported",
+    ),
     "categorical": (FIT + "net.CategoricalPredictors = 1;", "CategoricalPredictors"),
     "transform": (FIT + "net.ResponseTransform = @exp;", "ResponseTransform: only 'none' is supported"),
     "another object": ("net.a = 1;", "struct: not supported; supported are network"),
@@ -185,7 +192,9 @@ def test_what_it_does_not_know_it_names(tmp_path, name):
 
 @needs_octave
 def test_each_layer_has_its_own(tmp_path):
-    out = octave(tmp_path, "try", "nngrad_export({1}, {1, 2}, {'tanh'}, 'out.mat');", "catch e", "disp(e.message)", "end")
+    out = octave(
+        tmp_path, "try", "nngrad_export({1}, {1, 2}, {'tanh'}, 'out.mat');", "catch e", "disp(e.message)", "end"
+    )
     assert "1 weights, 2 biases and 1 activations" in out
 
 

@@ -41,7 +41,9 @@ def test_every_option_says_what_it_does(name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_named_and_described_in_the_list(nngrad, name):
-    assert re.search(rf"^  {name} +{re.escape(command(name).get_short_help_str(100))}$", nngrad("--help").out, re.MULTILINE)
+    assert re.search(
+        rf"^  {name} +{re.escape(command(name).get_short_help_str(100))}$", nngrad("--help").out, re.MULTILINE
+    )
 
 
 def test_commands_stand_by_their_job(nngrad):
@@ -82,7 +84,8 @@ def test_progress_in_words(state, text):
 
 
 @pytest.mark.parametrize(
-    ("fraction", "text"), [(None, ""), (0.0, "[--------------------] "), (0.5, "[##########----------] "), (1.0, "[####################] ")]
+    ("fraction", "text"),
+    [(None, ""), (0.0, "[--------------------] "), (0.5, "[##########----------] "), (1.0, "[####################] ")],
 )
 def test_the_bar(fraction, text):
     assert bar(fraction) == text
@@ -97,6 +100,9 @@ def test_a_log_gets_a_line_now_and_then(nngrad, fitnet, tmp_path, monkeypatch):
     assert nngrad(*arguments, "--quiet").err == ""
     lines = nngrad(*arguments).err.splitlines()
     assert len(lines) > 1
-    assert all(re.fullmatch(rf"nngrad: {re.escape(str(table))}: [0-9,]+ rows, [0-9,]+ a second, .*left", text) for text in lines[:-1])
+    assert all(
+        re.fullmatch(rf"nngrad: {re.escape(str(table))}: [0-9,]+ rows, [0-9,]+ a second, .*left", text)
+        for text in lines[:-1]
+    )
     assert "200,000 rows" in lines[-1]
     assert progress.IN_A_LOG == 0.0

@@ -8,7 +8,19 @@ from scipy.io import savemat
 
 from tests.makers import saved, script
 
-NAMES = ("cascade", "constant_rows", "fitnet", "hard_limit", "narx", "nested", "old_version", "patternnet", "rbf", "several", "two_inputs")
+NAMES = (
+    "cascade",
+    "constant_rows",
+    "fitnet",
+    "hard_limit",
+    "narx",
+    "nested",
+    "old_version",
+    "patternnet",
+    "rbf",
+    "several",
+    "two_inputs",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,7 +45,15 @@ def test_the_facts_are_those_of_the_network(nngrad, samples):
     assert (network["network"], network["class"], network["version"]) == ("net", "network", "8")
     assert network["inputs"][0]["columns"] == ["x1", "x2", "x3", "x4"]
     assert network["inputs"][0]["lower"][1] == network["inputs"][0]["upper"][1] == 7.0
-    assert [step["kind"] for step in network["steps"]] == ["Select", "Scale", "Affine", "Elementwise", "Affine", "Scale", "Place"]
+    assert [step["kind"] for step in network["steps"]] == [
+        "Select",
+        "Scale",
+        "Affine",
+        "Elementwise",
+        "Affine",
+        "Scale",
+        "Place",
+    ]
     assert [step["shape"] for step in network["steps"]][:3] == [[4, 3], [3, 3], [3, 6]]
     assert network["steps"][3]["function"] == "tansig"
 
@@ -42,13 +62,26 @@ def test_the_keys_of_the_json_form_stay(nngrad, fitnet):
     facts = json.loads(nngrad("info", fitnet[0], "--json").out)
     assert list(facts) == ["file", "container", "created", "networks"]
     (network,) = facts["networks"]
-    assert list(network) == ["network", "class", "version", "name", "inputs", "outputs", "layers", "processing", "steps", "flat", "notes"]
+    assert list(network) == [
+        "network",
+        "class",
+        "version",
+        "name",
+        "inputs",
+        "outputs",
+        "layers",
+        "processing",
+        "steps",
+        "flat",
+        "notes",
+    ]
     assert list(network["inputs"][0]) == ["name", "columns", "lower", "upper"]
     assert list(network["steps"][0]) == ["number", "kind", "function", "from", "shape", "slope"]
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("fitnet", "smooth"), ("two_inputs", "kinks of step 9"), ("hard_limit", "zero wherever it exists")]
+    ("name", "words"),
+    [("fitnet", "smooth"), ("two_inputs", "kinks of step 9"), ("hard_limit", "zero wherever it exists")],
 )
 def test_it_says_how_the_jacobian_behaves(nngrad, samples, name, words):
     (line,) = [line for line in nngrad("info", samples / f"{name}.mat").lines if "Jacobian" in line]

@@ -14,7 +14,11 @@ from nngrad.errors import DataError, ModelError, NngradError, UsageError
 
 FAILURES = [
     (click.UsageError("No such option: --foo."), 2, "nngrad: no such option: --foo; see nngrad --help"),
-    (UsageError("net.mat: no output 'y7'; outputs are y1, y2"), 2, "nngrad: net.mat: no output 'y7'; outputs are y1, y2"),
+    (
+        UsageError("net.mat: no output 'y7'; outputs are y1, y2"),
+        2,
+        "nngrad: net.mat: no output 'y7'; outputs are y1, y2",
+    ),
     (ModelError("net.mat: layer 'lstm' is not supported"), 3, "nngrad: net.mat: layer 'lstm' is not supported"),
     (DataError("x.csv: line 3:\nnot a number"), 4, "nngrad: x.csv: line 3: not a number"),
     (OSError(errno.ENOSPC, "No space left on device", "y.csv"), 4, "nngrad: y.csv: no space left on device; "),
@@ -100,7 +104,9 @@ def test_nothing_asked_is_exit_2_with_the_help_on_standard_error(capsys):
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_get_a_completion_script(shell):
     environment = {**os.environ, "_NNGRAD_COMPLETE": f"{shell}_source"}
-    done = subprocess.run([sys.executable, "-m", "nngrad"], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "nngrad"], env=environment, capture_output=True, text=True, check=False
+    )
     if shell == "bash" and "bash" in done.stderr.lower():
         pytest.skip("no bash here")
     assert done.returncode == 0

@@ -1,4 +1,6 @@
-"""Stages over blocks: in order, with state before and after the threads, the same for any number of them, and nothing left running."""
+"""Stages over blocks: in order, with state before and after the threads, the same for any number
+of them, and nothing left running.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,10 @@ def test_stages_of_both_kinds_stand_anywhere(stages: Any, expected: list[int], t
 
 @pytest.mark.parametrize("threads", THREADS)
 def test_stages_in_threads_that_follow_each_other_are_one_job(threads: int) -> None:
-    stages = [Each(lambda value: (value, threading.get_ident())), Each(lambda pair: (pair[0], pair[1] == threading.get_ident()))]
+    stages = [
+        Each(lambda value: (value, threading.get_ident())),
+        Each(lambda pair: (pair[0], pair[1] == threading.get_ident())),
+    ]
     seen = list(run(range(50), stages, threads))
     assert seen == [(k, True) for k in range(50)]
 

@@ -20,7 +20,9 @@ def test_samples_are_written_and_listed(nngrad, samples, tmp_path, monkeypatch):
     assert (done.code, done.err) == (0, "")
     written = sorted((tmp_path / FOLDER).iterdir())
     assert done.lines == [f"{FOLDER}/{path.name}" for path in written]
-    assert {path.name for path in written} == {path.name for path in samples.iterdir() if path.is_file() and path.suffix != ".py"}
+    assert {path.name for path in written} == {
+        path.name for path in samples.iterdir() if path.is_file() and path.suffix != ".py"
+    }
     assert all(path.read_bytes() == (samples / path.name).read_bytes() for path in written)
 
 
@@ -44,7 +46,9 @@ def python(*words, **options):
 
 
 def test_a_wheel_is_all_that_is_needed(tmp_path):
-    """Built from a copy without a clone's history, unpacked into a folder of its own, and tried on the README's table of commands."""
+    """Built from a copy without a clone's history, unpacked into a folder of its own, and tried
+    on the README's table of commands.
+    """
     source = tmp_path / "source"
     ignored = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".*_cache", "tests")
     shutil.copytree(ROOT, source, ignore=ignored)

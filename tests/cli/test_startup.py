@@ -30,7 +30,9 @@ def test_no_numerical_library_is_imported_for(arguments):
 
 
 def test_the_list_of_imports_would_show_numpy():
-    done = subprocess.run([sys.executable, "-c", "import numpy;" + IMPORTED, "--help"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", "import numpy;" + IMPORTED, "--help"], capture_output=True, text=True, check=True
+    )
     assert "numpy" in json.loads(done.stderr)[1]
 
 

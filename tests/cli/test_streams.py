@@ -45,7 +45,9 @@ def test_a_full_disk_is_exit_4_with_one_line(fitnet, command):
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full here")
     with open("/dev/full", "wb") as full:
-        process = start(command, fitnet[0], *(() if command == "info" else ("-i", fitnet[1], "--by", "order")), stdout=full)
+        process = start(
+            command, fitnet[0], *(() if command == "info" else ("-i", fitnet[1], "--by", "order")), stdout=full
+        )
         err = process.communicate(timeout=20)[1].decode()
     assert process.returncode == 4
     assert err.count("\n") == 1
@@ -131,7 +133,9 @@ def test_no_progress_when_quiet_or_quick(fitnet, tmp_path):
 
 
 def test_standard_output_stays_empty_with_a_file(fitnet, tmp_path):
-    process = start("predict", fitnet[0], "-i", fitnet[1], "-o", tmp_path / "y.csv", "--by", "order", stdout=subprocess.PIPE)
+    process = start(
+        "predict", fitnet[0], "-i", fitnet[1], "-o", tmp_path / "y.csv", "--by", "order", stdout=subprocess.PIPE
+    )
     assert process.communicate(timeout=20) == (b"", b"")
     assert process.returncode == 0
 
@@ -174,7 +178,11 @@ def test_a_warning_of_python_is_never_shown(tmp_path, nngrad):
     from nngrad.core.ports import Port
 
     net = Network.chain(
-        (Affine(np.full((2, 2), 1e308), np.full(2, 1e308)), Elementwise(BY_NAME["tansig"]), Affine(np.eye(2), np.full(2, 1e308)))
+        (
+            Affine(np.full((2, 2), 1e308), np.full(2, 1e308)),
+            Elementwise(BY_NAME["tansig"]),
+            Affine(np.eye(2), np.full(2, 1e308)),
+        )
     )
     ends = np.full(2, 1.5e308)
     library.save(dataclasses.replace(net, inputs=(Port("x", ("x1", "x2"), -ends, ends),)), tmp_path / "net.h5")

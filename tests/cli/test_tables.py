@@ -1,4 +1,6 @@
-"""`nngrad predict` and `nngrad jacobian`: the numbers are those of the library, and every option does what its help says."""
+"""`nngrad predict` and `nngrad jacobian`: the numbers are those of the library, and every option
+does what its help says.
+"""
 
 import dataclasses
 import io
@@ -11,7 +13,18 @@ import pytest
 import nngrad as library
 from nngrad.tables import ARRAYS, LINES, READ_ONLY, READERS, WRITERS
 
-ONE_NETWORK = ("cascade", "constant_rows", "fitnet", "hard_limit", "narx", "nested", "old_version", "patternnet", "rbf", "two_inputs")
+ONE_NETWORK = (
+    "cascade",
+    "constant_rows",
+    "fitnet",
+    "hard_limit",
+    "narx",
+    "nested",
+    "old_version",
+    "patternnet",
+    "rbf",
+    "two_inputs",
+)
 
 
 def numbers(text):
@@ -50,7 +63,9 @@ def test_derivatives_are_those_of_the_outputs(nngrad, samples, name):
 
 def predict(nngrad, model, x):
     text = "\n".join(",".join(map(repr, row)) for row in x.tolist())
-    return numbers("names\n" + nngrad("predict", model, "--no-header", stdin=text.encode()).out.partition("\n")[2]).reshape(len(x), -1)
+    return numbers(
+        "names\n" + nngrad("predict", model, "--no-header", stdin=text.encode()).out.partition("\n")[2]
+    ).reshape(len(x), -1)
 
 
 def test_columns_have_the_names_of_the_table(nngrad, fitnet, patternnet):
@@ -101,7 +116,10 @@ def test_an_unknown_name_is_exit_2_and_the_nearest_is_offered(nngrad, patternnet
 
 
 def test_outputs_stand_before_their_derivatives(nngrad, fitnet):
-    y, J, both = (nngrad(*command, fitnet[0], "-i", fitnet[1]) for command in (("predict",), ("jacobian",), ("jacobian", "--with-outputs")))
+    y, J, both = (
+        nngrad(*command, fitnet[0], "-i", fitnet[1])
+        for command in (("predict",), ("jacobian",), ("jacobian", "--with-outputs"))
+    )
     assert both.lines == [f"{a},{b}" for a, b in zip(y.lines, J.lines, strict=True)]
 
 
@@ -134,7 +152,9 @@ def test_arrays_have_rows_outputs_inputs(nngrad, patternnet, tmp_path):
     assert done == (0, "", "")
     J = np.load(tmp_path / "J.npy")
     assert J.shape[1:] == (3, 4)
-    np.testing.assert_array_equal(J.reshape(len(J), -1), numbers(nngrad("jacobian", patternnet[0], "-i", patternnet[1]).out))
+    np.testing.assert_array_equal(
+        J.reshape(len(J), -1), numbers(nngrad("jacobian", patternnet[0], "-i", patternnet[1]).out)
+    )
 
 
 def test_the_suffix_is_overruled_by_the_format(nngrad, fitnet, tmp_path):
@@ -169,7 +189,20 @@ def test_what_is_written_can_be_read_again(nngrad, fitnet, samples, tmp_path, su
 @pytest.mark.parametrize("format_", LINES)
 def test_long_lines_and_kept_columns_go_into_every_format_of_lines(nngrad, fitnet, tmp_path, format_):
     table = b"id,speed,throttle,temperature\na7,3000,50,300\nb8,2000,20,260\n"
-    done = nngrad("jacobian", fitnet[0], "--layout", "long", "--keep", "id", "-o", tmp_path / "J", "--format", format_, "-q", stdin=table)
+    done = nngrad(
+        "jacobian",
+        fitnet[0],
+        "--layout",
+        "long",
+        "--keep",
+        "id",
+        "-o",
+        tmp_path / "J",
+        "--format",
+        format_,
+        "-q",
+        stdin=table,
+    )
     assert done == (0, "", "")
     assert b"a7" in (tmp_path / "J").read_bytes()
 
@@ -178,12 +211,27 @@ def test_threads_change_no_byte(nngrad, fitnet, tmp_path):
     rng = np.random.default_rng(5)
     table = tmp_path / "x.csv"
     np.savetxt(
-        table, rng.uniform([600, 0, 250], [6500, 100, 320], (60_000, 3)), delimiter=",", header="speed,throttle,temperature", comments=""
+        table,
+        rng.uniform([600, 0, 250], [6500, 100, 320], (60_000, 3)),
+        delimiter=",",
+        header="speed,throttle,temperature",
+        comments="",
     )
     outputs = []
     for threads in "1", "2", "5":
         assert (
-            nngrad("jacobian", fitnet[0], "-i", table, "-o", tmp_path / f"{threads}.csv", "--threads", threads, "--with-outputs").code == 0
+            nngrad(
+                "jacobian",
+                fitnet[0],
+                "-i",
+                table,
+                "-o",
+                tmp_path / f"{threads}.csv",
+                "--threads",
+                threads,
+                "--with-outputs",
+            ).code
+            == 0
         )
         outputs.append((tmp_path / f"{threads}.csv").read_bytes())
     assert outputs[0].count(b"\n") == 60_001
@@ -214,7 +262,9 @@ def test_columns_that_are_not_used_are_mentioned(nngrad, samples):
 
 
 def test_columns_are_matched_by_order_on_request(nngrad, samples):
-    by_name, by_order = (nngrad("predict", samples / "rbf.mat", "--by", by, stdin=b"x2,x1\n0.25,0.5\n") for by in ("name", "order"))
+    by_name, by_order = (
+        nngrad("predict", samples / "rbf.mat", "--by", by, stdin=b"x2,x1\n0.25,0.5\n") for by in ("name", "order")
+    )
     swapped = nngrad("predict", samples / "rbf.mat", stdin=b"0.25,0.5\n")
     assert by_order.lines == swapped.lines != by_name.lines
 
@@ -236,7 +286,9 @@ def test_wrong_data_is_exit_4_with_one_line(nngrad, fitnet, tmp_path, table, wor
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("path", "code"), [("missing.csv", 4), (".", 4), ("README", 2)], ids=["missing", "folder", "unknown suffix"])
+@pytest.mark.parametrize(
+    ("path", "code"), [("missing.csv", 4), (".", 4), ("README", 2)], ids=["missing", "folder", "unknown suffix"]
+)
 def test_an_input_that_can_not_be_read(nngrad, fitnet, samples, path, code):
     done = nngrad("predict", fitnet[0], "-i", samples / path)
     assert (done.code, done.out) == (code, "")
@@ -351,7 +403,10 @@ def named(samples, tmp_path):
     assert net.input_size == 3
     target = tmp_path / "named.h5"
     library.save(
-        dataclasses.replace(net, inputs=(dataclasses.replace(net.inputs[0], columns=("speed", "throttle", "temperature")),)), target
+        dataclasses.replace(
+            net, inputs=(dataclasses.replace(net.inputs[0], columns=("speed", "throttle", "temperature")),)
+        ),
+        target,
     )
     return target
 
@@ -371,7 +426,14 @@ def test_a_sheet_of_excel_is_read_by_name(nngrad, fitnet, tmp_path):
 
 
 def test_columns_that_are_taken_in_order_are_said_in_one_line(nngrad, fitnet):
-    for command in (("predict",), ("jacobian",), ("gradient",), ("hessian",), ("jvp", "--direction", "1,0,0"), ("vjp", "--weighting", "1")):
+    for command in (
+        ("predict",),
+        ("jacobian",),
+        ("gradient",),
+        ("hessian",),
+        ("jvp", "--direction", "1,0,0"),
+        ("vjp", "--weighting", "1"),
+    ):
         done = nngrad(*command, fitnet[0], "-i", fitnet[1])
         assert done.err == f"nngrad: {fitnet[1]}: columns taken in order: x1 = speed, x2 = throttle, x3 = temperature\n"
         assert nngrad(*command, fitnet[0], "-i", fitnet[1], "-q") == done._replace(err="")
@@ -380,7 +442,10 @@ def test_columns_that_are_taken_in_order_are_said_in_one_line(nngrad, fitnet):
 
 def test_a_permutation_of_x1_x2_x3_is_taken_by_number(nngrad, fitnet):
     table = b"X_2,X_3,X_1\n50,300,3000\n60,280,2000\n"
-    done, plain = nngrad("jacobian", fitnet[0], stdin=table), nngrad("jacobian", fitnet[0], stdin=b"3000,50,300\n2000,60,280\n")
+    done, plain = (
+        nngrad("jacobian", fitnet[0], stdin=table),
+        nngrad("jacobian", fitnet[0], stdin=b"3000,50,300\n2000,60,280\n"),
+    )
     assert done.lines[1:] == plain.lines[1:]
     assert done.lines[0] == "dy1/dX_1,dy1/dX_2,dy1/dX_3"
     assert "columns taken by their numbers" in done.err
@@ -393,13 +458,22 @@ def test_a_column_outside_its_training_range_is_said_once(nngrad, fitnet, tmp_pa
     done = nngrad("predict", fitnet[0], "-i", tmp_path / "x.csv", "-o", tmp_path / "y.npy", "--threads", "3")
     (line,) = [line for line in done.err.splitlines() if "training range" in line]
     a, b = rows[:, 0], rows[:, 1]
-    assert f"x1 lies wholly outside its training range (600 to 6500): a is {a.min():g} to {a.max():g} here, as in that of x2" in line
-    assert f"x2 lies wholly outside its training range (0 to 100): b is {b.min():g} to {b.max():g} here, as in that of x1" in line
+    assert (
+        f"x1 lies wholly outside its training range (600 to 6500): a is {a.min():g} to {a.max():g} here, as in that of x2"
+        in line
+    )
+    assert (
+        f"x2 lies wholly outside its training range (0 to 100): b is {b.min():g} to {b.max():g} here, as in that of x1"
+        in line
+    )
     assert "x3 lies" not in line
     rows[-1, 0], rows[-1, 1] = 600.0, 100.0  # one row inside settles it
     np.savetxt(tmp_path / "x.csv", rows, delimiter=",", header="a,b,c", comments="")
     for asked in ((), ("-q",)):
-        assert "training range" not in nngrad("predict", fitnet[0], "-i", tmp_path / "x.csv", "-o", tmp_path / "y.npy", *asked).err
+        assert (
+            "training range"
+            not in nngrad("predict", fitnet[0], "-i", tmp_path / "x.csv", "-o", tmp_path / "y.npy", *asked).err
+        )
     assert "training range" not in nngrad("predict", fitnet[0], stdin=b"nan,50,300\n").err
     assert "x1 lies wholly outside" in nngrad("check", fitnet[0], "-i", "-", stdin=b"6500.5,50,300\n").err
 

@@ -75,7 +75,9 @@ def test_arrays_whose_names_have_dots_are_found(nngrad, recorded, tmp_path):
 
 def test_inputs_and_outputs_may_be_columns_of_one_table(nngrad, recorded, tmp_path):
     model, x, y = recorded
-    rows = [f"{k},{a},{b}" for k, (a, b) in enumerate(zip(*(p.read_text().splitlines()[1:] for p in (x, y)), strict=True))]
+    rows = [
+        f"{k},{a},{b}" for k, (a, b) in enumerate(zip(*(p.read_text().splitlines()[1:] for p in (x, y)), strict=True))
+    ]
     (tmp_path / "run.csv").write_text("\n".join(["time,a,b,c,stress,deflection", *rows]))
     given = ("-i", tmp_path / "run.csv", "--columns", "a,b,c", "--expect", tmp_path / "run.csv")
     done = nngrad("verify", model, *given, "--expect-columns", "stress,deflection")
@@ -108,7 +110,10 @@ def test_json(nngrad, recorded, tmp_path):
     assert facts["networks"][0]["digits"] > 13
     assert [each["output"] for each in facts["networks"][0]["outputs_each"]] == ["y1", "y2"]
     (tmp_path / "nan.csv").write_text("y1,y2\n" + "nan,nan\n" * 12)
-    assert json.loads(nngrad("verify", model, "-i", x, "--expect", tmp_path / "nan.csv", "--json").out)["reproduced"] is False
+    assert (
+        json.loads(nngrad("verify", model, "-i", x, "--expect", tmp_path / "nan.csv", "--json").out)["reproduced"]
+        is False
+    )
     assert json.loads(nngrad("verify", model, "--find", "--json").out)["networks"][0]["inputs"] == "x"
 
 

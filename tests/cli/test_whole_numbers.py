@@ -1,4 +1,6 @@
-"""Inputs of integer types at the command line: which row has a fraction, wherever in the file it is, and nothing is computed with it."""
+"""Inputs of integer types at the command line: which row has a fraction, wherever in the file it
+is, and nothing is computed with it.
+"""
 
 import numpy as np
 import pytest

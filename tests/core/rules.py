@@ -1,4 +1,6 @@
-"""The rules of a layer, run with NumPy on tuples of values and flows; as their callers do, NumPy's warnings are silenced."""
+"""The rules of a layer, run with NumPy on tuples of values and flows; as their callers do,
+NumPy's warnings are silenced.
+"""
 
 import numpy as np
 

@@ -1,4 +1,6 @@
-"""Every row of the table: f' against f, f'' against f', far out, NaN, kinks, and saturated slopes against forms without cancellation."""
+"""Every row of the table: f' against f, f'' against f', far out, NaN, kinks, and saturated slopes
+against forms without cancellation.
+"""
 
 import math
 
@@ -122,7 +124,8 @@ def test_slopes_at_kinks_follow_the_named_convention(name, at, slope_there):
 
 
 @pytest.mark.parametrize(
-    ("name", "at", "expected"), [("hardlim", 0.0, 1.0), ("hardlims", 0.0, 1.0), ("elliotsig", -0.5, -1 / 3), ("elliot2sig", -0.5, -0.2)]
+    ("name", "at", "expected"),
+    [("hardlim", 0.0, 1.0), ("hardlims", 0.0, 1.0), ("elliotsig", -0.5, -1 / 3), ("elliot2sig", -0.5, -0.2)],
 )
 def test_values_named_in_the_documentation(name, at, expected):
     assert value(BY_NAME[name], [at])[0] == pytest.approx(expected, rel=1e-15)
@@ -159,4 +162,6 @@ def test_the_slope_of_a_saturated_unit_keeps_its_digits_beside_a_nan(name):
     alone = [a.slope(x[k : k + 1], a.value(x[k : k + 1], {}), {})[0] for k in range(4)]
     np.testing.assert_array_equal(a.slope(x, a.value(x, {}), {}), alone)
     factor = 2.0 if name == "tansig" else 1.0
-    np.testing.assert_allclose(alone[2:], factor**2 * np.exp(-factor * np.array([19.0, 30.0])), rtol=1e-7)  # (1 + q)^2 left out
+    np.testing.assert_allclose(
+        alone[2:], factor**2 * np.exp(-factor * np.array([19.0, 30.0])), rtol=1e-7
+    )  # (1 + q)^2 left out

@@ -120,7 +120,10 @@ def threads_of_blas() -> list[int]:
 def test_blas_has_one_thread_inside_and_its_own_number_afterwards() -> None:
     before = threads_of_blas()
     assert before, "NumPy has no BLAS that threadpoolctl knows"
-    inside = [*blocks.ordered(range(2), lambda job: threads_of_blas(), 1), *blocks.ordered(range(2), lambda job: threads_of_blas(), 2)]
+    inside = [
+        *blocks.ordered(range(2), lambda job: threads_of_blas(), 1),
+        *blocks.ordered(range(2), lambda job: threads_of_blas(), 2),
+    ]
     assert all(n == 1 for found in inside for n in found)
     assert threads_of_blas() == before
 

@@ -31,7 +31,20 @@ def test_shapes_broadcast_whichever_part_is_scratch():
 
 
 @pytest.mark.parametrize(
-    "text", ["__import__('os')", "x.real", "open(x)", "x[0]", "lambda: x", "x if x else x", "'a'", "x**2.0", "1 + x", "1.0 +", "(x"]
+    "text",
+    [
+        "__import__('os')",
+        "x.real",
+        "open(x)",
+        "x[0]",
+        "lambda: x",
+        "x if x else x",
+        "'a'",
+        "x**2.0",
+        "1 + x",
+        "1.0 +",
+        "(x",
+    ],
 )
 def test_anything_else_is_refused(text):
     with pytest.raises(ValueError, match="vocabulary"):

@@ -1,4 +1,6 @@
-"""All kinds answer everything, and everybody who asks them gets the same answer: info, flags, emitted code, check, scales."""
+"""All kinds answer everything, and everybody who asks them gets the same answer: info, flags,
+emitted code, check, scales.
+"""
 
 import inspect
 from dataclasses import dataclass
@@ -111,10 +113,16 @@ def agree(net, layer, x):
     branch = layer.branch(tuple(v.T for v in values))
     assert (near is not None) == (branch is not None) == layer.slope.kinked
     assert near is None or near.shape == (net.output_size, len(x))
-    assert build(net).cotangents is None if not layer.curved else (build(net).cotangents is not None or not net.hessian(x).any())
+    assert (
+        build(net).cotangents is None
+        if not layer.curved
+        else (build(net).cotangents is not None or not net.hessian(x).any())
+    )
 
 
-@pytest.mark.parametrize("layer", [e[1] for e in EXAMPLES if e[1].slope.kinked], ids=[e[0] for e in EXAMPLES if e[1].slope.kinked])
+@pytest.mark.parametrize(
+    "layer", [e[1] for e in EXAMPLES if e[1].slope.kinked], ids=[e[0] for e in EXAMPLES if e[1].slope.kinked]
+)
 def test_flags_and_check_know_a_kink_when_they_see_it(layer):
     x = np.array([getattr(layer, "W", np.ones((1, 4)))[0]])  # at a centre; all equal, for those who compete; 1 for none
     if isinstance(layer, Elementwise):
@@ -127,7 +135,9 @@ def test_flags_and_check_know_a_kink_when_they_see_it(layer):
 
 @ALL
 def test_what_is_reached_is_what_slopes_reach(layer, sizes):
-    """By the layer's own answers, forward and back, against Jacobians at many points; emitted code computes no more than that."""
+    """By the layer's own answers, forward and back, against Jacobians at many points; emitted
+    code computes no more than that.
+    """
     net = alone(layer, sizes)
     J = (net.jacobian(rows(sizes, 40)) != 0.0).any(axis=0)
     back = np.stack([reach.needed(net, True, [i]) for i in range(net.output_size)])
@@ -135,7 +145,10 @@ def test_what_is_reached_is_what_slopes_reach(layer, sizes):
     np.testing.assert_array_equal(back, ahead)
     assert not (J & ~back).any()
     if layer.slope is not Slope.ZERO:
-        assert build(net).jacobian.place in (tuple(np.flatnonzero(J.any(1))), tuple(np.flatnonzero(J.any(0)))) or len(sizes) == 1
+        assert (
+            build(net).jacobian.place in (tuple(np.flatnonzero(J.any(1))), tuple(np.flatnonzero(J.any(0))))
+            or len(sizes) == 1
+        )
 
 
 @ALL
@@ -162,7 +175,9 @@ class TimesMean(SmoothLayer):
         return n[0]
 
     def _mean(self, k, x):
-        return k.once("mean", lambda: k.map("t/N", name="mean_{y}", t=k.total(x[0], name="sum_{y}"), N=float(self.inputs)))
+        return k.once(
+            "mean", lambda: k.map("t/N", name="mean_{y}", t=k.total(x[0], name="sum_{y}"), N=float(self.inputs))
+        )
 
     def forward(self, k, x):
         return k.map("x*m", x=x[0], m=self._mean(k, x))
@@ -200,7 +215,9 @@ class TimesMean(SmoothLayer):
 def test_a_new_kind_is_one_class(tmp_path):
     """Values, J, H and emitted code come from its rules alone."""
     r = np.random.default_rng(4)
-    net = Network.chain([Affine(r.normal(size=(4, 3)), r.normal(size=4)), TimesMean(4), Affine(r.normal(size=(2, 4)), np.zeros(2))])
+    net = Network.chain(
+        [Affine(r.normal(size=(4, 3)), r.normal(size=4)), TimesMean(4), Affine(r.normal(size=(2, 4)), np.zeros(2))]
+    )
     x = r.normal(size=(5, 3))
     assert all(found.passed for found in check(net, x, hessian=True))
     (text,) = (v if isinstance(v, str) else v.decode() for v in emit(net, "python", "new").values())

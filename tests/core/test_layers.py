@@ -1,4 +1,6 @@
-"""Every layer kind: jvp against differences, vjp against jvp, curvature against differences of vjp, a batch against its rows."""
+"""Every layer kind: jvp against differences, vjp against jvp, curvature against differences of
+vjp, a batch against its rows.
+"""
 
 import numpy as np
 import pytest
@@ -38,7 +40,13 @@ EXAMPLES = [
     ("place", Place(np.array([3, 1]), normal(4)), (2,)),
     (
         "fixunknowns",
-        FillMissing(np.array([0, 1, 1, 2]), np.array([False, False, True, False]), np.array([False, True, False, False]), normal(4), 3),
+        FillMissing(
+            np.array([0, 1, 1, 2]),
+            np.array([False, False, True, False]),
+            np.array([False, True, False, False]),
+            normal(4),
+            3,
+        ),
         (3,),
     ),
     ("tansig", Elementwise(BY_NAME["tansig"]), (4,)),
@@ -87,7 +95,9 @@ def test_jvp_is_the_derivative_along_each_tangent(layer, sizes):
     found = jvp(layer, x, y, T)
     for k in range(K):
         ahead, behind = (forward(layer, *(v + s * H * t[:, k] for v, t in zip(x, T, strict=True))) for s in (1, -1))
-        np.testing.assert_allclose(np.broadcast_to(found, (len(y), K, N))[:, k], (ahead - behind) / (2 * H), rtol=1e-7, atol=1e-8)
+        np.testing.assert_allclose(
+            np.broadcast_to(found, (len(y), K, N))[:, k], (ahead - behind) / (2 * H), rtol=1e-7, atol=1e-8
+        )
 
 
 @ALL
@@ -98,7 +108,9 @@ def test_vjp_and_jvp_agree_on_inner_products(layer, sizes):
     ahead = np.broadcast_to(jvp(layer, x, y, T), (len(y), K, N))
     back = vjp(layer, x, y, G)
     left = np.einsum("omn,okn->nmk", G, ahead)
-    right = sum(np.einsum("imn,ikn->nmk", np.broadcast_to(g, (*g.shape[:2], N)), t) for g, t in zip(back, T, strict=True))
+    right = sum(
+        np.einsum("imn,ikn->nmk", np.broadcast_to(g, (*g.shape[:2], N)), t) for g, t in zip(back, T, strict=True)
+    )
     np.testing.assert_allclose(left, right, rtol=1e-12, atol=1e-13)
 
 
@@ -119,7 +131,9 @@ def test_curvature_is_the_derivative_of_vjp(layer, sizes):
             return vjp(layer, moved, z, G)
 
         change = [(a - b) / (2 * H) for a, b in zip(back(1), back(-1), strict=True)]
-        expected[..., k] = sum(np.einsum("imn,ijn->nmj", np.broadcast_to(c, (*c.shape[:2], N)), s) for c, s in zip(change, S, strict=True))
+        expected[..., k] = sum(
+            np.einsum("imn,ijn->nmj", np.broadcast_to(c, (*c.shape[:2], N)), s) for c, s in zip(change, S, strict=True)
+        )
     np.testing.assert_allclose(np.zeros(expected.shape) if found is None else found, expected, rtol=1e-6, atol=1e-7)
     if same is not None:
         assert np.array_equal(same, same.swapaxes(2, 3))
@@ -176,7 +190,9 @@ def test_no_rows_are_no_error(layer, sizes):
 
 @ALL
 def test_sizes_that_do_not_fit_are_refused(layer, sizes):
-    if len(sizes) == 1 and (type(layer) in (Softmax, Compet, Product) or (type(layer) is Elementwise and not layer.params)):
+    if len(sizes) == 1 and (
+        type(layer) in (Softmax, Compet, Product) or (type(layer) is Elementwise and not layer.params)
+    ):
         return  # they take any size
     with pytest.raises(ValueError):
         layer.size(*[n + 1 + k for k, n in enumerate(sizes)])
@@ -198,7 +214,8 @@ def test_gaussian_unit_at_its_centre_is_smooth():
 
 
 @pytest.mark.parametrize(
-    ("layer", "expected"), [(Distance(np.array([[1.0, 2.0]])), [0.0, 0.0]), (Distance(np.array([[1.0, 5.0]]), manhattan=True), [0.0, -1.0])]
+    ("layer", "expected"),
+    [(Distance(np.array([[1.0, 2.0]])), [0.0, 0.0]), (Distance(np.array([[1.0, 5.0]]), manhattan=True), [0.0, -1.0])],
 )
 def test_distances_take_slope_zero_at_their_kinks(layer, expected):
     x = np.array([[1.0], [2.0]])
@@ -234,7 +251,15 @@ def test_compet_takes_the_first_of_equals_and_keeps_nan():
 
 def test_fixunknowns_layout():
     """x=[12; NaN] with row 2 unknown: value rows, then a flag 1 = known, 0 = NaN behind each unknown row."""
-    layer = FillMissing(np.array([0, 1, 1]), np.array([False, False, True]), np.array([False, True, False]), np.array([0.0, 9.0, 0.0]), 2)
+    layer = FillMissing(
+        np.array([0, 1, 1]),
+        np.array([False, False, True]),
+        np.array([False, True, False]),
+        np.array([0.0, 9.0, 0.0]),
+        2,
+    )
     x = np.array([[12.0, 4.0], [12.0, np.nan], [np.nan, 4.0]]).T
     np.testing.assert_array_equal(forward(layer, x).T, [[12, 4, 1], [12, 9, 0], [np.nan, 4, 1]])
-    np.testing.assert_array_equal(vjp(layer, (x,), forward(layer, x), np.ones((3, 1, 1)))[0][:, 0].T, [[1, 1], [1, 0], [1, 1]])
+    np.testing.assert_array_equal(
+        vjp(layer, (x,), forward(layer, x), np.ones((3, 1, 1)))[0][:, 0].T, [[1, 1], [1, 0], [1, 1]]
+    )

@@ -142,8 +142,12 @@ def test_chosen_outputs_and_inputs(net):
     full_y, full = net.value_and_jacobian(x)
     np.testing.assert_array_equal(y, full_y[:, of])
     np.testing.assert_allclose(J, full[:, of][:, :, wrt], rtol=1e-12, atol=1e-14)
-    np.testing.assert_allclose(net.jacobian(x, of=[net.output_names[-1]], wrt=["x1"]), full[:, -1:, :1], rtol=1e-12, atol=1e-14)
-    np.testing.assert_allclose(net.hessian(x, of, wrt), net.hessian(x)[:, of][:, :, wrt][:, :, :, wrt], rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(
+        net.jacobian(x, of=[net.output_names[-1]], wrt=["x1"]), full[:, -1:, :1], rtol=1e-12, atol=1e-14
+    )
+    np.testing.assert_allclose(
+        net.hessian(x, of, wrt), net.hessian(x)[:, of][:, :, wrt][:, :, :, wrt], rtol=1e-11, atol=1e-13
+    )
 
 
 @ALL
@@ -211,7 +215,9 @@ def test_nan_rows_stay_in_their_row():
     np.testing.assert_allclose(np.delete(J, 2, axis=0), clean, rtol=1e-12)
 
 
-@pytest.mark.parametrize("x", [[[1, 2, 3, 4]], np.ones((2, 4), np.float32), np.ones((4, 2), int).T, [True, False, True, False]])
+@pytest.mark.parametrize(
+    "x", [[[1, 2, 3, 4]], np.ones((2, 4), np.float32), np.ones((4, 2), int).T, [True, False, True, False]]
+)
 def test_any_real_dtype_and_layout(x):
     net = NETWORKS["one output"]
     np.testing.assert_array_equal(net(x), net(np.array(x, float)))
@@ -274,7 +280,21 @@ def test_unknown_names_offer_the_nearest():
 
 
 @pytest.mark.parametrize(
-    "odd", ["y1", 1, [], np.int64(1), [True, False], np.array([True, False]), [0.5], [1.0], [np.nan], [None], [[0, 1]], np.array([[0, 1]])]
+    "odd",
+    [
+        "y1",
+        1,
+        [],
+        np.int64(1),
+        [True, False],
+        np.array([True, False]),
+        [0.5],
+        [1.0],
+        [np.nan],
+        [None],
+        [[0, 1]],
+        np.array([[0, 1]]),
+    ],
 )
 def test_what_is_no_list_of_names_or_indices_is_refused(odd):
     """A mask would be taken for the indices 0 and 1, and a fraction would be cut."""
@@ -286,9 +306,14 @@ def test_what_is_no_list_of_names_or_indices_is_refused(odd):
 
 def test_networks_that_do_not_chain_are_refused():
     with pytest.raises(
-        nngrad.ModelError, match=r"layer 2 \(Affine\) does not fit what comes before it: weights \(2, 3\) don't take 5 inputs"
+        nngrad.ModelError,
+        match=r"layer 2 \(Affine\) does not fit what comes before it: weights \(2, 3\) don't take 5 inputs",
     ):
-        Network((Node(dense(4, 5), (0,)), Node(dense(3, 2), (1,))), (Port("x", numbered("x", 4)),), (Port("y", numbered("y", 2)),))
+        Network(
+            (Node(dense(4, 5), (0,)), Node(dense(3, 2), (1,))),
+            (Port("x", numbered("x", 4)),),
+            (Port("y", numbered("y", 2)),),
+        )
     with pytest.raises(nngrad.ModelError, match="which do not exist before it"):
         Network((Node(dense(4, 5), (1,)),), (Port("x", numbered("x", 4)),), (Port("y", numbered("y", 5)),))
     with pytest.raises(nngrad.ModelError, match="the last layer has 5 outputs, not 2"):

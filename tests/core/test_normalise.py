@@ -11,7 +11,9 @@ from tests.core.rules import forward
 def row(x, groups, epsilon):
     """One row, in plain words, with complex numbers allowed."""
     parts = np.split(x, groups)
-    return np.concatenate([(p - p.sum() / len(p)) / np.sqrt(((p - p.sum() / len(p)) ** 2).sum() / len(p) + epsilon) for p in parts])
+    return np.concatenate(
+        [(p - p.sum() / len(p)) / np.sqrt(((p - p.sum() / len(p)) ** 2).sum() / len(p) + epsilon) for p in parts]
+    )
 
 
 @pytest.mark.parametrize("groups", [1, 2, 3])

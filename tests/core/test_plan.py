@@ -1,4 +1,6 @@
-"""Plans: kept up to a number, directions in chunks within a budget of memory, and nobody writes to the numbers of a network."""
+"""Plans: kept up to a number, directions in chunks within a budget of memory, and nobody writes
+to the numbers of a network.
+"""
 
 import pickle
 import tracemalloc
@@ -86,7 +88,12 @@ def test_what_is_read_only_already_is_not_copied():
 
 
 def test_an_output_in_the_middle_of_a_network():
-    nodes = (Node(dense(3, 4), (0,)), Node(Elementwise(BY_NAME["tansig"]), (1,)), Node(dense(4, 4), (1,)), Node(Sum(), (2, 3)))
+    nodes = (
+        Node(dense(3, 4), (0,)),
+        Node(Elementwise(BY_NAME["tansig"]), (1,)),
+        Node(dense(4, 4), (1,)),
+        Node(Sum(), (2, 3)),
+    )
     inputs = (Port("x", numbered("x", 3)),)
     middle = Network(nodes, inputs, (Port("y", numbered("y", 4)),), result=2)
     first = Network(nodes[:2], inputs, (Port("y", numbered("y", 4)),))

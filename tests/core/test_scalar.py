@@ -31,7 +31,11 @@ X = np.random.default_rng(5).normal(size=(6, 3))
 
 def by_python(text, y):
     """The expression as Python and NumPy understand it: the tests' own texts only."""
-    others = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "softplus": lambda x: np.log1p(np.exp(x)), "relu": lambda x: np.maximum(x, 0)}
+    others = {
+        "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+        "softplus": lambda x: np.log1p(np.exp(x)),
+        "relu": lambda x: np.maximum(x, 0),
+    }
     names = {name: getattr(np, name, None) or others[name] for name in FUNCTIONS}
     return eval(text, names, {"y1": y[:, 0], "y2": y[:, 1]})
 
@@ -166,7 +170,9 @@ def test_what_is_not_understood_is_refused(text, message):
         Scalar.parse(NET, text)
 
 
-@pytest.mark.parametrize("text", ["log(y1 - 100)", "sqrt(y1 - 100)", "(y1 - 100)**0.5", "y2 + 0*log(y1 - 100)", "(y1 - 100)**y2"])
+@pytest.mark.parametrize(
+    "text", ["log(y1 - 100)", "sqrt(y1 - 100)", "(y1 - 100)**0.5", "y2 + 0*log(y1 - 100)", "(y1 - 100)**y2"]
+)
 def test_where_a_scalar_is_no_number_its_derivatives_are_none(text):
     """1/x has a value at x < 0, where log(x) has none: a finite gradient beside NaN would be taken for one."""
     f = Scalar.parse(NET, text)

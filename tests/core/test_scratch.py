@@ -53,7 +53,14 @@ def test_threads_have_memory_of_their_own():
 def test_results_stay_after_later_calls():
     net = nngrad.load(SAMPLES / "fitnet.mat")
     x = np.random.default_rng(0).uniform(600, 900, size=(3 * net.block_rows, 3))
-    kept = [net(x), *net.value_and_jacobian(x), net.hessian(x[:5000]), net.jvp(x, x[0]), net.vjp(x, [1.0]), net.hvp(x, [1.0], x[0])]
+    kept = [
+        net(x),
+        *net.value_and_jacobian(x),
+        net.hessian(x[:5000]),
+        net.jvp(x, x[0]),
+        net.vjp(x, [1.0]),
+        net.hvp(x, [1.0], x[0]),
+    ]
     copies = [k.copy() for k in kept]
     for calls in (net, net.value_and_jacobian):
         calls(x[::-1] * 1.1)

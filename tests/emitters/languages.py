@@ -1,4 +1,6 @@
-"""Emitted source code, run in its own language: many networks in one process. Languages that are not installed are skipped."""
+"""Emitted source code, run in its own language: many networks in one process. Languages that are
+not installed are skipped.
+"""
 
 from __future__ import annotations
 
@@ -62,19 +64,33 @@ def c(cases: Cases, folder: Path, hessian: bool = True, single: bool = False, co
         write(net, "c", f"case{k}", folder, single=single)
         library = folder / f"case{k}_{compiler or COMPILERS[0]}.so"
         done = subprocess.run(
-            [compiler or COMPILERS[0], *WARNINGS, "-O2", "-shared", "-fPIC", "-o", library, folder / f"case{k}.c", "-lm"],
+            [
+                compiler or COMPILERS[0],
+                *WARNINGS,
+                "-O2",
+                "-shared",
+                "-fPIC",
+                "-o",
+                library,
+                folder / f"case{k}.c",
+                "-lm",
+            ],
             capture_output=True,
             text=True,
         )
         assert (done.returncode, done.stderr) == (0, "")
-        found.append(_called(ctypes.CDLL(str(library)), f"case{k}", net, x, np.float32 if single else np.float64, hessian))
+        found.append(
+            _called(ctypes.CDLL(str(library)), f"case{k}", net, x, np.float32 if single else np.float64, hessian)
+        )
     return found
 
 
 def _called(library: ctypes.CDLL, name: str, net: Network, x: np.ndarray, dtype: Any, hessian: bool) -> Results:
     N, n, m = len(x), net.input_size, net.output_size
     x = np.ascontiguousarray(x, dtype)
-    y, J, H, alone, again, J2 = (np.full(shape, 7.0, dtype) for shape in ((N, m), (N, m, n), (N, m, n, n), (N, m), (N, m), (N, m, n)))
+    y, J, H, alone, again, J2 = (
+        np.full(shape, 7.0, dtype) for shape in ((N, m), (N, m, n), (N, m, n, n), (N, m), (N, m), (N, m, n))
+    )
     function, second = getattr(library, name), getattr(library, f"{name}_hessian")
     for s in range(N):
         function(_at(x[s]), _at(y[s]), _at(J[s]))
@@ -109,14 +125,18 @@ def matlab(cases: Cases, folder: Path, hessian: bool = True) -> list[Results]:
     for k, (net, x) in enumerate(cases):
         N, n, m = len(x), net.input_size, net.output_size
         y, J, H = np.split(np.fromfile(folder / f"r{k}.bin"), [N * m, N * m * (n + 1)])
-        found.append(Results(y.reshape(N, m), J.reshape(N, n, m).swapaxes(1, 2), H.reshape(N, m, n, n) if hessian else None))
+        found.append(
+            Results(y.reshape(N, m), J.reshape(N, n, m).swapaxes(1, 2), H.reshape(N, m, n, n) if hessian else None)
+        )
     return found
 
 
 def octave(lines: list[str], folder: Path) -> str:
     """What a script prints; it must not fail."""
     (folder / "script_to_run.m").write_text("\n".join([*lines, "disp('the end');"]))
-    done = subprocess.run([str(OCTAVE), "--no-gui", "-qf", "script_to_run.m"], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(
+        [str(OCTAVE), "--no-gui", "-qf", "script_to_run.m"], cwd=folder, capture_output=True, text=True
+    )
     assert done.stdout.endswith("the end\n"), done.stderr
     return done.stdout.removesuffix("the end\n")
 

@@ -25,7 +25,9 @@ STANDARDS = {
     "clang++": ("c++98", "c++17"),
 }
 COMPILERS = [
-    pytest.param(compiler, f"-std={standard}", marks=pytest.mark.skipif(not shutil.which(compiler), reason=f"no {compiler}"))
+    pytest.param(
+        compiler, f"-std={standard}", marks=pytest.mark.skipif(not shutil.which(compiler), reason=f"no {compiler}")
+    )
     for compiler, standards in STANDARDS.items()
     for standard in standards
 ]
@@ -41,14 +43,21 @@ def not_finite():
 
 
 def networks():
-    nets = {name: load(SAMPLES / f"{name}.mat") for name in MODELS} | {"every_activation": all_activations(), "not_finite": not_finite()}
+    nets = {name: load(SAMPLES / f"{name}.mat") for name in MODELS} | {
+        "every_activation": all_activations(),
+        "not_finite": not_finite(),
+    }
     return nets | {f"kind_{k}": net for k, net in enumerate(NETWORKS.values())}
 
 
 @cache
 def emitted(single):
     """The sources of all networks."""
-    return {file: text for name, net in networks().items() for file, text in texts(net, "c", name, single=single, simulink=True).items()}
+    return {
+        file: text
+        for name, net in networks().items()
+        for file, text in texts(net, "c", name, single=single, simulink=True).items()
+    }
 
 
 def every(single, folder):
@@ -61,7 +70,9 @@ def every(single, folder):
 
 def compiled(compiler, standard, folder, *arguments):
     language = ["-x", "c++"] if compiler.endswith("++") else ["-x", "c"]
-    done = subprocess.run([compiler, standard, *ALL_WARNINGS, *language, *arguments], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(
+        [compiler, standard, *ALL_WARNINGS, *language, *arguments], cwd=folder, capture_output=True, text=True
+    )
     assert not done.stderr, done.stderr
     assert done.returncode == 0
 
@@ -104,7 +115,13 @@ MSVC = {  # what of these headers is used, as MSVC has it
 def test_the_rules_of_msvc_are_kept(single, tmp_path):
     for name, text in MSVC.items():
         (tmp_path / name).write_text(f"#pragma once\n#pragma clang system_header\n{text}")
-    rules = ["--target=x86_64-pc-windows-msvc", "-fms-compatibility", "-fms-extensions", "-fms-compatibility-version=19.20", "-nostdinc"]
+    rules = [
+        "--target=x86_64-pc-windows-msvc",
+        "-fms-compatibility",
+        "-fms-extensions",
+        "-fms-compatibility-version=19.20",
+        "-nostdinc",
+    ]
     write(not_finite(), "c", "net", tmp_path, single=single, tests=1)
     for source in (every(single, tmp_path), "test_net.c"):
         compiled("clang", "-std=c90", tmp_path, *rules, "-isystem", ".", "-fsyntax-only", source)
@@ -202,7 +219,10 @@ def test_the_stack_that_the_header_states_is_enough(level, tmp_path):
         subprocess.run(["gcc", level, "-fstack-usage", "-c", "net.c", "net_simulink.c"], cwd=tmp_path, check=True)
         used = {}
         for report in tmp_path.glob("*.su"):
-            used |= {line.split("\t")[0].rsplit(":", 1)[1]: int(line.split("\t")[1]) for line in report.read_text().splitlines()}
+            used |= {
+                line.split("\t")[0].rsplit(":", 1)[1]: int(line.split("\t")[1])
+                for line in report.read_text().splitlines()
+            }
         stated = [int(number) for number in re.findall(r"(\d+) bytes in", files["net.h"])]
         first = max(used.get(f"net_{part}", 0) for part in ("forward", "slopes", "jacobian"))
         assert used["net"] + first <= stated[0]
@@ -210,14 +230,18 @@ def test_the_stack_that_the_header_states_is_enough(level, tmp_path):
 
 
 @mex_only
-@pytest.mark.parametrize("compiler", [["gcc", "-std=c90"], ["gcc", "-std=c11"], ["g++", "-x", "c++"]], ids=lambda c: c[-1])
+@pytest.mark.parametrize(
+    "compiler", [["gcc", "-std=c90"], ["gcc", "-std=c11"], ["g++", "-x", "c++"]], ids=lambda c: c[-1]
+)
 def test_the_mex_gateway_compiles_without_a_warning(compiler, tmp_path):
     if not shutil.which(compiler[0]):
         pytest.skip(f"no {compiler[0]}")
     write(load(SAMPLES / "two_inputs.mat"), "c", "net", tmp_path, mex=True)
     flags = subprocess.run(["mkoctfile", "-p", "INCFLAGS"], capture_output=True, text=True, check=True).stdout
     system = [flag.replace("-I", "-isystem") for flag in flags.split()]
-    done = subprocess.run([*compiler, *ALL_WARNINGS, *system, "-c", "net_mex.c"], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [*compiler, *ALL_WARNINGS, *system, "-c", "net_mex.c"], cwd=tmp_path, capture_output=True, text=True
+    )
     assert not done.stderr, done.stderr
     assert done.returncode == 0
 

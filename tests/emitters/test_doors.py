@@ -84,7 +84,12 @@ def checks(net, function):
     taken = " ".join(str(int(v)) for v in CLASSES.values())
     text = CHECKS.replace("CLASSES", classes).replace("TAKEN", taken).replace("FUNCTION", function)
     x = points(net, 5)
-    return [f"X = {matrix(x.T)};", f"right = {matrix(net(x).T)};", "assert(net(X), right, 1e-12*max(abs(right(:))));", text]
+    return [
+        f"X = {matrix(x.T)};",
+        f"right = {matrix(net(x).T)};",
+        "assert(net(X), right, 1e-12*max(abs(right(:))));",
+        text,
+    ]
 
 
 def matrix(a):
@@ -109,9 +114,13 @@ def test_the_mex_gateway_takes_its_matrix_and_nothing_else(model, compiler, tmp_
     suffix = ".c" if compiler == "c" else ".cpp"
     for file, text in texts(net, "c", "net", mex=True, file=f"net{suffix}").items():
         (tmp_path / file.replace("_mex.c", f"_mex{suffix}")).write_text(text)
-    subprocess.run(["mkoctfile", "--mex", f"net_mex{suffix}", f"net{suffix}"], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(
+        ["mkoctfile", "--mex", f"net_mex{suffix}", f"net{suffix}"], cwd=tmp_path, check=True, capture_output=True
+    )
     refused = ["net_mex()", "net_mex(X, X)", "[a, b, c, d] = net_mex(X)"]
-    counts = [f"failed = false; try, {call}; catch e, failed = true; end, assert(failed, '{call}');" for call in refused]
+    counts = [
+        f"failed = false; try, {call}; catch e, failed = true; end, assert(failed, '{call}');" for call in refused
+    ]
     alone = ["y = net_mex(X); [z, J] = net_mex(X); assert(isequal(y, z)); net_mex(X); assert(isequal(ans, y));"]
     octave([*checks(net, "net_mex"), *counts, *alone], tmp_path)
 
@@ -120,7 +129,12 @@ def test_the_mex_gateway_takes_its_matrix_and_nothing_else(model, compiler, tmp_
 def test_a_network_of_one_input_takes_a_row_of_samples(tmp_path):
     net = Network.chain([Affine(np.array([[2.0], [3.0]]), np.zeros(2))])
     write(net, "matlab", "net", tmp_path)
-    octave(["assert(net([1 2 3]), [2 4 6; 3 6 9]); failed = false; try, net([1; 2]); catch, failed = true; end, assert(failed);"], tmp_path)
+    octave(
+        [
+            "assert(net([1 2 3]), [2 4 6; 3 6 9]); failed = false; try, net([1; 2]); catch, failed = true; end, assert(failed);"
+        ],
+        tmp_path,
+    )
 
 
 @octave_only
@@ -142,7 +156,9 @@ def test_wrappers_take_rows_and_columns_and_refuse_the_rest(model, tmp_path):
     bad_weights = [f"ones(1, {m + 1})", "2", "int8(w)", "single(w)", "w*1i", "[]", "w > 1"]
     bad_bounds = [f"zeros(1, {m + 1})", "0", f"nan({m}, 1)", "single(y)", "int32(y)", "[]"]
     calls = [f"net_objective({v})" for v in bad_x] + [f"net_constraint({v})" for v in bad_x]
-    calls += [f"net_objective(x, {v})" for v in bad_weights] + [f"net_constraint(x, {v}, y)" for v in (*bad_bounds, f"Inf({m}, 1)")]
+    calls += [f"net_objective(x, {v})" for v in bad_weights] + [
+        f"net_constraint(x, {v}, y)" for v in (*bad_bounds, f"Inf({m}, 1)")
+    ]
     calls += [f"net_constraint(x, y, {v})" for v in (*bad_bounds, f"-Inf({m}, 1)")]
     assert n > 1
     bad = [f"failed = false; try, {call}; catch, failed = true; end, assert(failed, '{call}');" for call in calls]
@@ -152,7 +168,9 @@ def test_wrappers_take_rows_and_columns_and_refuse_the_rest(model, tmp_path):
 # Python
 
 
-@pytest.mark.parametrize("model", [m for m in MODELS if m != "constant_rows"])  # where NaN stays out of constant outputs
+@pytest.mark.parametrize(
+    "model", [m for m in MODELS if m != "constant_rows"]
+)  # where NaN stays out of constant outputs
 def test_python_takes_what_the_library_takes(model, tmp_path):
     net = load(SAMPLES / f"{model}.mat")
     write(net, "python", "net", tmp_path)
@@ -174,14 +192,17 @@ def test_python_takes_what_the_library_takes(model, tmp_path):
     ]
     for given in alike:
         expected = (net(given), net.jacobian(given), net.hessian(given))
-        for found, right in zip((module.f(given), module.jacobian(given), module.hessian(given)), expected, strict=True):
+        for found, right in zip(
+            (module.f(given), module.jacobian(given), module.hessian(given)), expected, strict=True
+        ):
             assert type(found) is np.ndarray
             np.testing.assert_allclose(found, right, rtol=1e-9, atol=1e-10 * np.nanmax(np.abs(right), initial=0.0))
     assert np.isnan(module.f(masked)[1]).any()
 
 
 @pytest.mark.parametrize(
-    "given", [[["1", "2"]], [[None, 1.0]], [[object(), 1.0]], {"a": 1}, np.zeros(2, "datetime64[s]"), np.zeros(2, "i4,f8")]
+    "given",
+    [[["1", "2"]], [[None, 1.0]], [[object(), 1.0]], {"a": 1}, np.zeros(2, "datetime64[s]"), np.zeros(2, "i4,f8")],
 )
 def test_python_refuses_what_is_no_number(given, tmp_path):
     write(Network.chain([Affine(np.ones((1, 2)), np.zeros(1))]), "python", "net", tmp_path)
@@ -230,7 +251,8 @@ def test_complex_x_of_sample_models(model, tmp_path):
     (complex_step if analytic(build(net)) else refused)(net, module, points(net, 4))
 
 
-ANALYTIC = set("tansig logsig purelin radbas netinv negsquare softplus swish gelu_tanh sin cos exp mish log_sigmoid".split())  # noqa: SIM905
+ANALYTIC = {"tansig", "logsig", "purelin", "radbas", "netinv", "negsquare", "softplus", "swish", "gelu_tanh", "mish"}
+ANALYTIC |= {"sin", "cos", "exp", "log_sigmoid"}
 ANALYTIC |= {"tanh_shrink", "squareplus", "elliotsig", "elliot2sig"}  # the last two have a slope everywhere
 
 
@@ -240,7 +262,25 @@ def test_complex_x_of_every_activation(activation, tmp_path):
     net = Network.chain([Elementwise(activation, dict(activation.params))], 1)
     write(net, "python", "net", tmp_path)
     module = loaded(tmp_path / "net.py")
-    x = np.array([[0.0], [-0.0], [0.3], [-0.3], [0.05], [1.0], [-1.0], [2.5], [-6.0], [19.0], [-19.0], [40.0], [-40.0], [750.0], [-1e3]])
+    x = np.array(
+        [
+            [0.0],
+            [-0.0],
+            [0.3],
+            [-0.3],
+            [0.05],
+            [1.0],
+            [-1.0],
+            [2.5],
+            [-6.0],
+            [19.0],
+            [-19.0],
+            [40.0],
+            [-40.0],
+            [750.0],
+            [-1e3],
+        ]
+    )
     x = x[:-2] if activation.name == "exp" else x
     if activation.name in ANALYTIC:
         complex_step(net, module, x[2:] if activation.name == "netinv" else x)

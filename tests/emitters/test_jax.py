@@ -64,7 +64,10 @@ def test_sample_models(net, tmp_path):
 def test_every_activation_also_in_its_tails(tmp_path):
     """Not at -0.0: XLA leaves out the sum of it and 0.0, which is 0.0."""
     net, module = all_activations(), made(all_activations(), tmp_path)
-    near, far = [0.0, 1e-300, 1e-9, 0.3, -0.3, 0.5, -0.7, 1.0, -1.0], [2.5, -6.0, 19.0, -19.0, 40.0, -300.0, 1e3, -1e3, np.nan, 5.0]
+    near, far = (
+        [0.0, 1e-300, 1e-9, 0.3, -0.3, 0.5, -0.7, 1.0, -1.0],
+        [2.5, -6.0, 19.0, -19.0, 40.0, -300.0, 1e3, -1e3, np.nan, 5.0],
+    )
     x = np.array([*near, *far])[:, None]
     np.testing.assert_allclose(module.f(x), net(x), rtol=2e-14, atol=1e-300)
     np.testing.assert_allclose(module.jacobian(x), net.jacobian(x), rtol=1e-12, atol=1e-300)

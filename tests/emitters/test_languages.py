@@ -1,4 +1,6 @@
-"""Emitted source code does what the network does: every layer kind, every activation, sample models, self-tests, fmincon's shapes."""
+"""Emitted source code does what the network does: every layer kind, every activation, sample
+models, self-tests, fmincon's shapes.
+"""
 
 import re
 import shutil
@@ -33,7 +35,19 @@ from nngrad.core.network import Network
 from nngrad.core.ports import Port, numbered
 from nngrad.emitters.selftest import points
 from tests.emitters import languages
-from tests.emitters.languages import COMPILERS, EVERY, LANGUAGES, OCTAVE, WARNINGS, c, compiler_only, octave, octave_only, worst, write
+from tests.emitters.languages import (
+    COMPILERS,
+    EVERY,
+    LANGUAGES,
+    OCTAVE,
+    WARNINGS,
+    c,
+    compiler_only,
+    octave,
+    octave_only,
+    worst,
+    write,
+)
 from tests.makers import SAMPLES
 
 ROOT = SAMPLES.parent
@@ -70,7 +84,13 @@ def scale(n):
 
 
 SELECT, PLACE = Select(np.array([4, 0, 2]), 5), Place(np.array([3, 1]), np.array([0.5, 0.0, 2.0, 0.0]))
-MISSING = FillMissing(np.array([0, 1, 2, 1]), np.array([0, 0, 0, 1], bool), np.array([0, 1, 0, 0], bool), np.array([0.0, 0.7, 0.0, 0.0]), 3)
+MISSING = FillMissing(
+    np.array([0, 1, 2, 1]),
+    np.array([0, 0, 0, 1], bool),
+    np.array([0, 1, 0, 0], bool),
+    np.array([0.0, 0.7, 0.0, 0.0]),
+    3,
+)
 TWICE = FillMissing(np.array([0, 0]), np.zeros(2, bool), np.array([1, 0], bool), np.array([0.3, 0.0]), 1)
 
 NETWORKS = {
@@ -78,7 +98,9 @@ NETWORKS = {
     "affine after affine": Network.chain([TANSIG, dense(20, 20), dense(20, 2), TANSIG], 20),
     "nothing": Network.chain([Elementwise(BY_NAME["purelin"])], 2),
     "scale": Network.chain([scale(3)], 3),
-    "scales and select": Network.chain([scale(5), SELECT, scale(3), dense(3, 6), TANSIG, dense(6, 2), scale(2), PLACE], 5),
+    "scales and select": Network.chain(
+        [scale(5), SELECT, scale(3), dense(3, 6), TANSIG, dense(6, 2), scale(2), PLACE], 5
+    ),
     "select late": around(SELECT, 5, 3),
     "select first, forwards": Network.chain([SELECT, dense(3, 9), TANSIG, dense(9, 9), TANSIG]),
     "place": around(PLACE, 2, 4),
@@ -88,9 +110,13 @@ NETWORKS = {
     "missing read twice": Network.chain([TWICE, dense(2, 3), TANSIG, dense(3, 1)]),
     "softmax": around(Softmax(), 4, 4),
     "softmax last": Network.chain([dense(9, 6), TANSIG, dense(6, 3), Softmax()]),
-    "softmax, sure": Network.chain([dense(3, 3), Scale(np.full(3, 30.0), np.zeros(3), np.zeros(3)), Softmax(), dense(3, 2)]),
+    "softmax, sure": Network.chain(
+        [dense(3, 3), Scale(np.full(3, 30.0), np.zeros(3), np.zeros(3)), Softmax(), dense(3, 2)]
+    ),
     "compet": around(Compet(), 4, 4),
-    "gauss": Network.chain([SquaredDistance(R.normal(size=(5, 3)), R.uniform(0.2, 1.0, 5)), Elementwise(BY_NAME["exp"]), dense(5, 2)], 3),
+    "gauss": Network.chain(
+        [SquaredDistance(R.normal(size=(5, 3)), R.uniform(0.2, 1.0, 5)), Elementwise(BY_NAME["exp"]), dense(5, 2)], 3
+    ),
     "gauss inside": around(SquaredDistance(R.normal(size=(5, 4)), np.full(5, 0.4)), 4, 5),
     "dist": around(Distance(R.normal(size=(5, 4))), 4, 5),
     "negdist": Network.chain([Distance(R.normal(size=(4, 3)), -1.0), Softmax()], 3),
@@ -137,7 +163,30 @@ def all_activations():
 @pytest.mark.parametrize("language", EVERY)
 def test_every_activation_also_in_its_tails(language, tmp_path):
     net = all_activations()
-    x = np.array([0.0, -0.0, 1e-300, 1e-9, 0.3, -0.3, 0.5, -0.7, 1.0, -1.0, 2.5, -6.0, 19.0, -19.0, 40.0, -300.0, 1e3, -1e3, np.nan, 5.0])
+    x = np.array(
+        [
+            0.0,
+            -0.0,
+            1e-300,
+            1e-9,
+            0.3,
+            -0.3,
+            0.5,
+            -0.7,
+            1.0,
+            -1.0,
+            2.5,
+            -6.0,
+            19.0,
+            -19.0,
+            40.0,
+            -300.0,
+            1e3,
+            -1e3,
+            np.nan,
+            5.0,
+        ]
+    )
     found = LANGUAGES[language]([(net, x[:, None])], tmp_path)[0]
     y, J = net.value_and_jacobian(x[:, None])
     H = net.hessian(x[:, None])
@@ -228,7 +277,9 @@ def test_a_self_test_fails_where_a_weight_differs(language, tmp_path):
 def bowl():
     """A network with a minimum inside, and one more output."""
     centre = SquaredDistance(np.array([[0.3, -0.2], [0.8, 0.5]]), np.array([1.0, 0.5]))
-    return Network.chain([centre, Elementwise(BY_NAME["exp"]), Affine(np.array([[-1.0, 0.0], [0.2, 1.0]]), np.zeros(2))], 2)
+    return Network.chain(
+        [centre, Elementwise(BY_NAME["exp"]), Affine(np.array([[-1.0, 0.0], [0.2, 1.0]]), np.zeros(2))], 2
+    )
 
 
 @octave_only
@@ -296,9 +347,13 @@ def test_a_constraint_has_the_shapes_that_fmincon_wants(tmp_path):
     x = points(net, 1)[0]
     y, J = net.value_and_jacobian(x)
     lower, upper = [0.1, 0.5, -np.inf], [0.7, 0.5, 0.2]
-    vectors = [f"[{' '.join(f'{v!r}' if np.isfinite(v) else '-Inf' for v in map(float, a))}]" for a in (x, lower, upper)]
+    vectors = [
+        f"[{' '.join(f'{v!r}' if np.isfinite(v) else '-Inf' for v in map(float, a))}]" for a in (x, lower, upper)
+    ]
     call = f"[c, ceq, DC, DCeq] = net_constraint({', '.join(vectors)});"
-    printed = octave([call, "disp(size(DC)); disp(size(DCeq));", "printf('%.17g ', c, ceq, DC, DCeq); disp('')"], tmp_path).splitlines()
+    printed = octave(
+        [call, "disp(size(DC)); disp(size(DCeq));", "printf('%.17g ', c, ceq, DC, DCeq); disp('')"], tmp_path
+    ).splitlines()
     assert [line.split() for line in printed[:2]] == [["4", "3"], ["4", "1"]]
     numbers = np.array([float(v) for v in printed[2].split()])
     c = [0.1 - y[0], y[0] - 0.7, y[2] - 0.2]

@@ -1,4 +1,6 @@
-"""What functions and files are called: a file's name leads to a function that can be used, or is refused before anything is written."""
+"""What functions and files are called: a file's name leads to a function that can be used, or is
+refused before anything is written.
+"""
 
 import keyword
 import shutil
@@ -46,7 +48,11 @@ NET = Network.chain([Affine(np.array([[1.0, 2.0], [3.0, 4.0]]), np.zeros(2))], o
 def test_a_file_gives_the_function_a_name_that_can_be_used(target, file, function, main):
     files = texts(NET, target, file=file)
     assert next(iter(files)) == main
-    declared = {"c": f"void {function}(const double *x", "matlab": f"function [y, J, H] = {function}(x)", "python": f'"""{function}: '}
+    declared = {
+        "c": f"void {function}(const double *x",
+        "matlab": f"function [y, J, H] = {function}(x)",
+        "python": f'"""{function}: ',
+    }
     assert any(declared[target] in text for text in files.values())
 
 
@@ -99,7 +105,9 @@ def test_in_c_the_function_and_its_file_may_differ():
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc")
 def test_every_name_that_c_takes_compiles_with_everything(tmp_path):
     """Single letters, words of the files, and names of the C library: taken as they are, or called something else."""
-    of_the_files = "values forward slopes jacobian curvature dot add_rows turn kept to rows missing best top mean scaled other"
+    of_the_files = (
+        "values forward slopes jacobian curvature dot add_rows turn kept to rows missing best top mean scaled other"
+    )
     of_libraries = "index gamma main tgamma typeof and_eq y0"
     words = [*string.ascii_letters, *of_the_files.split(), *of_libraries.split()]
     sources = []
@@ -107,7 +115,9 @@ def test_every_name_that_c_takes_compiles_with_everything(tmp_path):
         for file, text in texts(NET, "c", file=f"{word}.c", tests=1, simulink=True).items():
             (tmp_path / file).write_text(text)
             sources += [file] if file.endswith(".c") else []
-    done = subprocess.run(["gcc", "-std=c90", *ALL_WARNINGS, "-fsyntax-only", *sources], cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        ["gcc", "-std=c90", *ALL_WARNINGS, "-fsyntax-only", *sources], cwd=tmp_path, capture_output=True, text=True
+    )
     assert done.stderr == ""
     assert done.returncode == 0
 
@@ -116,7 +126,9 @@ def test_every_name_that_c_takes_compiles_with_everything(tmp_path):
 def test_names_that_matlab_takes_can_be_called(tmp_path):
     for name in ("f", "values", "model", "net"):
         (tmp_path / f"{name}.m").write_text(texts(NET, "matlab", file=f"{name}.m")[f"{name}.m"])
-        octave([f"[y, J, H] = {name}([1; 1]); assert(y, [3; 7]); assert(J, [1 2; 3 4]); assert(all(H(:) == 0));"], tmp_path)
+        octave(
+            [f"[y, J, H] = {name}([1; 1]); assert(y, [3; 7]); assert(J, [1 2; 3 4]); assert(all(H(:) == 0));"], tmp_path
+        )
 
 
 def test_names_that_python_takes_can_be_imported(tmp_path):
@@ -132,7 +144,9 @@ def test_every_language_says_which_input_is_which():
     lines = ("1  x1 [position, 1 of 2]", "2  x2 [position, 2 of 2]", "3  x3 [load]", "4  speed", "1  y1 [torque]")
     for target, main in {"matlab": "net.m", "c": "net.h", "python": "net.py"}.items():
         assert all(line in texts(net, target, "net")[main] for line in lines)
-    beside = texts(net, "matlab", "net", wrap=("objective", "constraint")) | texts(net, "c", "net", mex=True, simulink=True)
+    beside = texts(net, "matlab", "net", wrap=("objective", "constraint")) | texts(
+        net, "c", "net", mex=True, simulink=True
+    )
     for file in ("net_objective.m", "net_constraint.m", "net_mex.c", "net_simulink.h"):
         assert "x1 [position, 1 of 2], x2 [position, 2 of 2], x3 [load], speed" in beside[file]
     assert "4  speed" in EMITTER.alone(emit(net, "c", "net")).decode()

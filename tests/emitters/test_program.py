@@ -1,4 +1,6 @@
-"""Every layer kind has its rules and every statement its text in every language; what is computed, and in which direction."""
+"""Every layer kind has its rules and every statement its text in every language; what is
+computed, and in which direction.
+"""
 
 from itertools import pairwise
 
@@ -42,8 +44,12 @@ def test_the_cheaper_direction_is_taken():
 
 def test_weights_behind_weights_are_multiplied_where_that_saves_work():
     r = np.random.default_rng(0)
-    net = Network.chain([LAYER, *(Affine(r.normal(size=(o, i)), np.ones(o)) for i, o in ((20, 20), (20, 3))), LAYER], 20)
+    net = Network.chain(
+        [LAYER, *(Affine(r.normal(size=(o, i)), np.ones(o)) for i, o in ((20, 20), (20, 3))), LAYER], 20
+    )
     names = {k.name for group in build(net).constants for k in group.constants}
     assert {"W1", "W2", "W2_1"} <= names
-    narrow = Network.chain([LAYER, *(Affine(r.normal(size=(o, i)), np.ones(o)) for i, o in ((20, 2), (2, 20))), LAYER], 20)
+    narrow = Network.chain(
+        [LAYER, *(Affine(r.normal(size=(o, i)), np.ones(o)) for i, o in ((20, 2), (2, 20))), LAYER], 20
+    )
     assert "W2_1" not in {k.name for group in build(narrow).constants for k in group.constants}

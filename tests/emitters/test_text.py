@@ -12,7 +12,9 @@ def test_what_a_comment_may_hold():
     assert not set(plain("".join(map(chr, range(0x250))), 10_000)) & set("*/\\%'\"`$#?!&|@~^\n\r")
 
 
-@pytest.mark.parametrize(("stem", "name"), [("my net-2", "my_net_2"), ("2nd", "net_2nd"), ("ü", "u"), ("", "net"), ("***", "net")])
+@pytest.mark.parametrize(
+    ("stem", "name"), [("my net-2", "my_net_2"), ("2nd", "net_2nd"), ("ü", "u"), ("", "net"), ("***", "net")]
+)
 def test_a_function_gets_the_name_of_the_file(stem, name):
     assert identifier(stem) == name
 

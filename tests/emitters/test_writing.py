@@ -81,7 +81,9 @@ TAKEN = {
 }
 
 
-@pytest.mark.parametrize(("target", "name"), [(target, name) for target, names in TAKEN.items() for name in names.split()])
+@pytest.mark.parametrize(
+    ("target", "name"), [(target, name) for target, names in TAKEN.items() for name in names.split()]
+)
 def test_a_name_with_another_meaning_is_refused(target, name):
     with pytest.raises(UsageError, match="another meaning"):
         emit(small(), target, name)

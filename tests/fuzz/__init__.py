@@ -1,1 +1,3 @@
-"""Hostile files: mutations of the sample models and of synthetic files, loaded in processes with bounded memory and time."""
+"""Hostile files: mutations of the sample models and of synthetic files, loaded in processes with
+bounded memory and time.
+"""

@@ -1,7 +1,7 @@
 """Changes to one field of a model at a time: which there are, and what may come of them.
 
-Whatever is changed, the file is refused, or it is read as an evaluator of its own reads the changed file, or nothing changes and the
-field is one of those that no output depends on.
+Whatever is changed, the file is refused, or it is read as an evaluator of its own reads the changed file, or nothing
+changes and the field is one of those that no output depends on.
 """
 
 from __future__ import annotations
@@ -66,7 +66,12 @@ def changes(value: Any) -> Iterator[tuple[str, Any]]:
 
 def _of_text(value: str) -> Iterator[tuple[str, Any]]:
     yield from (("in capitals", value.upper()), ("of another case", value.capitalize()), ("another text", f"{value}x"))
-    yield from (("a list", [value]), ("two texts", [value, value]), ("a text of no text", [[value]]), ("with a blank", f"{value} "))
+    yield from (
+        ("a list", [value]),
+        ("two texts", [value, value]),
+        ("a text of no text", [[value]]),
+        ("with a blank", f"{value} "),
+    )
 
 
 def _of_record(value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -84,7 +89,12 @@ def _of_list(value: list[Any]) -> Iterator[tuple[str, Any]]:
 
 def _of_numbers(value: Any) -> Iterator[tuple[str, Any]]:
     array = np.asarray(value, float)
-    yield from (("doubled", array * 2), ("one more", array + 1), ("a half more", array + 0.5), ("a little more", array + 1e-3))
+    yield from (
+        ("doubled", array * 2),
+        ("one more", array + 1),
+        ("a half more", array + 0.5),
+        ("a little more", array + 1e-3),
+    )
     yield from (("the other sign", -array), ("zero", array * 0), ("huge", array * 0 + 1e300), ("NaN", array * np.nan))
     yield "a text of it", str(value)[:20]
     if array.size:
@@ -94,7 +104,12 @@ def _of_numbers(value: Any) -> Iterator[tuple[str, Any]]:
     if array.ndim < 2:  # BLAS makes NaN of whole blocks beside an infinite weight
         yield "infinite", array * 0 + np.inf
     if array.ndim:
-        yield from (("turned", array.T), ("flat", array.ravel()), ("upside down", array[::-1].copy()), ("an axis more", array[..., None]))
+        yield from (
+            ("turned", array.T),
+            ("flat", array.ravel()),
+            ("upside down", array[::-1].copy()),
+            ("an axis more", array[..., None]),
+        )
         yield from (("a row less", array[1:]), ("a row more", np.concatenate([array, array[:1]])))
         yield from (("complex", array + 1j), ("a cell", [array]))
 

@@ -1,4 +1,5 @@
-"""Mutations of model files. The one rule: a mutation is a function of (random numbers, file) -> bytes, and knows the format it breaks.
+"""Mutations of model files. The one rule: a mutation is a function of (random numbers, file) -> bytes, and knows the
+format it breaks.
 
 `mutated(r, seeds)` picks a file and one to three of the mutations that fit its format; the same r gives the same bytes.
 """
@@ -121,7 +122,8 @@ def elements(data: bytes) -> list[tuple[int, bytes]]:
 
 def _joined(header: bytes, parts: list[tuple[int, bytes]]) -> bytes:
     return header + b"".join(
-        struct.pack("<II", kind, len(content)) + content + (b"\0" * (-len(content) % 8) if kind != 15 else b"") for kind, content in parts
+        struct.pack("<II", kind, len(content)) + content + (b"\0" * (-len(content) % 8) if kind != 15 else b"")
+        for kind, content in parts
     )
 
 
@@ -153,7 +155,12 @@ def bomb_mat5(r: Random, data: bytes) -> bytes:
     """A matrix of many zeros that compresses to nearly nothing."""
     rows = int(r.choice([1000, 4000, 12000, 40000]))
     count = min(rows * rows, 8_000_000) * 8
-    body = struct.pack("<IIII", 6, 8, 6, 0) + struct.pack("<II", 5, 8) + struct.pack("<ii", rows, rows) + struct.pack("<II", 1, 0)
+    body = (
+        struct.pack("<IIII", 6, 8, 6, 0)
+        + struct.pack("<II", 5, 8)
+        + struct.pack("<ii", rows, rows)
+        + struct.pack("<II", 1, 0)
+    )
     packed = zlib.compressobj(1)
     content = packed.compress(struct.pack("<II", 14, len(body) + 8 + count) + body + struct.pack("<II", 9, count))
     for _ in range(count // 8_000_000 + 1):
@@ -165,7 +172,13 @@ def nest_mat5(r: Random, data: bytes) -> bytes:
     """Cells in cells in cells."""
     inner = b""
     for _ in range(int(r.choice([10, 70, 500, 3000]))):
-        body = struct.pack("<IIII", 6, 8, 1, 0) + struct.pack("<II", 5, 8) + struct.pack("<ii", 1, 1) + struct.pack("<II", 1, 0) + inner
+        body = (
+            struct.pack("<IIII", 6, 8, 1, 0)
+            + struct.pack("<II", 5, 8)
+            + struct.pack("<ii", 1, 1)
+            + struct.pack("<II", 1, 0)
+            + inner
+        )
         inner = struct.pack("<II", 14, len(body)) + body
     packed = zlib.compress(inner)
     return data[:128] + struct.pack("<II", 15, len(packed)) + packed + data[128:]
@@ -196,7 +209,26 @@ def mutate_json(r: Random, text: str) -> str:
         for k in path[:-1]:
             holder = holder[k]
         old = holder[path[-1]]
-        strange: list[Any] = [None, True, -1, 0, 1, 2**31, 2**70, 1e400, -0.5, "", "\x1b[31m", "relu", "Dense", [], {}, [[]], [None], old]
+        strange: list[Any] = [
+            None,
+            True,
+            -1,
+            0,
+            1,
+            2**31,
+            2**70,
+            1e400,
+            -0.5,
+            "",
+            "\x1b[31m",
+            "relu",
+            "Dense",
+            [],
+            {},
+            [[]],
+            [None],
+            old,
+        ]
         strange += [[old], {"class_name": "Lambda", "config": {}}, _deep(int(r.choice([5, 300])))]
         choice = r.random()
         if choice < 0.15:
@@ -207,7 +239,11 @@ def mutate_json(r: Random, text: str) -> str:
             other = places[int(r.integers(len(places)))]
             found = value
             for k in other:
-                found = found[k] if (isinstance(found, dict) and k in found) or (isinstance(found, list) and k < len(found)) else found
+                found = (
+                    found[k]
+                    if (isinstance(found, dict) and k in found) or (isinstance(found, list) and k < len(found))
+                    else found
+                )
             holder[path[-1]] = json.loads(json.dumps(found)) if len(json.dumps(found)) < 20000 else None
         else:
             holder[path[-1]] = strange[int(r.integers(len(strange)))]
@@ -240,7 +276,9 @@ def inside_zip(r: Random, data: bytes) -> bytes:
         content = bytes(int(r.choice([10**6, 10**8])))
     elif name.endswith(".json"):
         content = (
-            mutate_json(r, content.decode("utf-8", "replace")).encode() if r.random() < 0.85 else b"[" * int(r.choice([10, 5000, 100000]))
+            mutate_json(r, content.decode("utf-8", "replace")).encode()
+            if r.random() < 0.85
+            else b"[" * int(r.choice([10, 5000, 100000]))
         )
     elif name.endswith(".npy"):
         content = some(r, content, BYTES)
@@ -295,15 +333,28 @@ def _change(r: Random, h5: h5py.File) -> None:
         parent[last] = h5py.ExternalLink("/etc/passwd", "/")
     elif choice == 3:
         del parent[last]
-        parent[last] = h5["/"] if r.random() < 0.5 else h5[str(r.choice(names))] if str(r.choice(names)) in h5 else h5["/"]
+        parent[last] = (
+            h5["/"] if r.random() < 0.5 else h5[str(r.choice(names))] if str(r.choice(names)) in h5 else h5["/"]
+        )
     else:
         del parent[last]
         shape = [(), (0,), (1,), (3, 3), (2**20, 2**20), (2**62,), (1, 1, 1, 1), (2**31, 1)][int(r.integers(8))]
-        kind = [np.float64, np.float32, np.uint8, np.uint16, np.int64, "S5", h5py.string_dtype(), h5py.ref_dtype, np.complex128, bool][
-            int(r.integers(10))
-        ]
+        kind = [
+            np.float64,
+            np.float32,
+            np.uint8,
+            np.uint16,
+            np.int64,
+            "S5",
+            h5py.string_dtype(),
+            h5py.ref_dtype,
+            np.complex128,
+            bool,
+        ][int(r.integers(10))]
         big = int(np.prod([float(n) for n in shape])) > 10**6
-        made = parent.create_dataset(last, shape, dtype=kind, chunks=tuple(min(n, 1000) for n in shape) if big else None)
+        made = parent.create_dataset(
+            last, shape, dtype=kind, chunks=tuple(min(n, 1000) for n in shape) if big else None
+        )
         for k, v in attributes.items():
             made.attrs[k] = v
     return None
@@ -328,7 +379,16 @@ def _change_attribute(r: Random, thing: Any) -> None:
         np.uint64(2**63),
         np.float64(np.nan),
     ]
-    strange += [np.array([b"a", b"b"]), np.zeros((0,)), np.array([], "S1"), "char", "double", "logical", b"\xff\xfe", h5py.Empty("f")]
+    strange += [
+        np.array([b"a", b"b"]),
+        np.zeros((0,)),
+        np.array([], "S1"),
+        "char",
+        "double",
+        "logical",
+        b"\xff\xfe",
+        h5py.Empty("f"),
+    ]
     if r.random() < 0.2:
         del thing.attrs[name]
     else:
@@ -339,9 +399,54 @@ def _change_attribute(r: Random, thing: Any) -> None:
 
 PIECE = re.compile(r"[A-Za-z_]\w*|\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|[ \t]+|\n|.", re.ASCII)
 STRANGE_TEXT = (
-    *("Inf", "NaN", "-1", "0", "1e400", "99999999999", "1e9", "zeros(1e6,1e6)", "end", "[", "]", "{", "}", "(", ")", "'", '"', "%{", "..."),
-    *("\n", ";", "function f(x)", "for k=1:9", "while 1", "if 1", "x1", "a1", "X{1,ts}", "mod(", ":", ",", "=", "\0", "\x1b[31m", "é"),
-    *("# name: x", "# type: matrix", "# type: cell", "# rows: 1000000000", "# columns: -1", "# type: struct", "# ndims: 99"),
+    *(
+        "Inf",
+        "NaN",
+        "-1",
+        "0",
+        "1e400",
+        "99999999999",
+        "1e9",
+        "zeros(1e6,1e6)",
+        "end",
+        "[",
+        "]",
+        "{",
+        "}",
+        "(",
+        ")",
+        "'",
+        '"',
+        "%{",
+        "...",
+    ),
+    *(
+        "\n",
+        ";",
+        "function f(x)",
+        "for k=1:9",
+        "while 1",
+        "if 1",
+        "x1",
+        "a1",
+        "X{1,ts}",
+        "mod(",
+        ":",
+        ",",
+        "=",
+        "\0",
+        "\x1b[31m",
+        "é",
+    ),
+    *(
+        "# name: x",
+        "# type: matrix",
+        "# type: cell",
+        "# rows: 1000000000",
+        "# columns: -1",
+        "# type: struct",
+        "# ndims: 99",
+    ),
 )
 
 
@@ -399,7 +504,13 @@ def mutated(r: Random, seeds: list[Seed]) -> tuple[str, bytes]:
     seed = of_kind[int(r.integers(len(of_kind)))]
     data, names = seed.data, list[str]()
     for k in range(int(r.integers(1, 4))):
-        own = BY_KIND[kind] if k == 0 and r.random() < 0.8 else BYTES if kind not in ("octave", "source") else (*BY_KIND[kind], *BYTES)
+        own = (
+            BY_KIND[kind]
+            if k == 0 and r.random() < 0.8
+            else BYTES
+            if kind not in ("octave", "source")
+            else (*BY_KIND[kind], *BYTES)
+        )
         if k and r.random() < 0.7:
             break
         change = own[int(r.integers(len(own)))]

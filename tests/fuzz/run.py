@@ -1,4 +1,6 @@
-"""Inputs out to the worker processes, answers in, and what they add up to. Linux only (bounded address space, /proc)."""
+"""Inputs out to the worker processes, answers in, and what they add up to. Linux only (bounded
+address space, /proc).
+"""
 
 from __future__ import annotations
 
@@ -39,13 +41,25 @@ class Report:
 
     def add(self, what: str, answer: dict[str, object]) -> str | None:
         """Takes an answer; the name of the finding, if it is a new one."""
-        outcome, seconds, megabytes = str(answer["outcome"]), float(str(answer["seconds"])), float(str(answer["megabytes"]))
+        outcome, seconds, megabytes = (
+            str(answer["outcome"]),
+            float(str(answer["seconds"])),
+            float(str(answer["megabytes"])),
+        )
         with self.lock:
             self.inputs += 1
             self.outcomes[outcome.split(":")[0]] += 1
             self.slowest = max(self.slowest, (seconds, what))
             self.largest = max(self.largest, (megabytes, what))
-            wrong = outcome if outcome not in ("ok", "refused") else "slow" if seconds > SLOW else "large" if megabytes > MEGABYTES else ""
+            wrong = (
+                outcome
+                if outcome not in ("ok", "refused")
+                else "slow"
+                if seconds > SLOW
+                else "large"
+                if megabytes > MEGABYTES
+                else ""
+            )
             key = wrong.split(": ", 2)[1] if wrong.startswith("crash") else wrong[:60]
             if not wrong:
                 return None
@@ -54,8 +68,14 @@ class Report:
             return key if new else None
 
     def __str__(self) -> str:
-        lines = [f"{self.inputs} inputs in {self.seconds:.0f} s: " + ", ".join(f"{n} {k}" for k, n in self.outcomes.most_common())]
-        lines += [f"slowest {self.slowest[0]:.2f} s ({self.slowest[1]})", f"most memory {self.largest[0]:.0f} MB ({self.largest[1]})"]
+        lines = [
+            f"{self.inputs} inputs in {self.seconds:.0f} s: "
+            + ", ".join(f"{n} {k}" for k, n in self.outcomes.most_common())
+        ]
+        lines += [
+            f"slowest {self.slowest[0]:.2f} s ({self.slowest[1]})",
+            f"most memory {self.largest[0]:.0f} MB ({self.largest[1]})",
+        ]
         lines += [f"FINDING ({len(found)} times): {found[0]}" for found in self.findings.values()]
         return "\n".join(lines)
 
@@ -70,7 +90,13 @@ class Worker:
         env = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "tests.fuzz.worker"]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command,
+            cwd=ROOT,
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
 
     def ask(self, path: Path) -> dict[str, object]:

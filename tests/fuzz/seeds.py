@@ -105,14 +105,17 @@ def mat73() -> bytes:
                 part.attrs["MATLAB_class"] = np.bytes_("double")
                 cells[k, 0] = part.ref
         act = h5.create_dataset(
-            "act_fcns", data=np.array([[ord(c) for c in pair] for pair in zip("tanh  ", "linear", strict=True)], np.uint16)
+            "act_fcns",
+            data=np.array([[ord(c) for c in pair] for pair in zip("tanh  ", "linear", strict=True)], np.uint16),
         )
         act.attrs["MATLAB_class"], act.attrs["MATLAB_int_decode"] = np.bytes_("char"), np.int32(2)
         group = h5.create_group("info")
         group.attrs["MATLAB_class"] = np.bytes_("struct")
         empty = group.create_dataset("none", data=np.array([0, 0], np.uint64))
         empty.attrs["MATLAB_class"], empty.attrs["MATLAB_empty"] = np.bytes_("double"), np.uint8(1)
-    header = b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Thu Feb 29 12:00:00 2024 HDF5 schema 1.00 .".ljust(116)
+    header = b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Thu Feb 29 12:00:00 2024 HDF5 schema 1.00 .".ljust(
+        116
+    )
     return header.ljust(124, b"\0") + b"\x00\x02IM" + bytes(512 - 128) + file.getvalue()[512:]
 
 
@@ -126,7 +129,14 @@ def mat4() -> bytes:
 def npz() -> bytes:
     file = io.BytesIO()
     r = np.random.default_rng(0)
-    np.savez(file, W1=r.normal(size=(4, 3)), b1=r.normal(size=4), W2=r.normal(size=(1, 4)).astype(np.float32), b2=np.int16(1), name="abc")
+    np.savez(
+        file,
+        W1=r.normal(size=(4, 3)),
+        b1=r.normal(size=4),
+        W2=r.normal(size=(1, 4)).astype(np.float32),
+        b2=np.int16(1),
+        name="abc",
+    )
     return file.getvalue()
 
 
@@ -135,8 +145,18 @@ def forms() -> bytes:
     file = io.BytesIO()
     r = np.random.default_rng(0)
     rolled = {"nn_params": r.normal(size=26), "input_layer_size": 3.0, "hidden_layer_size": 4.0, "num_labels": 2.0}
-    units = {"Vij": r.normal(size=(3, 4)), "Voj": r.normal(size=4), "Wjk": r.normal(size=(4, 2)), "Wok": r.normal(size=2)}
-    plain = {"w_1": r.normal(size=(4, 3)), "w_2": r.normal(size=(2, 4)), "muX": r.normal(size=3), "sdX": r.normal(size=3)}
+    units = {
+        "Vij": r.normal(size=(3, 4)),
+        "Voj": r.normal(size=4),
+        "Wjk": r.normal(size=(4, 2)),
+        "Wok": r.normal(size=2),
+    }
+    plain = {
+        "w_1": r.normal(size=(4, 3)),
+        "w_2": r.normal(size=(2, 4)),
+        "muX": r.normal(size=3),
+        "sdX": r.normal(size=3),
+    }
     savemat(file, {"rolled": rolled, "units": units, "plain": plain})
     return file.getvalue()
 

@@ -1,4 +1,6 @@
-"""What fuzzing has found, kept small: each of these once ended in something else than a network or a refusal in one line."""
+"""What fuzzing has found, kept small: each of these once ended in something else than a network
+or a refusal in one line.
+"""
 
 import importlib.util
 import io
@@ -163,7 +165,9 @@ def test_many_objects_beside_a_network_are_walked_once(tmp_path, monkeypatch):
 
 def test_nul_in_the_text_of_a_mat_header(tmp_path):
     data = bytearray((SAMPLES / "fitnet.mat").read_bytes())
-    data[:116] = b"MATLAB 5.0 MAT-file, Platform: PCWIN64, Created on: Mon Jun 22 21:37:50 2020\0\xe8\x03".ljust(116, b"\0")
+    data[:116] = b"MATLAB 5.0 MAT-file, Platform: PCWIN64, Created on: Mon Jun 22 21:37:50 2020\0\xe8\x03".ljust(
+        116, b"\0"
+    )
     (tmp_path / "nul.mat").write_bytes(data)
     net = nngrad.load(tmp_path / "nul.mat")
     assert net.origin.created == "Mon Jun 22 21:37:50 2020"
@@ -176,8 +180,15 @@ def test_nul_in_the_text_of_a_mat_header(tmp_path):
 @pytest.mark.parametrize("text", ["a\0b", "esc\x1b[31m", "lone \ud800", "raw \udcff byte", "\u2028", "\U0001d518"])
 @pytest.mark.parametrize("suffix", [".h5", ".mat"])
 def test_names_of_any_text_are_written_and_read_back(tmp_path, text, suffix):
-    origin = Origin(path=f"/x/{text}", network=text, name=text, notes=(text,), doubts=(text,), processing=(text,), layers=(text,))
-    net = Network.chain([Affine(np.ones((1, 1)), np.ones(1))], inputs=(Port(text, (text,)),), outputs=(Port(text, (text,)),), origin=origin)
+    origin = Origin(
+        path=f"/x/{text}", network=text, name=text, notes=(text,), doubts=(text,), processing=(text,), layers=(text,)
+    )
+    net = Network.chain(
+        [Affine(np.ones((1, 1)), np.ones(1))],
+        inputs=(Port(text, (text,)),),
+        outputs=(Port(text, (text,)),),
+        origin=origin,
+    )
     nngrad.save(net, tmp_path / f"n{suffix}")
     again = nngrad.load(tmp_path / f"n{suffix}")
     halves = {c: f"\\u{ord(c):04x}" for c in text if "\ud800" <= c < "\ue000"}
@@ -186,7 +197,8 @@ def test_names_of_any_text_are_written_and_read_back(tmp_path, text, suffix):
 
 
 @pytest.mark.parametrize(
-    "header", [b"{'descr': '<f8', 'fortran_order': False, 'shape': (1,", b"(" * 9000, b"{'descr': '<f8', 'shape': ([],)}", b"\0"]
+    "header",
+    [b"{'descr': '<f8', 'fortran_order': False, 'shape': (1,", b"(" * 9000, b"{'descr': '<f8', 'shape': ([],)}", b"\0"],
 )
 def test_headers_of_numpy_arrays_that_are_none(tmp_path, header):
     """NumPy's own reader hands such a header to Python's tokenizer."""

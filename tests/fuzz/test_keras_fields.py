@@ -1,4 +1,6 @@
-"""Every entry of a Keras configuration, changed in every way: refused, said, or computed as an evaluator of its own reads it."""
+"""Every entry of a Keras configuration, changed in every way: refused, said, or computed as an
+evaluator of its own reads it.
+"""
 
 import numpy as np
 
@@ -18,7 +20,11 @@ WEIGHTS = {"dense": [W1, b1], "dense_1": [W2], "batch_normalization": BATCH}
 
 def layer(kind, name, *sources, **config):
     tensors = [
-        {"class_name": "__keras_tensor__", "config": {"shape": [None, 3], "dtype": "float32", "keras_history": [s, 0, 0]}} for s in sources
+        {
+            "class_name": "__keras_tensor__",
+            "config": {"shape": [None, 3], "dtype": "float32", "keras_history": [s, 0, 0]},
+        }
+        for s in sources
     ]
     inbound = [{"args": [tensors if len(tensors) > 1 else tensors[0]], "kwargs": {}}] if tensors else []
     return {
@@ -35,8 +41,20 @@ def layer(kind, name, *sources, **config):
 ZEROS = {"module": "keras.initializers", "class_name": "Zeros", "config": {}, "registered_name": None}
 LAYERS = [
     layer("InputLayer", "x", batch_shape=[None, 3], sparse=False, optional=False) | {"build_config": None},
-    layer("Dense", "d", "x", units=3, activation="tanh", use_bias=True, kernel_initializer=ZEROS, kernel_regularizer=None),
-    layer("BatchNormalization", "n", "d", axis=-1, momentum=0.99, epsilon=0.01, center=True, scale=True, beta_initializer=ZEROS),
+    layer(
+        "Dense", "d", "x", units=3, activation="tanh", use_bias=True, kernel_initializer=ZEROS, kernel_regularizer=None
+    ),
+    layer(
+        "BatchNormalization",
+        "n",
+        "d",
+        axis=-1,
+        momentum=0.99,
+        epsilon=0.01,
+        center=True,
+        scale=True,
+        beta_initializer=ZEROS,
+    ),
     layer("Rescaling", "r", "x", scale=0.5, offset=0.25),
     layer("Subtract", "s", "n", "r"),
     layer("LeakyReLU", "l", "s", negative_slope=0.2),
@@ -46,7 +64,13 @@ LAYERS = [
 MODEL = {
     "module": "keras.src.models.functional",
     "class_name": "Functional",
-    "config": {"name": "m", "trainable": True, "layers": LAYERS, "input_layers": [["x", 0, 0]], "output_layers": [["e", 0, 0]]},
+    "config": {
+        "name": "m",
+        "trainable": True,
+        "layers": LAYERS,
+        "input_layers": [["x", 0, 0]],
+        "output_layers": [["e", 0, 0]],
+    },
     "registered_name": "Functional",
     "build_config": {"input_shape": None},
 }
@@ -61,8 +85,15 @@ FOR_NOBODY = {  # what the reader need not look at: how a layer was built, train
 
 
 def read(config):
-    weights = {name: Group({"vars": Group({str(k): a for k, a in enumerate(arrays)}, {})}, {}) for name, arrays in WEIGHTS.items()}
-    model = {"metadata": {"keras_version": "3.9.0"}, "config": config, "weights": Group({"layers": Group(weights, {})}, {})}
+    weights = {
+        name: Group({"vars": Group({str(k): a for k, a in enumerate(arrays)}, {})}, {})
+        for name, arrays in WEIGHTS.items()
+    }
+    model = {
+        "metadata": {"keras_version": "3.9.0"},
+        "config": config,
+        "weights": Group({"layers": Group(weights, {})}, {}),
+    }
     return reader.read(plain(model))
 
 
@@ -91,7 +122,9 @@ def evaluate(config):
     try:
         model = config["config"]
         demand(config["class_name"] in ("Functional", "Model") and isinstance(model["layers"], list))
-        layers = {entry["config"].get("name") if "name" not in entry else entry["name"]: entry for entry in model["layers"]}
+        layers = {
+            entry["config"].get("name") if "name" not in entry else entry["name"]: entry for entry in model["layers"]
+        }
         ((first, *_),) = refs(model["input_layers"])
         demand(layers[first]["class_name"] == "InputLayer" and layers[first]["config"]["batch_shape"][1:] == [3])
         order, ends = dense_order(model["layers"]), refs(model["output_layers"])
@@ -144,15 +177,24 @@ def computed(kind, c, inputs, k):
     match kind:
         case "Dense":
             W, b = ((W1, b1), (W2, None))[k]
-            demand(c["units"] == W.shape[1] and not isinstance(c["units"], bool) and flag(c, "use_bias") == (b is not None))
+            demand(
+                c["units"] == W.shape[1] and not isinstance(c["units"], bool) and flag(c, "use_bias") == (b is not None)
+            )
             y = x @ W + (0.0 if b is None else b)
             return {"tanh": np.tanh, "linear": lambda v: v, None: lambda v: v}[c.get("activation")](y)
         case "BatchNormalization":
             gamma, beta, mean, variance = BATCH
-            demand(c.get("axis", -1) in (-1, 1) and not isinstance(c.get("axis", -1), bool) and flag(c, "scale") and flag(c, "center"))
+            demand(
+                c.get("axis", -1) in (-1, 1)
+                and not isinstance(c.get("axis", -1), bool)
+                and flag(c, "scale")
+                and flag(c, "center")
+            )
             return (x - mean) * gamma / np.sqrt(variance + real(c, "epsilon", 1e-3)) + beta
         case "Rescaling":
-            scale, offset = (np.asarray(1.0 - k if c.get(n) is None else c[n], float) for k, n in enumerate(("scale", "offset")))
+            scale, offset = (
+                np.asarray(1.0 - k if c.get(n) is None else c[n], float) for k, n in enumerate(("scale", "offset"))
+            )
             return x * scale + offset
         case "Subtract":
             demand(len(inputs) == 2)

@@ -1,4 +1,6 @@
-"""Every field of a `network` object written by SciPy, changed in every way: refused, or evaluated as a second evaluator reads it."""
+"""Every field of a `network` object written by SciPy, changed in every way: refused, or evaluated
+as a second evaluator reads it.
+"""
 
 import warnings
 
@@ -18,7 +20,11 @@ from tests.makers import script
 
 made = script("make_matlab_networks")
 R = np.random.default_rng(7)
-SHAPE_ALONE = ("turned", "flat", "an axis more")  # the same numbers in another shape mean the same where a vector is meant
+SHAPE_ALONE = (
+    "turned",
+    "flat",
+    "an axis more",
+)  # the same numbers in another shape mean the same where a vector is meant
 SAID_TWICE = """
     version numInputs numLayers numOutputs numInputDelays numLayerDelays size processedSize feedbackOutput feedbackInput feedbackMode
     xrows yrows xmax xmin xrange yrange gain xoffset no_change value constants keep remove biases range
@@ -35,7 +41,11 @@ PLACES = {  # the first name of a path: which of the lists of ignored fields is 
 
 def port(name, rows, processed, steps, low, high, **more):
     ranges = np.column_stack([low, high])
-    extra = {"processedRange": np.tile([-1.0, 1.0], (processed, 1)), "exampleInput": ranges, "userdata": made.struct(note="x")}
+    extra = {
+        "processedRange": np.tile([-1.0, 1.0], (processed, 1)),
+        "exampleInput": ranges,
+        "userdata": made.struct(note="x"),
+    }
     return made.port(name, rows, processed, steps, ranges, **extra, **more)
 
 
@@ -44,7 +54,13 @@ def static():
     inputs = [port("Input", 3, 2, steps, [0.0, 5.0, 10.0], [4.0, 5.0, 30.0], feedbackOutput=np.zeros((0, 0)))]
     layers = [
         {"size": 3, "transfer": "tansig", "b": R.normal(size=3), "IW": {0: R.normal(size=(3, 2))}},
-        {"size": 2, "transfer": "logsig", "b": R.normal(size=2), "IW": {0: R.normal(size=(2, 2))}, "LW": {0: R.normal(size=(2, 3))}},
+        {
+            "size": 2,
+            "transfer": "logsig",
+            "b": R.normal(size=2),
+            "IW": {0: R.normal(size=(2, 2))},
+            "LW": {0: R.normal(size=(2, 3))},
+        },
     ]
     more = {"feedbackMode": "none", "feedbackInput": np.zeros((0, 0)), "feedbackDelay": 0.0}
     outputs = {1: port("Output", 2, 2, [made.mapminmax([0.0, -5.0], [12.0, 5.0])], [0.0, -5.0], [12.0, 5.0], **more)}
@@ -126,7 +142,10 @@ def is_ignored(path, what):
     """A field of the stated lists, or one that is no field of the object at all."""
     if "too" in what or "extra" in what:
         return True
-    lists = [IGNORED[PLACES.get(path[0], "the object")], IGNORED["settings of processing steps"] if "processSettings" in path else ""]
+    lists = [
+        IGNORED[PLACES.get(path[0], "the object")],
+        IGNORED["settings of processing steps"] if "processSettings" in path else "",
+    ]
     return any(key in " ".join(lists).split() for key in path if isinstance(key, str))
 
 
@@ -150,7 +169,9 @@ def as_evaluated(path, x):
 
 
 def means_the_same(path, old, new, what):
-    """Whether a change leaves everything as it was: the same number, or one thing less of what the object says twice."""
+    """Whether a change leaves everything as it was: the same number, or one thing less of what
+    the object says twice.
+    """
     if new is MISSING or (path == ("version",) and new == ""):
         return path[-1] in SAID_TWICE.split()
     if path[0] == "biases" and isinstance(new, dict):

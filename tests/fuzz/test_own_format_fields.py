@@ -1,4 +1,6 @@
-"""Every field of nngrad's own format, changed in every way: refused, or read as the description says, by an evaluator of its own."""
+"""Every field of nngrad's own format, changed in every way: refused, or read as the description
+says, by an evaluator of its own.
+"""
 
 import re
 
@@ -16,7 +18,14 @@ from tests.fuzz.fields import Strange, judge, places
 
 R = np.random.default_rng(5)
 X = np.array([[20.0, 30.0], [80.0, 12.0], [55.5, 49.0]])
-RANGE = {"xmin": np.array([0.0]), "xmax": np.array([300.0]), "ymin": -1.0, "ymax": 1.0, "xrange": np.array([300.0]), "yrange": 2.0}
+RANGE = {
+    "xmin": np.array([0.0]),
+    "xmax": np.array([300.0]),
+    "ymin": -1.0,
+    "ymax": 1.0,
+    "xrange": np.array([300.0]),
+    "yrange": 2.0,
+}
 BY_HAND = {
     "format": "nngrad network",
     "version": 1.0,
@@ -31,8 +40,20 @@ BY_HAND = {
     "origin": {"classname": "made", "notes": ["one", "two"]},
     "comment": "of the network",
     "layers": [
-        {"kind": "mapminmax", "xmin": np.array([0.0, 10.0]), "xmax": np.array([100.0, 50.0]), "ymin": -1.0, "ymax": 1.0},
-        {"kind": "dense", "W": R.normal(size=(3, 2)), "b": R.normal(size=3), "activation": "tansig", "comment": "hidden"},
+        {
+            "kind": "mapminmax",
+            "xmin": np.array([0.0, 10.0]),
+            "xmax": np.array([100.0, 50.0]),
+            "ymin": -1.0,
+            "ymax": 1.0,
+        },
+        {
+            "kind": "dense",
+            "W": R.normal(size=(3, 2)),
+            "b": R.normal(size=3),
+            "activation": "tansig",
+            "comment": "hidden",
+        },
         {"kind": "leaky_relu", "slope": 0.1, "sources": np.array([2.0])},
         {"kind": "select", "keep": np.array([3.0, 1.0])},
         {"kind": "scale", "gain": np.array([2.0, 3.0]), "center": 0.5, "shift": np.array([1.0, -1.0])},
@@ -112,16 +133,35 @@ def _network(fields):
     values = [X]
     for k, layer in enumerate(layers, 1):
         sources = [int(s) for s in vector(layer["sources"])] if "sources" in layer else [k - 1]
-        demand(all(s == v for s, v in zip(sources, vector(layer.get("sources", [k - 1])), strict=True)) and min(sources) >= 0)
+        demand(
+            all(s == v for s, v in zip(sources, vector(layer.get("sources", [k - 1])), strict=True))
+            and min(sources) >= 0
+        )
         demand(len(sources) == 1 or text(layer["kind"]).lower() in ("sum", "product"))
         values.append(computed(layer, [values[s] for s in sources]))
     widths.append(values[-1].shape[1])
-    outputs = ports(fields["outputs"], "y") if "outputs" in fields else [(f"y{k + 1}", None, None, "") for k in range(widths[-1])]
+    outputs = (
+        ports(fields["outputs"], "y")
+        if "outputs" in fields
+        else [(f"y{k + 1}", None, None, "") for k in range(widths[-1])]
+    )
     demand(len(outputs) == widths[-1])
     return values[-1], inputs, outputs
 
 
-ORIGIN = {"path", "network", "container", "classname", "version", "name", "created", "notes", "doubts", "processing", "layers"}
+ORIGIN = {
+    "path",
+    "network",
+    "container",
+    "classname",
+    "version",
+    "name",
+    "created",
+    "notes",
+    "doubts",
+    "processing",
+    "layers",
+}
 IGNORED = {"name", "comment", "description"}
 
 
@@ -177,7 +217,11 @@ def ports(value, letter):
     found = []
     for port in several:
         only(port, {"columns", "size", "lower", "upper", "units", "integer"})
-        names = texts(port["columns"]) if "columns" in port else [f"{letter}{k + 1}" for k in range(int(number(port["size"])))]
+        names = (
+            texts(port["columns"])
+            if "columns" in port
+            else [f"{letter}{k + 1}" for k in range(int(number(port["size"])))]
+        )
         demand(names and ("size" not in port or number(port["size"]) == len(names)))
         demand("units" not in port or len(texts(port["units"])) == len(names))
         demand("name" not in port or text(port["name"]) is not None)
@@ -215,7 +259,9 @@ def computed(layer, sources):
         return x[:, keep.astype(int) - 1]
     if kind == "scale":
         demand(params <= {"gain", "center", "shift"})
-        gain, center, shift = (vector(layer.get(n, np.array(d))) for n, d in (("gain", 1.0), ("center", 0.0), ("shift", 0.0)))
+        gain, center, shift = (
+            vector(layer.get(n, np.array(d))) for n, d in (("gain", 1.0), ("center", 0.0), ("shift", 0.0))
+        )
         demand(all(v.size in (1, x.shape[1]) for v in (gain, center, shift)))
         return (x - center) * gain + shift
     if kind == "sum":
@@ -274,7 +320,9 @@ def of_its_own(kind, layer, x):
         demand(name not in stated and dtype == TYPES.get(name))
         stated[name] = tuple(int(n) for n in shape.split("x"))
     fields = {k: v for k, v in layer.items() if k not in ("kind", "sources", "shapes") and k not in IGNORED}
-    flat = {k: v for k, v in fields.items() if k != "params"} | {f"params.{k}": v for k, v in fields.get("params", {}).items()}
+    flat = {k: v for k, v in fields.items() if k != "params"} | {
+        f"params.{k}": v for k, v in fields.get("params", {}).items()
+    }
     a = {}
     for name, value in flat.items():
         if name in stated:
@@ -371,11 +419,16 @@ def same(a, b):
 
 
 def _plain(sides):
-    return [[(name, *(None if v is None else float(v) for v in ends), integer) for name, *ends, integer in side] for side in sides]
+    return [
+        [(name, *(None if v is None else float(v) for v in ends), integer) for name, *ends, integer in side]
+        for side in sides
+    ]
 
 
 def for_people(path):
-    """What the description calls ignored; and an empty list, which HDF5 can't tell from an empty struct, where texts may be left out."""
+    """What the description calls ignored; and an empty list, which HDF5 can't tell from an empty
+    struct, where texts may be left out.
+    """
     return "comment" in path or "description" in path or (path[0] == "origin" and path[-1] == "nothing")
 
 

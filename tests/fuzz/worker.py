@@ -1,6 +1,7 @@
 """One process that loads the files it is told to, and says of each what came out; its memory is bounded by the system.
 
-Each line of stdin is a path; each line of stdout is JSON: outcome, seconds, megabytes. Run as `python -m tests.fuzz.worker`.
+Each line of stdin is a path; each line of stdout is JSON: outcome, seconds, megabytes. Run as `python -m
+tests.fuzz.worker`.
 """
 
 from __future__ import annotations

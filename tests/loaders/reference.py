@@ -1,6 +1,8 @@
-"""A second route to MATLAB's `network`: one sample at a time, column vectors, straight from the specification, complex numbers allowed.
+"""A second route to MATLAB's `network`: one sample at a time, column vectors, straight from the specification, complex
+numbers allowed.
 
-Nothing of nngrad's core is used; the tree comes from scipy.io.loadmat. Derivatives come from complex steps or differences.
+Nothing of nngrad's core is used; the tree comes from scipy.io.loadmat. Derivatives come from complex steps or
+differences.
 """
 
 from __future__ import annotations
@@ -132,12 +134,20 @@ class Reference:
     def layer(self, i, processed, state, a):
         n, layer = self.n, self.n["layers"][i, 0][0, 0]
         z = []
-        for kind, weights, connect in (("inputWeights", "IW", n["inputConnect"]), ("layerWeights", "LW", n["layerConnect"])):
+        for kind, weights, connect in (
+            ("inputWeights", "IW", n["inputConnect"]),
+            ("layerWeights", "LW", n["layerConnect"]),
+        ):
             for j in range(connect.shape[1]):
                 if connect[i, j]:
                     link = n[kind][i, j][0, 0]
-                    taps = [processed[j, d] if weights == "IW" else state[j, d] if d else a[j] for d in self.delays(kind, i, j)]
-                    z.append(weigh(str(link["weightFcn"][0]), np.asarray(n[weights][i, j], float), np.concatenate(taps)))
+                    taps = [
+                        processed[j, d] if weights == "IW" else state[j, d] if d else a[j]
+                        for d in self.delays(kind, i, j)
+                    ]
+                    z.append(
+                        weigh(str(link["weightFcn"][0]), np.asarray(n[weights][i, j], float), np.concatenate(taps))
+                    )
         if n["biasConnect"][i, 0]:
             z.append(f({"b": n["b"][i, 0]}, "b"))
         total = np.prod(z, axis=0) if str(layer["netInputFcn"][0]) == "netprod" else np.sum(z, axis=0)

@@ -25,20 +25,37 @@ SAID = {  # variables beside a network of three inputs and one output -> the opt
     "words": ({"inputMin": THREE, "inputMax": 2 * THREE}, ["--input-scaling minmax:inputMin,inputMax"]),
     "no rest": ({"mu": THREE, "sig": THREE}, ["--input-scaling zscore:mu,sig"]),
     "columns": ({"mu": THREE.reshape(-1, 1), "sigma": THREE.reshape(-1, 1)}, ["--input-scaling zscore:mu,sigma"]),
-    "premnmx": ({"minp": THREE, "maxp": 2 * THREE, "mint": ONE, "maxt": 9.0}, ["minmax:minp,maxp", "--output-scaling minmax:mint,maxt"]),
+    "premnmx": (
+        {"minp": THREE, "maxp": 2 * THREE, "mint": ONE, "maxt": 9.0},
+        ["minmax:minp,maxp", "--output-scaling minmax:mint,maxt"],
+    ),
     "prestd": ({"meanp": THREE, "stdp": THREE}, ["--input-scaling zscore:meanp,stdp"]),
     "outputs": ({"muY": ONE, "sdY": ONE}, ["--output-scaling zscore:muY,sdY"]),
     "one number for all inputs": ({"x_mean": ONE, "x_std": ONE}, ["--input-scaling zscore:x_mean,x_std"]),
     "one series": ({"mu": ONE, "sig": ONE}, ["--input-scaling zscore:mu,sig or --output-scaling zscore:mu,sig"]),
     "in a struct": ({"norm": {"mu": THREE, "sigma": THREE}}, ["--input-scaling zscore:norm.mu,norm.sigma"]),
-    "scikit-learn": ({"scaler": {"mean_": THREE, "scale_": THREE, "var_": THREE**2}}, ["zscore:scaler.mean_,scaler.scale_"]),
+    "scikit-learn": (
+        {"scaler": {"mean_": THREE, "scale_": THREE, "var_": THREE**2}},
+        ["zscore:scaler.mean_,scaler.scale_"],
+    ),
     "settings": ({"PS": PS, "TS": TS}, ["--input-scaling mapminmax:PS", "--output-scaling mapminmax:TS"]),
-    "settings by other names": ({"inputps": PS, "outputps": TS}, ["mapminmax:inputps", "--output-scaling mapminmax:outputps"]),
+    "settings by other names": (
+        {"inputps": PS, "outputps": TS},
+        ["mapminmax:inputps", "--output-scaling mapminmax:outputps"],
+    ),
     "settings of an output": ({"ps_output": TS}, ["--output-scaling mapminmax:ps_output"]),
-    "settings of mapstd": ({"ps_input": PS | {"name": "mapstd", "xmean": THREE, "xstd": THREE}}, ["--input-scaling mapstd:ps_input"]),
+    "settings of mapstd": (
+        {"ps_input": PS | {"name": "mapstd", "xmean": THREE, "xstd": THREE}},
+        ["--input-scaling mapstd:ps_input"],
+    ),
 }
 QUIET = {
-    "training data": {"X": np.ones((50, 3)), "Y": np.ones((50, 1)), "xtrain": np.ones((3, 50)), "ytest": np.ones((1, 3))},
+    "training data": {
+        "X": np.ones((50, 3)),
+        "Y": np.ones((50, 1)),
+        "xtrain": np.ones((3, 50)),
+        "ytest": np.ones((1, 3)),
+    },
     "other lengths": {"muX": np.ones(4), "sdX": np.ones(4)},
     "one of a pair": {"mu": THREE},
     "different lengths": {"muX": THREE, "sdX": ONE},

@@ -1,4 +1,6 @@
-"""The door: bytes decide, other formats are refused by name, and whatever the bytes are it ends in a Tree or a ModelError."""
+"""The door: bytes decide, other formats are refused by name, and whatever the bytes are it ends
+in a Tree or a ModelError.
+"""
 
 from __future__ import annotations
 

@@ -60,7 +60,8 @@ def test_values_and_attributes(libver):
 
 
 @pytest.mark.parametrize(
-    "options", [{"compression": "gzip"}, {"compression": "gzip", "shuffle": True, "fletcher32": True}, {"compression": "lzf"}]
+    "options",
+    [{"compression": "gzip"}, {"compression": "gzip", "shuffle": True, "fletcher32": True}, {"compression": "lzf"}],
 )
 def test_compressed_data(options):
     values = np.arange(5000.0).reshape(50, 100)

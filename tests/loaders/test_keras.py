@@ -36,7 +36,13 @@ def layer(kind, name, sources=(), module="keras.layers", **config):
     """A layer record of Keras 3; `sources` are its inputs' names, or (name, call, output)."""
     tensors = [tensor(*((s, 0, 0) if isinstance(s, str) else s)) for s in sources]
     inbound = [{"args": [tensors if len(tensors) > 1 else tensors[0]], "kwargs": {}}] if tensors else []
-    return {"module": module, "class_name": kind, "config": {"name": name, **config}, "name": name, "inbound_nodes": inbound}
+    return {
+        "module": module,
+        "class_name": kind,
+        "config": {"name": name, **config},
+        "name": name,
+        "inbound_nodes": inbound,
+    }
 
 
 def tensor(name, call, output):
@@ -52,7 +58,12 @@ def dense(name="d", sources=("x",), units=2, activation="linear", **config):
 
 
 def functional(*layers, outputs, inputs=(("x", 0, 0),)):
-    settings = {"name": "m", "layers": list(layers), "input_layers": [list(i) for i in inputs], "output_layers": [list(o) for o in outputs]}
+    settings = {
+        "name": "m",
+        "layers": list(layers),
+        "input_layers": [list(i) for i in inputs],
+        "output_layers": [list(o) for o in outputs],
+    }
     return {"module": "keras", "class_name": "Functional", "config": settings}
 
 
@@ -96,7 +107,9 @@ def by_hand(x=X, f=lambda n: n):
 
 def differences(net, x, h=1e-5):
     steps = np.eye(x.shape[1]) * h
-    return np.stack([(8 * (net(x + s) - net(x - s)) - (net(x + 2 * s) - net(x - 2 * s))) / (12 * h) for s in steps], axis=2)
+    return np.stack(
+        [(8 * (net(x + s) - net(x - s)) - (net(x + 2 * s) - net(x - 2 * s))) / (12 * h) for s in steps], axis=2
+    )
 
 
 # what Keras recorded
@@ -135,12 +148,29 @@ def test_both_containers_give_the_same_numbers(name):
 
 
 def test_every_activation_and_layer_is_in_a_sample():
-    text = "".join(json.dumps(zipfile.ZipFile(SAMPLES / n).read("config.json").decode()) for n in SAVED if n.endswith(".keras"))
+    text = "".join(
+        json.dumps(zipfile.ZipFile(SAMPLES / n).read("config.json").decode()) for n in SAVED if n.endswith(".keras")
+    )
     missing = [a for a in ACTIVATIONS if f'\\"activation\\": \\"{a}\\"' not in text]
     assert missing == ["hard_swish"]  # which Keras stores as hard_silu
     seen = {kind for kind in LAYERS if f'\\"class_name\\": \\"{kind}\\"' in text}
-    without = {"BatchNormalizationV1", "BatchNormalizationV2", "ThresholdedReLU", "Identity", "Masking", "Divide", "TrueDivide"}
-    without |= {"SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "AlphaDropout", "GaussianDropout", *OPERATIONS}
+    without = {
+        "BatchNormalizationV1",
+        "BatchNormalizationV2",
+        "ThresholdedReLU",
+        "Identity",
+        "Masking",
+        "Divide",
+        "TrueDivide",
+    }
+    without |= {
+        "SpatialDropout1D",
+        "SpatialDropout2D",
+        "SpatialDropout3D",
+        "AlphaDropout",
+        "GaussianDropout",
+        *OPERATIONS,
+    }
     assert LAYERS.keys() - seen <= without
 
 
@@ -149,9 +179,18 @@ def test_ports_and_origin():
     assert [(p.name, p.columns) for p in net.inputs] == [("state", ("x1", "x2", "x3")), ("action", ("x4", "x5"))]
     assert [(p.name, p.size) for p in net.outputs] == [("value", 1), ("policy", 3), ("skip", 4)]
     assert net.output_names == tuple(f"y{k}" for k in range(1, 9))
-    assert (net.origin.classname, net.origin.name, net.origin.container) == ("Keras Functional", "actor_critic", "Keras zip")
+    assert (net.origin.classname, net.origin.name, net.origin.container) == (
+        "Keras Functional",
+        "actor_critic",
+        "Keras zip",
+    )
     assert net.origin.layers[0] == "first: Dense, 4 units, tanh"
-    assert sum(line.startswith("block/dense") and line.endswith(": Dense, 4 units, softplus") for line in net.origin.layers) == 1
+    assert (
+        sum(
+            line.startswith("block/dense") and line.endswith(": Dense, 4 units, softplus") for line in net.origin.layers
+        )
+        == 1
+    )
 
 
 def test_an_axis_of_free_length_is_one_step():
@@ -163,7 +202,9 @@ def test_an_axis_of_free_length_is_one_step():
 # versions and layouts
 
 
-@pytest.mark.parametrize(("version", "expected"), [("2.2.4", 0.2), ("2.4.0", 0.2), ("2.15.0", 0.2), ("3.0.5", 1 / 6), ("3.15.1", 1 / 6)])
+@pytest.mark.parametrize(
+    ("version", "expected"), [("2.2.4", 0.2), ("2.4.0", 0.2), ("2.15.0", 0.2), ("3.0.5", 1 / 6), ("3.15.1", 1 / 6)]
+)
 def test_hard_sigmoid_means_what_it_meant_in_that_version(tmp_path, version, expected):
     model = sequential(entry(), dense(activation="hard_sigmoid"))
     x = X / 10
@@ -188,7 +229,10 @@ def test_long_weight_names_are_split_over_attributes(tmp_path):
     with h5py.File(path, "r+") as file:
         member = file["model_weights/d"]
         del member.attrs["weight_names"]
-        member.attrs["weight_names0"], member.attrs["weight_names1"] = np.array([b"d/kernel:0"]), np.array([b"d/bias:0"])
+        member.attrs["weight_names0"], member.attrs["weight_names1"] = (
+            np.array([b"d/kernel:0"]),
+            np.array([b"d/bias:0"]),
+        )
     np.testing.assert_array_equal(nngrad.load(path)(X), by_hand())
 
 
@@ -212,7 +256,10 @@ def test_calls_of_a_model_within_the_model_count_from_one_in_keras_2(tmp_path):
 
 
 def called(inner, *inbound):
-    return inner | {"name": "inner", "inbound_nodes": [{"args": [arguments], "kwargs": {"mask": None}} for arguments in inbound]}
+    return inner | {
+        "name": "inner",
+        "inbound_nodes": [{"args": [arguments], "kwargs": {"mask": None}} for arguments in inbound],
+    }
 
 
 def test_outputs_that_are_a_model_within_the_model_count_its_calls_from_one_in_keras_3(tmp_path):
@@ -220,7 +267,9 @@ def test_outputs_that_are_a_model_within_the_model_count_its_calls_from_one_in_k
     inner = called(inner, tensor("x", 0, 0), tensor("z", 0, 0))
     used = layer("ReLU", "r", [("inner", 1, 0)])
     inputs = [("x", 0, 0), ("z", 0, 0)]
-    model = functional(entry(), entry("z"), inner, used, inputs=inputs, outputs=[("inner", 1, 0), ("r", 0, 0), ("inner", 2, 0)])
+    model = functional(
+        entry(), entry("z"), inner, used, inputs=inputs, outputs=[("inner", 1, 0), ("r", 0, 0), ("inner", 2, 0)]
+    )
     net = nngrad.load(h5(tmp_path / "m.h5", model, {"inner": DENSE}))
     first, second = by_hand(), by_hand(-X)
     np.testing.assert_array_equal(net(np.hstack([X, -X])), np.hstack([first, np.maximum(second, 0), second]))
@@ -251,12 +300,16 @@ def test_inputs_of_a_model_within_the_model_may_be_given_by_name(tmp_path, as_re
     assert "layer inner: is called with inputs named b, c; its own are" in refused(h5(tmp_path / "m.h5", model, {}))
 
 
-@pytest.mark.parametrize(("inner", "outer"), [([None, 3, 1], [None, 3]), ([None, 3], [None, 3, 1]), ([None, None, 1], [None, 3])])
+@pytest.mark.parametrize(
+    ("inner", "outer"), [([None, 3, 1], [None, 3]), ([None, 3], [None, 3, 1]), ([None, None, 1], [None, 3])]
+)
 def test_axes_that_a_model_within_the_model_adds_or_drops_are_refused(tmp_path, inner, outer):
     """Keras takes (3,) for (3, 1) and the other way round: the softmax would be over another axis."""
     inside = functional(entry("i", inner), layer("Softmax", "s", ["i"]), inputs=[("i", 0, 0)], outputs=[("s", 0, 0)])
     model = functional(entry("x", outer), called(inside, tensor("x", 0, 0)), outputs=[("inner", 1, 0)])
-    assert f"layer inner/i (InputLayer): takes the shape {inner}, but gets {tuple(outer[1:])}" in refused(h5(tmp_path / "m.h5", model, {}))
+    assert f"layer inner/i (InputLayer): takes the shape {inner}, but gets {tuple(outer[1:])}" in refused(
+        h5(tmp_path / "m.h5", model, {})
+    )
 
 
 def test_integers_are_for_the_inputs_of_the_whole_model_alone(tmp_path):
@@ -265,12 +318,16 @@ def test_integers_are_for_the_inputs_of_the_whole_model_alone(tmp_path):
     model = sequential(layer("InputLayer", "x", batch_shape=[None, 3], dtype="uint8"), dense(dtype="mixed_float16"))
     net = nngrad.load(h5(tmp_path / "m.h5", model, {"d": DENSE}))
     assert net.inputs[0].integer == "uint8"
-    assert net.origin.doubts == ("x: inputs of type uint8, whole numbers only; derivatives are those of the same function of real inputs",)
+    assert net.origin.doubts == (
+        "x: inputs of type uint8, whole numbers only; derivatives are those of the same function of real inputs",
+    )
     whole = np.round(np.abs(X) * 9)
     np.testing.assert_array_equal(net(whole), by_hand(whole))
     np.testing.assert_allclose(net.jacobian(whole), np.tile(np.transpose(DENSE["kernel"]), (4, 1, 1)), rtol=1e-15)
     for call in (net, net.jacobian, net.hessian, lambda x: net.jvp(x, np.ones(3)), lambda x: net.vjp(x, np.ones(2))):
-        with pytest.raises(DataError, match=r"row 1: x1 is 2\.04092; the model casts it to uint8: whole numbers from 0 to 255 only"):
+        with pytest.raises(
+            DataError, match=r"row 1: x1 is 2\.04092; the model casts it to uint8: whole numbers from 0 to 255 only"
+        ):
             call(X)
     with pytest.raises(ModelError, match="x1, x2, x3: take whole numbers only"):
         emit(net, "c")
@@ -279,28 +336,41 @@ def test_integers_are_for_the_inputs_of_the_whole_model_alone(tmp_path):
         model = sequential(entry(), layer("Flatten", "f", dtype=dtype))
         assert f"layer f (Flatten): casts its values to {found}; supported" in refused(h5(tmp_path / "m.h5", model, {}))
     inner = functional(
-        layer("InputLayer", "i", batch_shape=[None, 3], dtype="int32"), dense(sources=("i",)), inputs=[("i", 0, 0)], outputs=[("d", 0, 0)]
+        layer("InputLayer", "i", batch_shape=[None, 3], dtype="int32"),
+        dense(sources=("i",)),
+        inputs=[("i", 0, 0)],
+        outputs=[("d", 0, 0)],
     )
     model = functional(entry(), called(inner, tensor("x", 0, 0)), outputs=[("inner", 1, 0)])
-    assert "layer inner/i (InputLayer): casts its values to int32" in refused(h5(tmp_path / "m.h5", model, {"inner": DENSE}))
+    assert "layer inner/i (InputLayer): casts its values to int32" in refused(
+        h5(tmp_path / "m.h5", model, {"inner": DENSE})
+    )
 
 
 @pytest.mark.parametrize("size", [False, True])
 def test_true_and_false_are_no_sizes(tmp_path, size):
-    model = functional(entry("i", [None, size]), layer("Softmax", "s", ["i"]), inputs=[("i", 0, 0)], outputs=[("s", 0, 0)])
+    model = functional(
+        entry("i", [None, size]), layer("Softmax", "s", ["i"]), inputs=[("i", 0, 0)], outputs=[("s", 0, 0)]
+    )
     assert "layer i (InputLayer)" in refused(h5(tmp_path / "m.h5", model, {}))
 
 
 def test_records_of_inputs_and_outputs_stand_in_the_order_of_their_names(tmp_path):
-    """As model.inputs and model.outputs of Keras have them, and as the outputs of a model within the model are numbered."""
+    """As model.inputs and model.outputs of Keras have them, and as the outputs of a model within
+    the model are numbered.
+    """
     outer = nngrad.load(h5(tmp_path / "m.h5", record_model(True), {}))
     assert [p.name for p in outer.inputs] == ["a", "b"]
     np.testing.assert_array_equal(outer(np.hstack([X, 2 * X])), -X)
-    inner = functional(entry("i"), layer("ReLU", "r", ["i"]), layer("Activation", "t", ["i"], activation="tanh"), outputs=[("r", 0, 0)])
+    inner = functional(
+        entry("i"), layer("ReLU", "r", ["i"]), layer("Activation", "t", ["i"], activation="tanh"), outputs=[("r", 0, 0)]
+    )
     inner["config"] |= {"input_layers": [["i", 0, 0]], "output_layers": {"z": ["r", 0, 0], "c": ["t", 0, 0]}}
     assert [p.name for p in nngrad.load(h5(tmp_path / "m.h5", inner, {})).outputs] == ["t", "r"]
     model = functional(entry(), called(inner, tensor("x", 0, 0)), outputs=[("inner", 1, 1), ("inner", 1, 0)])
-    np.testing.assert_allclose(nngrad.load(h5(tmp_path / "m.h5", model, {}))(X), np.hstack([np.maximum(X, 0), np.tanh(X)]), rtol=1e-15)
+    np.testing.assert_allclose(
+        nngrad.load(h5(tmp_path / "m.h5", model, {}))(X), np.hstack([np.maximum(X, 0), np.tanh(X)]), rtol=1e-15
+    )
 
 
 def test_weights_of_bfloat16(tmp_path):
@@ -323,14 +393,21 @@ def test_weights_of_bfloat16(tmp_path):
 
 def test_weights_of_an_inner_model_come_trained_ones_first(tmp_path):
     """As Keras flattens them: gamma, beta, kernel, then the averages; a frozen layer's come last as a whole."""
-    norm = {"gamma": [2.0, 3.0, 4.0], "beta": [0.1, 0.2, 0.3], "moving_mean": [1.0, 2.0, 3.0], "moving_variance": [4.0, 5.0, 6.0]}
+    norm = {
+        "gamma": [2.0, 3.0, 4.0],
+        "beta": [0.1, 0.2, 0.3],
+        "moving_mean": [1.0, 2.0, 3.0],
+        "moving_variance": [4.0, 5.0, 6.0],
+    }
     every = {f"bn/{k}": v for k, v in norm.items()} | {f"d/{k}": v for k, v in DENSE.items()}
     trained = ["bn/gamma", "bn/beta", "d/kernel", "d/bias", "bn/moving_mean", "bn/moving_variance"]
     frozen = ["d/kernel", "d/bias", "bn/gamma", "bn/beta", "bn/moving_mean", "bn/moving_variance"]
     g, b, m, v = (np.array(a) for a in norm.values())
     expected = by_hand((X - m) * g / np.sqrt(v + 1e-3) + b)
     for order, flag in ((trained, True), (frozen, False)):
-        inner = sequential(entry("i"), layer("BatchNormalization", "bn", trainable=flag, axis=-1, epsilon=1e-3), dense(sources=()))
+        inner = sequential(
+            entry("i"), layer("BatchNormalization", "bn", trainable=flag, axis=-1, epsilon=1e-3), dense(sources=())
+        )
         inner |= {"name": "inner", "inbound_nodes": layer("", "", ["x"])["inbound_nodes"]}
         model = functional(entry(), inner, outputs=[("inner", 0, 0)])
         path = h5(tmp_path / "m.h5", model, {"inner": {k: every[k] for k in order}})
@@ -340,7 +417,10 @@ def test_weights_of_an_inner_model_come_trained_ones_first(tmp_path):
 def test_shared_layers_and_references_that_come_later(tmp_path):
     last = layer("Concatenate", "c", [("d", 1, 0), ("d", 0, 0)])
     shared = dense()
-    shared["inbound_nodes"] = [{"args": [tensor("z", 0, 0)], "kwargs": {}}, {"args": [tensor("x", 0, 0)], "kwargs": {"mask": None}}]
+    shared["inbound_nodes"] = [
+        {"args": [tensor("z", 0, 0)], "kwargs": {}},
+        {"args": [tensor("x", 0, 0)], "kwargs": {"mask": None}},
+    ]
     model = functional(last, shared, entry(), entry("z"), inputs=[("x", 0, 0), ("z", 0, 0)], outputs=[("c", 0, 0)])
     net = nngrad.load(h5(tmp_path / "m.h5", model, {"d": DENSE}))
     np.testing.assert_array_equal(net(np.hstack([X, -X])), np.hstack([by_hand(X), by_hand(-X)]))
@@ -366,7 +446,12 @@ def test_thresholded_layers_and_masking(tmp_path):
 def test_an_activation_may_be_a_record(tmp_path):
     records = (
         {"class_name": "LeakyReLU", "config": {"alpha": 0.1}},
-        {"module": "keras.layers", "class_name": "LeakyReLU", "config": {"negative_slope": 0.1}, "registered_name": None},
+        {
+            "module": "keras.layers",
+            "class_name": "LeakyReLU",
+            "config": {"negative_slope": 0.1},
+            "registered_name": None,
+        },
     )
     for record in records:
         net = nngrad.load(h5(tmp_path / "m.h5", sequential(entry(), dense(activation=record)), {"d": DENSE}))
@@ -393,9 +478,18 @@ ODD = {"module": "__main__", "class_name": "MyLayer", "config": {"name": "o"}, "
 CIRCLE = functional(entry(), layer("Add", "a", ["x", "b"]), layer("ReLU", "b", ["a"]), outputs=[("b", 0, 0)])
 LAMBDA = {"class_name": "__lambda__", "config": {"value": "4wEAAAA="}}
 REFUSED = [
-    (sequential(entry(), layer("Lambda", "l", function=["4wEA"])), "layer l (Lambda): holds Python code, which is never run"),
-    (sequential(entry(), ODD), "layer o (MyLayer): a class of one's own, whose code is not in the file and is never run"),
-    ({"module": "__main__", "class_name": "MyModel", "config": {}}, "the model is a MyModel, a class with code of its own"),
+    (
+        sequential(entry(), layer("Lambda", "l", function=["4wEA"])),
+        "layer l (Lambda): holds Python code, which is never run",
+    ),
+    (
+        sequential(entry(), ODD),
+        "layer o (MyLayer): a class of one's own, whose code is not in the file and is never run",
+    ),
+    (
+        {"module": "__main__", "class_name": "MyModel", "config": {}},
+        "the model is a MyModel, a class with code of its own",
+    ),
     (
         sequential(entry(), dense(activation="my_act")),
         "layer d (Dense): activation my_act is not supported; supported in Keras 3",
@@ -405,21 +499,42 @@ REFUSED = [
         sequential(entry(), dense(activation=OWN_FUNCTION)),
         "activation f is code of its own",
     ),
-    (sequential(entry(), layer("Conv1D", "c", filters=2)), "layer c: Conv1D layers are not supported; supported are Activation"),
+    (
+        sequential(entry(), layer("Conv1D", "c", filters=2)),
+        "layer c: Conv1D layers are not supported; supported are Activation",
+    ),
     (sequential(entry(), layer("LSTM", "c", units=2)), "LSTM layers are not supported"),
-    (sequential(entry(), layer("Tanh", "c", module="keras.src.ops.numpy", trainable=True)), "keras.ops is not supported"),
-    (sequential(entry(), layer("Softmax", "c", module="keras.src.ops.nn")), "this operation of keras.ops is not supported"),
+    (
+        sequential(entry(), layer("Tanh", "c", module="keras.src.ops.numpy", trainable=True)),
+        "keras.ops is not supported",
+    ),
+    (
+        sequential(entry(), layer("Softmax", "c", module="keras.src.ops.nn")),
+        "this operation of keras.ops is not supported",
+    ),
     (sequential(entry(), layer("Dot", "c")), "Dot layers are not supported"),
     (sequential(entry(), dense(units=3)), "layer d (Dense): its kernel has the shape (3, 2), not (3, 3)"),
     (sequential(entry(), dense(units=10**12)), "its kernel has the shape (3, 2), not (3, 1000000000000)"),
     (sequential(entry(), dense(units="2")), "units is 2, not a whole number"),
     (sequential(entry(), dense("e")), "model_weights/e: the weights of this layer are missing"),
-    (sequential(entry(), dense(use_bias=False)), "model_weights/d: holds 2 arrays (d/kernel:0, d/bias:0), not the 1 of its layer (kernel)"),
+    (
+        sequential(entry(), dense(use_bias=False)),
+        "model_weights/d: holds 2 arrays (d/kernel:0, d/bias:0), not the 1 of its layer (kernel)",
+    ),
     (sequential(entry(), layer("PReLU", "d"), layer("Dense", "e")), "model_weights/d: holds 2 arrays"),
-    (sequential(entry(), layer("LayerNormalization", "d")), "model_weights/d/d/kernel:0: is where the gamma of d belongs"),
-    (sequential(entry(), dense() | {"module": None, "registered_name": "Dense"}), "layer d (Dense): a class of one's own"),
+    (
+        sequential(entry(), layer("LayerNormalization", "d")),
+        "model_weights/d/d/kernel:0: is where the gamma of d belongs",
+    ),
+    (
+        sequential(entry(), dense() | {"module": None, "registered_name": "Dense"}),
+        "layer d (Dense): a class of one's own",
+    ),
     (sequential(entry(), dense(quantization_config={"class_name": "Int8"})), "its weights are quantised"),
-    (sequential(entry(), dense(dtype={"class_name": "QuantizedDTypePolicy", "config": {}})), "its weights are quantised"),
+    (
+        sequential(entry(), dense(dtype={"class_name": "QuantizedDTypePolicy", "config": {}})),
+        "its weights are quantised",
+    ),
     (sequential(entry(), layer("ReLU", "r", max_value=-1.0)), "negative ones are not supported"),
     (sequential(entry(), layer("ReLU", "r", threshold="a")), "threshold is a, not a number"),
     (sequential(entry(), layer("ReLU", "r", threshold=True)), "threshold is True, not a number"),
@@ -430,9 +545,15 @@ REFUSED = [
     (sequential(entry(), layer("Softmax", "s", axis=0)), "axis 0 of values with the shape ('batch', 3)"),
     (sequential(entry(), layer("Softmax", "s", axis=-3)), "is not one of their feature axes"),
     (sequential(entry(), layer("GroupNormalization", "g", groups=2)), "model_weights/g: the weights"),
-    (sequential(entry(), layer("GroupNormalization", "g", groups=2, scale=False, center=False)), "2 groups of 3 channels"),
+    (
+        sequential(entry(), layer("GroupNormalization", "g", groups=2, scale=False, center=False)),
+        "2 groups of 3 channels",
+    ),
     (sequential(entry(), layer("Normalization", "n", mean=[0, 0, 0], variance=[1, -1, 1])), "a variance is negative"),
-    (sequential(entry(), layer("Normalization", "n", mean=[0, 0], variance=[1, 1])), "mean holds 2 numbers for values of the shape (3,)"),
+    (
+        sequential(entry(), layer("Normalization", "n", mean=[0, 0], variance=[1, 1])),
+        "mean holds 2 numbers for values of the shape (3,)",
+    ),
     (sequential(entry(), layer("Normalization", "n", mean=["a"], variance=[1])), "mean is list, not numbers"),
     (sequential(entry(), layer("Rescaling", "n", scale=[1, 2])), "scale of the shape (2,) on values of the shape (3,)"),
     (sequential(entry(), layer("Reshape", "n", target_shape=[2, 2])), "3 units don't take the shape (2, 2)"),
@@ -446,16 +567,31 @@ REFUSED = [
     (sequential(), "the model: lists no layers"),
     (sequential(entry("a"), entry("a")), "the model: two layers are named a"),
     (CIRCLE, "feeds itself: the connections (inbound_nodes) go in a circle"),
-    (functional(entry(), dense(sources=["nobody"]), outputs=[("d", 0, 0)]), "layer d: reads a layer nobody, which does not exist"),
+    (
+        functional(entry(), dense(sources=["nobody"]), outputs=[("d", 0, 0)]),
+        "layer d: reads a layer nobody, which does not exist",
+    ),
     (functional(entry(), dense(), outputs=[("nobody", 0, 0)]), "the model: reads a layer nobody, which does not exist"),
     (functional(entry(), dense(), outputs=[("d", 5, 0)]), "its call 5 is read, but it has 1"),
     (functional(entry(), dense(), outputs=[("d", -1, 0)]), "its call -1 is read, but it has 1"),
     (functional(entry(), dense(), outputs=[("d", 0, 3)]), "reads output 3 of layer d, which has 1"),
     (functional(entry(), dense(), outputs=[]), "the model: names no input or no output layers"),
-    (functional(entry(), dense(), outputs=[("d", 0, 0)], inputs=[("d", 0, 0)]), "is listed as an input, but is no InputLayer"),
-    (functional(entry(), entry("z"), dense(sources=["z"]), outputs=[("d", 0, 0)]), "is read, but is not among the model's inputs"),
-    (functional(entry(), dense(), layer("Add", "a", ["x", "d"]), outputs=[("a", 0, 0)]), "reads values of the shapes (3,), (2,)"),
-    (functional(entry(), layer("Add", "a", ["x"]), outputs=[("a", 0, 0)]), "reads one value; supported are two or more"),
+    (
+        functional(entry(), dense(), outputs=[("d", 0, 0)], inputs=[("d", 0, 0)]),
+        "is listed as an input, but is no InputLayer",
+    ),
+    (
+        functional(entry(), entry("z"), dense(sources=["z"]), outputs=[("d", 0, 0)]),
+        "is read, but is not among the model's inputs",
+    ),
+    (
+        functional(entry(), dense(), layer("Add", "a", ["x", "d"]), outputs=[("a", 0, 0)]),
+        "reads values of the shapes (3,), (2,)",
+    ),
+    (
+        functional(entry(), layer("Add", "a", ["x"]), outputs=[("a", 0, 0)]),
+        "reads one value; supported are two or more",
+    ),
     (functional(entry(), dense(sources=["x", "x"]), outputs=[("d", 0, 0)]), "reads 2 values, not one"),
     ([1, 2], "model_config is no JSON object"),
     ("{", "model_config is no JSON that can be read"),
@@ -471,7 +607,8 @@ def test_a_refusal_names_what_and_why(tmp_path, model, fragment):
 
 
 @pytest.mark.parametrize(
-    ("version", "fragment"), [("1.2.2", "'1.2.2'; supported are Keras 2 and 3"), (None, "keras_version: none"), ("4.0", "'4.0'")]
+    ("version", "fragment"),
+    [("1.2.2", "'1.2.2'; supported are Keras 2 and 3"), (None, "keras_version: none"), ("4.0", "'4.0'")],
 )
 def test_other_versions_of_keras_are_refused(tmp_path, version, fragment):
     assert fragment in refused(h5(tmp_path / "m.h5", sequential(entry(), dense()), {"d": DENSE}, version))
@@ -511,7 +648,9 @@ def test_inputs_of_other_types_are_refused(tmp_path, dtype):
 
 
 def one_each(*names, activation="tanh"):
-    """A model that reads inputs of one feature each, in a record; weights of its dense layer in the order of `names`."""
+    """A model that reads inputs of one feature each, in a record; weights of its dense layer in
+    the order of `names`.
+    """
     joined = layer("Concatenate", "c", names)
     last = dense("out", ("c",), 2, activation)
     model = functional(*(entry(n, [None, 1]) for n in names), joined, last, outputs=[("out", 0, 0)])
@@ -530,7 +669,12 @@ def test_inputs_of_one_feature_are_called_what_they_are_called(tmp_path):
 
 @pytest.mark.parametrize(
     "names",
-    [("input_1", "input_2", "input_3"), ("keras_tensor", "keras_tensor_1", "keras_tensor_2"), ("1", "2", "3"), ("input", "a\nb", " c")],
+    [
+        ("input_1", "input_2", "input_3"),
+        ("keras_tensor", "keras_tensor_1", "keras_tensor_2"),
+        ("1", "2", "3"),
+        ("input", "a\nb", " c"),
+    ],
 )
 def test_names_that_nobody_gave_are_none(tmp_path, names):
     assert nngrad.load(h5(tmp_path / "m.h5", one_each(*names), {"out": DENSE})).input_names == ("x1", "x2", "x3")
@@ -555,7 +699,10 @@ def test_all_layers_that_are_not_supported_are_named_at_once(tmp_path):
     )
     path = h5(tmp_path / "m.h5", model, {"d": DENSE, "l": {"kernel": np.ones((2, 16))}})
     message = refused(path)
-    assert "layer l: LSTM layers are not supported, nor are c (Conv1D), f (Lambda), m (Mine); supported are Activation" in message
+    assert (
+        "layer l: LSTM layers are not supported, nor are c (Conv1D), f (Lambda), m (Mine); supported are Activation"
+        in message
+    )
     assert len(message) - len(str(path)) < 300
     with pytest.raises(ModelError) as error:
         nngrad.load(path)
@@ -567,7 +714,11 @@ def test_all_layers_that_are_not_supported_are_named_at_once(tmp_path):
         "f: Lambda: not supported",
         "m: Mine: not supported",
     )
-    path = archive(tmp_path / "m.keras", model, {"dense": {"0": DENSE["kernel"], "1": DENSE["bias"]}, "lstm": {"0": np.ones((2, 16))}})
+    path = archive(
+        tmp_path / "m.keras",
+        model,
+        {"dense": {"0": DENSE["kernel"], "1": DENSE["bias"]}, "lstm": {"0": np.ones((2, 16))}},
+    )
     with pytest.raises(ModelError) as error:
         nngrad.load(path)
     assert error.value.described.layers[1:3] == (
@@ -589,7 +740,10 @@ def test_archives_of_keras_2_15_on_windows(tmp_path):
         z.writestr("model.weights.h5", buffer.getvalue())
     assert "two members of the same name" in refused(path)
     with zipfile.ZipFile(path, "w") as z:
-        for name, text in (("metadata.json", json.dumps({"keras_version": "2.15.0"})), ("config.json", json.dumps(model))):
+        for name, text in (
+            ("metadata.json", json.dumps({"keras_version": "2.15.0"})),
+            ("config.json", json.dumps(model)),
+        ):
             z.writestr(name, text)
         z.writestr("model.weights.h5", buffer.getvalue())
     np.testing.assert_allclose(nngrad.load(path)(X), by_hand() @ [[1.0], [2.0]], rtol=1e-14)
@@ -601,7 +755,9 @@ def test_archives_of_keras_2_15_on_windows(tmp_path):
 def weights_only(path, layers, prefix=""):
     """What save_weights of Keras 2 writes: {layer: {weight: array}} in the order of the layers."""
     with h5py.File(path, "w") as file:
-        file.attrs.update({"layer_names": np.array([n.encode() for n in layers]), "backend": "tensorflow", "keras_version": "2.4.0"})
+        file.attrs.update(
+            {"layer_names": np.array([n.encode() for n in layers]), "backend": "tensorflow", "keras_version": "2.4.0"}
+        )
         for name, arrays in layers.items():
             member = file.create_group(name)
             member.attrs["weight_names"] = np.array([f"{name}/{w}:0".encode() for w in arrays] or np.zeros(0))
@@ -636,7 +792,11 @@ def test_weights_of_a_stack_of_dense_layers_are_read_once_their_activations_are_
 @pytest.mark.parametrize(
     ("layers", "activation", "words"),
     [
-        ({"d": DENSE, "b": {"gamma": [1.0, 1.0], "beta": [0.0, 0.0]}}, ["relu"], "b: what they compute isn't in the file"),
+        (
+            {"d": DENSE, "b": {"gamma": [1.0, 1.0], "beta": [0.0, 0.0]}},
+            ["relu"],
+            "b: what they compute isn't in the file",
+        ),
         ({"d": DENSE, "rescaling": {}}, ["relu"], "rescaling: what they compute isn't in the file"),
         ({"d": DENSE, "concatenate": {}, "e": LAST}, ["relu", "relu"], "concatenate: what they compute"),
         ({"c": {"kernel": np.ones((3, 2, 2)), "bias": [0.0, 0.0]}}, ["relu"], "c: what they compute"),
@@ -658,7 +818,9 @@ def test_other_weights_alone_are_refused(tmp_path, layers, activation, words):
 def test_hard_sigmoid_of_either_keras_can_be_told(tmp_path):
     path = weights_only(tmp_path / "w.h5", {"d": DENSE})
     for name, slope in (("hard_sigmoid_keras2", 0.2), ("hard_sigmoid_keras3", 1 / 6)):
-        np.testing.assert_allclose(nngrad.load(path, activation=[name])(X / 10), by_hand(X / 10) * slope + 0.5, rtol=1e-14)
+        np.testing.assert_allclose(
+            nngrad.load(path, activation=[name])(X / 10), by_hand(X / 10) * slope + 0.5, rtol=1e-14
+        )
 
 
 def test_activations_are_not_told_about_a_whole_model(tmp_path):
@@ -690,8 +852,12 @@ def test_weights_in_archives_are_checked(tmp_path):
     assert "layers/dense/vars: holds 1 arrays, not the 2 of its layer (kernel, bias)" in refused(
         archive(path, model, {"dense": {"0": [[1.0]]}})
     )
-    assert "layers/dense/vars/1: no numbers there" in refused(archive(path, model, {"dense": {"0": [[1.0]], "7": [1.0]}}))
-    assert "its bias has the shape (3,), not (2,)" in refused(archive(path, model, {"dense": good | {"1": [1.0, 2.0, 3.0]}}))
+    assert "layers/dense/vars/1: no numbers there" in refused(
+        archive(path, model, {"dense": {"0": [[1.0]], "7": [1.0]}})
+    )
+    assert "its bias has the shape (3,), not (2,)" in refused(
+        archive(path, model, {"dense": good | {"1": [1.0, 2.0, 3.0]}})
+    )
 
 
 def test_weights_of_a_layer_that_should_have_none_are_refused(tmp_path):
@@ -711,7 +877,10 @@ def test_models_in_models_are_bounded(tmp_path):
     model = functional(entry(), layer("ReLU", "r", ["x"]), outputs=[("r", 0, 0)])
     for _ in range(18):
         inner = model | {"name": "m"}
-        inner["inbound_nodes"] = [{"args": [tensor("x", 0, 0)], "kwargs": {}}, {"args": [tensor("m", 0, 0)], "kwargs": {}}]
+        inner["inbound_nodes"] = [
+            {"args": [tensor("x", 0, 0)], "kwargs": {}},
+            {"args": [tensor("m", 0, 0)], "kwargs": {}},
+        ]
         model = functional(entry(), inner, outputs=[("m", 2, 0)])  # its second call
     assert "more than" in refused(h5(tmp_path / "m.h5", model, {}))
     for _ in range(5):
@@ -721,7 +890,9 @@ def test_models_in_models_are_bounded(tmp_path):
 
 def test_wide_time_axes_are_refused_before_they_are_written_out(tmp_path):
     model = sequential(entry(shape=(None, 100_000, 3)), dense(sources=()))
-    assert "a dense layer on 100000 steps of 3 units is too large" in refused(h5(tmp_path / "m.h5", model, {"d": DENSE}))
+    assert "a dense layer on 100000 steps of 3 units is too large" in refused(
+        h5(tmp_path / "m.h5", model, {"d": DENSE})
+    )
     model = sequential(entry(shape=(None, 100_000, 3)), layer("Softmax", "s"))
     assert "softmax over 100000 blocks of 3" in refused(h5(tmp_path / "m.h5", model, {}))
 
@@ -735,7 +906,14 @@ def test_other_hdf5_files_are_not_taken(tmp_path):
 
 BASE = json.loads(zipfile.ZipFile(SAMPLES / "keras_two_ports.keras").read("config.json"))
 ODDITIES = st.one_of(
-    st.none(), st.booleans(), st.integers(-3, 10), st.just(10**20), st.just(float("nan")), st.text(max_size=3), st.just([]), st.just({})
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 10),
+    st.just(10**20),
+    st.just(float("nan")),
+    st.text(max_size=3),
+    st.just([]),
+    st.just({}),
 )
 
 

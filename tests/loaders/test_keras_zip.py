@@ -36,7 +36,11 @@ def archive(members: dict[str, bytes | str], compression=zipfile.ZIP_STORED) -> 
 
 
 def keras(compression=zipfile.ZIP_STORED, **changed) -> bytes:
-    members = {"metadata.json": '{"keras_version": "3.4.1"}', "config.json": json.dumps(CONFIG), "model.weights.h5": weights()}
+    members = {
+        "metadata.json": '{"keras_version": "3.4.1"}',
+        "config.json": json.dumps(CONFIG),
+        "model.weights.h5": weights(),
+    }
     return archive(members | {name.replace("__", "."): content for name, content in changed.items()}, compression)
 
 
@@ -76,7 +80,9 @@ def test_an_empty_zip():
     assert "holds nothing" in refused(archive({}))
 
 
-@pytest.mark.parametrize("config", ["[1, 2]", "not json", "[" * 100_000, '{"a": ' + "[" * 500 + "]" * 500 + "}", b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "config", ["[1, 2]", "not json", "[" * 100_000, '{"a": ' + "[" * 500 + "]" * 500 + "}", b"\xff\xfe"]
+)
 def test_a_configuration_that_is_no_object(config):
     assert "config.json" in refused(keras(config__json=config))
 

@@ -14,7 +14,13 @@ from tests.makers import SAMPLES, saved, script
 
 
 def test_a_file_without_a_network_says_what_it_holds(tmp_path):
-    path = saved(tmp_path, results=np.ones((12, 3)), label="text", log={"when": 1.0, "who": "me"}, parts=np.array([1.0, "a"], object))
+    path = saved(
+        tmp_path,
+        results=np.ones((12, 3)),
+        label="text",
+        log={"when": 1.0, "who": "me"},
+        parts=np.array([1.0, "a"], object),
+    )
     with pytest.raises(nngrad.ModelError) as error:
         nngrad.load(path)
     message = str(error.value)
@@ -43,23 +49,39 @@ NOTHING = {  # what a file holds -> what is said of it, and the step that fits
     "gp": (objects("RegressionGP"), "a Gaussian process", "fitrnet"),
     "forest": (objects("TreeBagger"), "an ensemble of trees", "fitrnet"),
     "casadi": (objects("casadi.Function"), "a CasADi function", "f.jacobian()"),
-    "casadi left undecoded": ({"f": Undecoded("casadi.Function", "FileWrapper version 5")}, "a CasADi function", "f.jacobian()"),
+    "casadi left undecoded": (
+        {"f": Undecoded("casadi.Function", "FileWrapper version 5")},
+        "a CasADi function",
+        "f.jacobian()",
+    ),
     "table": ({"training": MatlabObject("table", {})}, "table: data", "name it with -i"),
     "Simulink": (objects("Simulink.SimulationOutput"), "data", "name it with -i"),
     "linear model": (objects("ss"), "a linear model", "its own matrices"),
     "unknown": (objects("my.own.Thing"), "an object of class my.own.Thing", "nngrad export-script"),
-    "undecoded": ({"s": Undecoded("foo", "FileWrapper version 5")}, "foo, not decoded: FileWrapper version 5", "nngrad export-script"),
+    "undecoded": (
+        {"s": Undecoded("foo", "FileWrapper version 5")},
+        "foo, not decoded: FileWrapper version 5",
+        "nngrad export-script",
+    ),
     "samples": (
         {"X": np.ones((500, 3)), "Y": np.ones((500, 1))},
         "X (500x3 numbers), Y (500x1 numbers)",
         "this looks like data: name it with -i",
     ),
     "a vector": ({"mse": np.ones((10, 1))}, "mse (10x1 numbers)", "this looks like data"),
-    "matrices": ({"A": np.ones((3, 4)), "B": np.ones((2, 3))}, "A (3x4 numbers)", "if these are weights, name them W1, b1"),
+    "matrices": (
+        {"A": np.ones((3, 4)), "B": np.ones((2, 3))},
+        "A (3x4 numbers)",
+        "if these are weights, name them W1, b1",
+    ),
     "text": ({"a": "text"}, "a (text)", "save('net.mat', 'net')"),
     "nothing": ({}, "holds nothing", "save('net.mat', 'net')"),
     "many": ({f"v{k}": np.ones((1, 3)) for k in range(99)}, "and 95 more", "this looks like data"),
-    "control characters": ({"a\x1b[31m\n": MatlabObject("b\0\n", {})}, "a [31m (an object of class b)", "export-script"),
+    "control characters": (
+        {"a\x1b[31m\n": MatlabObject("b\0\n", {})},
+        "a [31m (an object of class b)",
+        "export-script",
+    ),
 }
 
 
@@ -84,7 +106,9 @@ def test_settings_beside_the_network_are_mentioned_and_not_applied(tmp_path):
     alone = nngrad.load(saved(tmp_path, net=net))
     beside = nngrad.load(saved(tmp_path, net=net, output_ps=made.mapminmax([0.0], [5.0])[1]))
     assert not alone.origin.doubts
-    assert "output_ps beside the network: if it was trained on mapminmax('apply', y, output_ps)" in beside.origin.doubts[0]
+    assert (
+        "output_ps beside the network: if it was trained on mapminmax('apply', y, output_ps)" in beside.origin.doubts[0]
+    )
     x = np.array([[1000.0, 50.0, 300.0]])
     assert np.array_equal(alone(x), beside(x))
 
@@ -95,7 +119,10 @@ def test_principal_components_of_the_learner_apps_are_mentioned():
         tree = Tree("MAT v7", {"trainedModel": {"RegressionNeuralNetwork": model, **pca}})
         (found,) = candidates(tree)
         doubts = read("file.mat", tree, found).origin.doubts
-        assert any(text.startswith("trainedModel: processing settings stored beside the network") for text in doubts) == said
+        assert (
+            any(text.startswith("trainedModel: processing settings stored beside the network") for text in doubts)
+            == said
+        )
 
 
 def test_every_path_that_is_listed_can_be_chosen():
@@ -226,7 +253,9 @@ def test_a_path_object_and_a_string_are_the_same(tmp_path):
 
 def test_a_dialect_is_imported_only_for_files_that_it_reads():
     code = "import sys, nngrad; nngrad.load(sys.argv[1]); print(*sys.modules)"
-    modules = subprocess.run([sys.executable, "-c", code, str(SAMPLES / "fitnet.mat")], check=True, capture_output=True, text=True).stdout
+    modules = subprocess.run(
+        [sys.executable, "-c", code, str(SAMPLES / "fitnet.mat")], check=True, capture_output=True, text=True
+    ).stdout
     assert "nngrad.loaders.matlab.network" in modules
     assert "load.keras" not in modules
     assert "load.genfunction" not in modules

@@ -85,7 +85,11 @@ def test_v4_is_read_as_scipy_reads_it(name):
 
 
 def test_v4_sparse_complex_and_empty():
-    variables = {"s": scipy.sparse.csc_matrix(np.array([[0, 2.5j], [1, 0]])), "e": np.zeros((0, 3)), "c": np.array([[1 + 2j]])}
+    variables = {
+        "s": scipy.sparse.csc_matrix(np.array([[0, 2.5j], [1, 0]])),
+        "e": np.zeros((0, 3)),
+        "c": np.array([[1 + 2j]]),
+    }
     data = saved(variables, format="4")
     tree = mat4.read(data)
     np.testing.assert_array_equal(tree.variables["s"], [[0, 2.5j], [1, 0]])
@@ -118,7 +122,9 @@ def test_types_of_the_tree():
 
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize(("storage", "small"), [("u1", False), ("u1", True), ("i2", False), ("u2", True), ("i4", False), ("f8", False)])
+@pytest.mark.parametrize(
+    ("storage", "small"), [("u1", False), ("u1", True), ("i2", False), ("u2", True), ("i4", False), ("f8", False)]
+)
 def test_doubles_stored_compactly_in_both_byte_orders(order, storage, small, compressed):
     make = Bytes(order)
     values = np.array([[1.0], [2.0]]) if small else np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
@@ -132,20 +138,26 @@ def test_doubles_stored_compactly_in_both_byte_orders(order, storage, small, com
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_structs_and_text_in_both_byte_orders(order):
     make = Bytes(order)
-    data = make.file(make.struct({"name": make.text("grün"), "cells": make.cell([make.array(np.eye(2)), make.text("b")])}, "net"))
+    data = make.file(
+        make.struct({"name": make.text("grün"), "cells": make.cell([make.array(np.eye(2)), make.text("b")])}, "net")
+    )
     net = mat5.read(data).variables["net"]
     assert net["name"] == "grün"
     assert net["cells"].shape == (2, 1)
     np.testing.assert_array_equal(net["cells"][0, 0], np.eye(2))
 
 
-@pytest.mark.parametrize(("code", "payload"), [(1, b"abc"), (2, b"abc"), (16, b"abc"), (4, b"a\0b\0c\0"), (18, b"a\0\0\0b\0\0\0c\0\0\0")])
+@pytest.mark.parametrize(
+    ("code", "payload"), [(1, b"abc"), (2, b"abc"), (16, b"abc"), (4, b"a\0b\0c\0"), (18, b"a\0\0\0b\0\0\0c\0\0\0")]
+)
 def test_text_in_every_storage(code, payload):
     assert mat5.read(LITTLE.file(LITTLE.matrix(4, (1, 3), "t", LITTLE.element(code, payload)))).variables["t"] == "abc"
 
 
 def test_function_handle_java_object_and_unknown_class_do_not_stop_the_rest():
-    handle = LITTLE.struct({"function_handle": LITTLE.struct({"function": LITTLE.text("tansig"), "type": LITTLE.text("simple")})})
+    handle = LITTLE.struct(
+        {"function_handle": LITTLE.struct({"function": LITTLE.text("tansig"), "type": LITTLE.text("simple")})}
+    )
     data = LITTLE.file(
         LITTLE.matrix(16, (1, 1), "f", handle),
         LITTLE.opaque("java.util.Vector", LITTLE.array(np.zeros((1, 1), np.uint8)), "j", "java"),
@@ -236,8 +248,18 @@ def test_every_truncation_is_found(compressed):
         (LITTLE.matrix(1, (2**31 - 1, 1), "W"), "cell array"),
         (LITTLE.matrix(2, (2**31 - 1, 1), "W", LITTLE.names([])), "too many"),
         (LITTLE.matrix(2, (2**31 - 1, 1), "W", LITTLE.names(["a"])), "struct array"),
-        (LITTLE.matrix(5, (2, 2), "W", LITTLE.data([0, 9], "i4"), LITTLE.data([0, 1, 2], "i4"), LITTLE.data([1.0, 2.0], "f8")), "row 10"),
-        (LITTLE.matrix(5, (2, 2), "W", LITTLE.data([0], "i4"), LITTLE.data([0, 5, 9], "i4"), LITTLE.data([1.0], "f8")), "states 9 entries"),
+        (
+            LITTLE.matrix(
+                5, (2, 2), "W", LITTLE.data([0, 9], "i4"), LITTLE.data([0, 1, 2], "i4"), LITTLE.data([1.0, 2.0], "f8")
+            ),
+            "row 10",
+        ),
+        (
+            LITTLE.matrix(
+                5, (2, 2), "W", LITTLE.data([0], "i4"), LITTLE.data([0, 5, 9], "i4"), LITTLE.data([1.0], "f8")
+            ),
+            "states 9 entries",
+        ),
         (LITTLE.matrix(6, (1, 1), "W", LITTLE.element(6, b"abc")), "bytes of 4"),
         (LITTLE.element(9, bytes(8)), "type 9"),
     ],

@@ -15,7 +15,9 @@ from nngrad.loaders.tree import FunctionHandle, MatlabObject, Undecoded
 from tests.matlab_bytes import MARK, tables
 
 HEADER = (
-    b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Mon Jan  2 03:04:05 2023 HDF5 schema 1.00 .".ljust(116) + bytes(8) + b"\0\2IM"
+    b"MATLAB 7.3 MAT-file, Platform: GLNXA64, Created on: Mon Jan  2 03:04:05 2023 HDF5 schema 1.00 .".ljust(116)
+    + bytes(8)
+    + b"\0\2IM"
 )
 
 
@@ -28,7 +30,11 @@ class Maker:
 
     def array(self, values, classname, parent=None, name=None, **attributes):
         values = np.asarray(values)
-        data = (parent or self.file).create_dataset(name, data=values.T) if name else self.refs.create_dataset(self._next(), data=values.T)
+        data = (
+            (parent or self.file).create_dataset(name, data=values.T)
+            if name
+            else self.refs.create_dataset(self._next(), data=values.T)
+        )
         data.attrs["MATLAB_class"] = np.bytes_(classname)
         for key, value in attributes.items():
             data.attrs[key] = value
@@ -38,7 +44,13 @@ class Maker:
         return f"r{len(self.refs)}"
 
     def text(self, value, parent=None, name=None):
-        return self.array(np.frombuffer(value.encode("utf-16-le"), "<u2")[None, :], "char", parent, name, MATLAB_int_decode=np.int32(2))
+        return self.array(
+            np.frombuffer(value.encode("utf-16-le"), "<u2")[None, :],
+            "char",
+            parent,
+            name,
+            MATLAB_int_decode=np.int32(2),
+        )
 
     def empty(self, shape, classname, parent=None, name=None):
         data = self.array(np.array(shape, np.uint64), classname, parent, name)
@@ -47,7 +59,11 @@ class Maker:
 
     def references(self, targets, shape, parent=None, name=None, classname="cell"):
         flat = np.array([t.ref for t in targets], dtype=h5py.ref_dtype).reshape(shape[::-1])
-        data = (parent or self.file).create_dataset(name, data=flat) if name else self.refs.create_dataset(self._next(), data=flat)
+        data = (
+            (parent or self.file).create_dataset(name, data=flat)
+            if name
+            else self.refs.create_dataset(self._next(), data=flat)
+        )
         if classname:
             data.attrs["MATLAB_class"] = np.bytes_(classname)
         return data
@@ -80,7 +96,9 @@ def variables(build, **options):
 @pytest.mark.parametrize("storage", ["f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"])
 def test_numbers_come_in_matlabs_shape(storage):
     values = np.arange(24).reshape(2, 3, 4).astype(storage)
-    classname = {"f8": "double", "f4": "single"}.get(storage, f"{'u' if storage[0] == 'u' else ''}int{8 * int(storage[1])}")
+    classname = {"f8": "double", "f4": "single"}.get(
+        storage, f"{'u' if storage[0] == 'u' else ''}int{8 * int(storage[1])}"
+    )
     found = variables(lambda m: m.array(values, classname, name="x"))["x"]
     assert found.dtype == np.float64
     np.testing.assert_array_equal(found, values.astype(float))
@@ -89,7 +107,12 @@ def test_numbers_come_in_matlabs_shape(storage):
 def test_compressed_logical_complex_and_text():
     def build(m):
         m.file.create_dataset(
-            "z", data=np.arange(200.0).reshape(20, 10).T, chunks=(4, 20), compression="gzip", shuffle=True, fletcher32=True
+            "z",
+            data=np.arange(200.0).reshape(20, 10).T,
+            chunks=(4, 20),
+            compression="gzip",
+            shuffle=True,
+            fletcher32=True,
         )
         m.array(np.array([[1, 0]], np.uint8), "logical", name="flag", MATLAB_int_decode=np.int32(1))
         parts = np.zeros((2, 1), [("real", "f8"), ("imag", "f8")])
@@ -144,7 +167,11 @@ def test_sparse_handles_and_objects_of_old_classes():
     def build(m):
         sparse = m.group("double", name="s")
         sparse.attrs["MATLAB_sparse"] = np.uint64(2)
-        sparse["ir"], sparse["jc"], sparse["data"] = np.array([1, 0], np.uint64), np.array([0, 1, 1, 2], np.uint64), np.array([5.0, 7.0])
+        sparse["ir"], sparse["jc"], sparse["data"] = (
+            np.array([1, 0], np.uint64),
+            np.array([0, 1, 1, 2], np.uint64),
+            np.array([5.0, 7.0]),
+        )
         handle = m.group("function_handle", name="f")
         m.text("tanh", handle, "function_handle")
         net = m.group("network", name="net")

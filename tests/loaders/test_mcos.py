@@ -1,4 +1,6 @@
-"""MATLAB objects out of stores made by hand: classes, arrays, saveobj, defaults, strings, enumerations, circles, damage."""
+"""MATLAB objects out of stores made by hand: classes, arrays, saveobj, defaults, strings,
+enumerations, circles, damage.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,13 @@ def test_an_object_with_its_properties_of_every_kind(version, order, compressed)
     make = Bytes(order)
     properties = [(WEIGHT, 1, 0), (MODE, 0, TRAIN), (FLAG, 2, 1)]
     found = read(
-        [make.object("Node", [1], "net")], [(CLASS_NODE, False, properties)], [make.array(np.eye(2))], None, make, version, compressed
+        [make.object("Node", [1], "net")],
+        [(CLASS_NODE, False, properties)],
+        [make.array(np.eye(2))],
+        None,
+        make,
+        version,
+        compressed,
     )
     net = found["net"]
     assert isinstance(net, MatlabObject)
@@ -52,7 +60,9 @@ def test_an_object_with_its_properties_of_every_kind(version, order, compressed)
 
 @pytest.mark.parametrize("version", [1, 5, 6])
 def test_other_versions_are_named(version):
-    found = read([LITTLE.object("network", [1], "net"), LITTLE.array(np.eye(2), "x")], [(CLASS_NODE, False, [])], version=version)
+    found = read(
+        [LITTLE.object("network", [1], "net"), LITTLE.array(np.eye(2), "x")], [(CLASS_NODE, False, [])], version=version
+    )
     assert isinstance(found["net"], Undecoded)
     assert found["net"].classname == "network"
     assert f"version {version}" in found["net"].reason
@@ -62,7 +72,9 @@ def test_other_versions_are_named(version):
 def test_elements_of_an_array_keep_their_own_class_and_the_shape_is_matlabs():
     objects = [(CLASS_RELU, True, [(ANY, 1, 0)]), (CLASS_LSTM, True, [(ANY, 1, 1)])] * 3
     values = [LITTLE.struct({"Name": LITTLE.text("relu")}), LITTLE.struct({"Name": LITTLE.text("lstm")})]
-    layers = read([LITTLE.object("nnet.cnn.layer.Layer", [1, 2, 3, 4, 5, 6], "layers", (2, 3))], objects, values)["layers"]
+    layers = read([LITTLE.object("nnet.cnn.layer.Layer", [1, 2, 3, 4, 5, 6], "layers", (2, 3))], objects, values)[
+        "layers"
+    ]
     assert layers.shape == (2, 3)
     assert [layer.classname for layer in layers[:, 0]] == ["nnet.cnn.layer.ReLULayer", "nnet.cnn.layer.LSTM"]
     assert {layer.fields["Name"] for layer in layers[0]} == {"relu"}
@@ -79,8 +91,13 @@ def test_what_saveobj_stored_stands_directly_and_alone():
 
 
 def test_defaults_fill_what_an_ordinary_object_did_not_save():
-    defaults = [LITTLE.struct({}), LITTLE.struct({"Weight": LITTLE.array(np.full((1, 1), 7.0)), "Mode": LITTLE.text("fast")})]
-    found = read([LITTLE.object("Node", [1], "n")], [(CLASS_NODE, False, [(WEIGHT, 1, 0)])], [LITTLE.array(np.eye(2))], defaults)["n"]
+    defaults = [
+        LITTLE.struct({}),
+        LITTLE.struct({"Weight": LITTLE.array(np.full((1, 1), 7.0)), "Mode": LITTLE.text("fast")}),
+    ]
+    found = read(
+        [LITTLE.object("Node", [1], "n")], [(CLASS_NODE, False, [(WEIGHT, 1, 0)])], [LITTLE.array(np.eye(2))], defaults
+    )["n"]
     assert found.fields["Mode"] == "fast"
     assert found.fields["Weight"].shape == (2, 2)
 
@@ -113,7 +130,9 @@ def test_numbers_that_only_look_like_a_reference_stay_numbers():
 
 @pytest.mark.parametrize("text", ["", "tanh", "grüße 😀"])
 def test_a_string_becomes_str(text):
-    found = read([LITTLE.object("string", [1], "s")], [(CLASS_STRING, True, [(ANY, 1, 0)])], [LITTLE.array(words(text))])
+    found = read(
+        [LITTLE.object("string", [1], "s")], [(CLASS_STRING, True, [(ANY, 1, 0)])], [LITTLE.array(words(text))]
+    )
     assert found["s"] == text
 
 
@@ -135,7 +154,9 @@ def test_enumerations_become_the_names_of_their_members():
 
 
 def test_function_handles_among_property_values():
-    handle = LITTLE.struct({"sentinel": LITTLE.text("@"), "function_handle": LITTLE.struct({"function": LITTLE.text("sf%0@(x)2*x")})})
+    handle = LITTLE.struct(
+        {"sentinel": LITTLE.text("@"), "function_handle": LITTLE.struct({"function": LITTLE.text("sf%0@(x)2*x")})}
+    )
     values = [LITTLE.cell([LITTLE.array(np.array([[MARK]], np.uint32)), handle])]
     found = read([LITTLE.object("Node", [1], "n")], [(CLASS_NODE, False, [(WEIGHT, 1, 0)])], values)["n"]
     assert isinstance(found.fields["Weight"], FunctionHandle)
@@ -155,7 +176,10 @@ def test_function_handles_among_property_values():
 )
 def test_an_entry_that_leads_nowhere_becomes_undecoded_and_the_rest_is_read(entry):
     objects = [entry, (CLASS_NODE, False, [])]
-    found = read([LITTLE.object("Node", [1], "bad"), LITTLE.object("Node", [2], "good"), LITTLE.object("Node", [3], "gone")], objects)
+    found = read(
+        [LITTLE.object("Node", [1], "bad"), LITTLE.object("Node", [2], "good"), LITTLE.object("Node", [3], "gone")],
+        objects,
+    )
     assert isinstance(found["bad"], Undecoded)
     assert isinstance(found["gone"], Undecoded)
     assert isinstance(found["good"], MatlabObject)
@@ -175,10 +199,14 @@ def test_a_value_that_many_objects_share_is_cast_once():
     assert nodes[0, 0].fields["Weight"] is nodes[1999, 0].fields["Weight"]
 
 
-@pytest.mark.parametrize("raw", [[1], [1, 2], [1, 2, 1, 1], [1, 2, 1, 1, 500], [1, 99, 1, 1, 0], [1, 2, 2**40, 2**40, 1]])
+@pytest.mark.parametrize(
+    "raw", [[1], [1, 2], [1, 2, 1, 1], [1, 2, 1, 1, 500], [1, 99, 1, 1, 0], [1, 2, 2**40, 2**40, 1]]
+)
 def test_a_string_that_ends_too_early_is_undecoded(raw):
     value = LITTLE.array(np.array([raw], np.uint64))
-    assert isinstance(read([LITTLE.object("string", [1], "s")], [(CLASS_STRING, True, [(ANY, 1, 0)])], [value])["s"], Undecoded)
+    assert isinstance(
+        read([LITTLE.object("string", [1], "s")], [(CLASS_STRING, True, [(ANY, 1, 0)])], [value])["s"], Undecoded
+    )
 
 
 def test_random_damage_to_the_tables_ends_in_a_tree_or_a_model_error():
@@ -189,7 +217,9 @@ def test_random_damage_to_the_tables_ends_in_a_tree_or_a_model_error():
     undecoded = decoded = 0
     for _ in range(500):
         broken = damaged(table, rng, 0, 4)
-        data = LITTLE.file(LITTLE.object("Node", [1], "n"), store=store(LITTLE, broken, values, [LITTLE.struct({})] * 4))
+        data = LITTLE.file(
+            LITTLE.object("Node", [1], "n"), store=store(LITTLE, broken, values, [LITTLE.struct({})] * 4)
+        )
         tree = mat5.read(data)
         undecoded += bool(find(tree, lambda e: isinstance(e, Undecoded)))
         decoded += isinstance(tree.variables["n"], MatlabObject)

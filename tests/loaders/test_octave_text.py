@@ -73,9 +73,18 @@ def test_cells_and_structs():
         + block("scalar", "1", "<cell-element>")
         + block("string", "# elements: 1\n# length: 2\nab", "<cell-element>")
     )
-    scalar = "# ndims: 2\n 1 1\n# length: 2\n" + block("matrix", "# rows: 1\n# columns: 1\n 7", "W") + block("cell", cell, "c")
+    scalar = (
+        "# ndims: 2\n 1 1\n# length: 2\n"
+        + block("matrix", "# rows: 1\n# columns: 1\n 7", "W")
+        + block("cell", cell, "c")
+    )
     array = "# ndims: 2\n 1 2\n# length: 1\n" + block("cell", cell, "p")
-    found = read(block("cell", cell, "c") + block("scalar struct", scalar, "s") + block("struct", array, "a") + block("bool", "0", "last"))
+    found = read(
+        block("cell", cell, "c")
+        + block("scalar struct", scalar, "s")
+        + block("struct", array, "a")
+        + block("bool", "0", "last")
+    )
     assert found["c"].shape == (1, 2)
     assert found["c"][0, 1] == "ab"
     assert list(found["s"]) == ["W", "c"]

@@ -1,4 +1,6 @@
-"""Scalings outside of the network: values and Jacobians against the same arithmetic by hand, arguments from everywhere, refusals."""
+"""Scalings outside of the network: values and Jacobians against the same arithmetic by hand,
+arguments from everywhere, refusals.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,12 @@ from tests.makers import SAMPLES, saved, script
 R = np.random.default_rng(3)
 W1, b1, W2, b2 = R.normal(size=(4, 3)), R.normal(size=(4, 1)), R.normal(size=(2, 4)), R.normal(size=(2, 1))
 WEIGHTS = {"W1": W1, "b1": b1, "W2": W2, "b2": b2}
-MU, SD, LOW, HIGH = np.array([10.0, -3.0, 500.0]), np.array([2.0, 0.5, 40.0]), np.array([0.0, -5.0, 1.0]), np.array([4.0, 9.0, 1e3])
+MU, SD, LOW, HIGH = (
+    np.array([10.0, -3.0, 500.0]),
+    np.array([2.0, 0.5, 40.0]),
+    np.array([0.0, -5.0, 1.0]),
+    np.array([4.0, 9.0, 1e3]),
+)
 MUY, SDY = np.array([7.0, -1.0]), np.array([0.25, 30.0])
 X = MU + SD * R.normal(size=(5, 3))
 ACTIVATION = ["tanh", "linear"]
@@ -113,7 +120,12 @@ def test_arrays_in_python_and_other_files_are_the_same_as_variables(tmp_path):
         file["group/sd"] = SD
     expected = nngrad.load(path, activation=ACTIVATION, input_scaling="zscore:muX,sdX")(X)
     p = tmp_path
-    specs = [("zscore", MU, SD), ("zscore", MU.tolist(), "sdX"), f"zscore:{p}/other.mat:s.mu,{p}/z.npz:sd", f"zscore:{p}/mu.npy,{p}/sd.csv"]
+    specs = [
+        ("zscore", MU, SD),
+        ("zscore", MU.tolist(), "sdX"),
+        f"zscore:{p}/other.mat:s.mu,{p}/z.npz:sd",
+        f"zscore:{p}/mu.npy,{p}/sd.csv",
+    ]
     for spec in (*specs, f"zscore:{p}/mu.npy,{p}/row.csv", f"zscore:muX,{p}/h.h5:group/sd"):
         np.testing.assert_array_equal(nngrad.load(path, activation=ACTIVATION, input_scaling=spec)(X), expected)
 
@@ -180,7 +192,9 @@ def test_a_constant_row_is_left_as_mapminmax_leaves_it(tmp_path):
 def test_training_ranges_come_in_raw_units(tmp_path):
     fit = nngrad.load(SAMPLES / "fitnet.mat")
     (port,) = fit.inputs
-    net = nngrad.load(SAMPLES / "fitnet.mat", input_scaling=("zscore", [1.0, 2.0, 3.0], [10.0, 1.0, 0.5]), output_scaling="minmax:5,3")
+    net = nngrad.load(
+        SAMPLES / "fitnet.mat", input_scaling=("zscore", [1.0, 2.0, 3.0], [10.0, 1.0, 0.5]), output_scaling="minmax:5,3"
+    )
     np.testing.assert_allclose(net.inputs[0].lower, [1.0, 2.0, 3.0] + port.lower * [10.0, 1.0, 0.5])
     np.testing.assert_allclose(net.inputs[0].upper, [1.0, 2.0, 3.0] + port.upper * [10.0, 1.0, 0.5])
     np.testing.assert_allclose(net.outputs[0].lower, 5 - 2 * fit.outputs[0].upper)  # a range that is turned round
@@ -194,10 +208,18 @@ def test_settings_tell_the_range_where_nothing_else_does(tmp_path):
 
 
 def test_delayed_inputs_are_scaled_at_every_tap_and_states_never(tmp_path):
-    """A closed loop: columns x1(t), x2(t), x1(t-2), x2(t-2), and the states a1_1(t-1), a1_2(t-1) in the network's own units."""
+    """A closed loop: columns x1(t), x2(t), x1(t-2), x2(t-2), and the states a1_1(t-1), a1_2(t-1)
+    in the network's own units.
+    """
     made = script("make_matlab_networks")
     port = made.port("p", 2, 2, [], np.tile([-1.0, 1.0], (2, 1)), feedbackMode="none")
-    first = {"size": 2, "transfer": "tansig", "b": R.normal(size=2), "IW": {0: R.normal(size=(2, 4))}, "LW": {0: R.normal(size=(2, 2))}}
+    first = {
+        "size": 2,
+        "transfer": "tansig",
+        "b": R.normal(size=2),
+        "IW": {0: R.normal(size=(2, 4))},
+        "LW": {0: R.normal(size=(2, 2))},
+    }
     first["delays"] = {("IW", 0): [0, 2], ("LW", 0): [1]}
     path = saved(tmp_path, net=made.network("made", [port], [first], {0: port}), muX=[5.0, 6.0], sdX=[2.0, 4.0])
     net = nngrad.load(path)
@@ -231,4 +253,6 @@ def test_an_object_with_its_own_processing_takes_another_in_front(tmp_path):
     np.testing.assert_allclose(outer(x * [2, 2, 4] + [1, 2, 3]), inner(x), rtol=1e-12)
     assert inner.origin.doubts
     assert not outer.origin.doubts
-    assert dataclasses.replace(outer.origin, processing=(), doubts=()) == dataclasses.replace(inner.origin, processing=(), doubts=())
+    assert dataclasses.replace(outer.origin, processing=(), doubts=()) == dataclasses.replace(
+        inner.origin, processing=(), doubts=()
+    )

@@ -25,7 +25,9 @@ REAL = ("temp", "load", "wind")
         (("a", "b", "c"), None, (0, 1, 2)),
     ],
 )
-def test_where_the_columns_are_found(names: tuple[str, ...] | None, wanted: tuple[str, ...] | None, indices: tuple[int, ...]) -> None:
+def test_where_the_columns_are_found(
+    names: tuple[str, ...] | None, wanted: tuple[str, ...] | None, indices: tuple[int, ...]
+) -> None:
     found = match("f", names, len(names or XS), Wanted(3, wanted))
     assert found.indices == indices
     assert found.names == (None if names is None else tuple(names[i] for i in indices))
@@ -66,7 +68,11 @@ def test_a_column_may_be_kept_and_used() -> None:
         (("a", "b"), Wanted(3, XS), "f: 2 columns where 3 are needed (a, b)"),
         (None, Wanted(3, XS), "f: 2 columns where 3 are needed"),
         (None, Wanted(3, XS, by="name"), "f: has no column names; give it a header line, or leave --by name out"),
-        (("temp", "load", "wind", "temp"), Wanted(3, REAL), "f: column temp occurs more than once; rename or remove one"),
+        (
+            ("temp", "load", "wind", "temp"),
+            Wanted(3, REAL),
+            "f: column temp occurs more than once; rename or remove one",
+        ),
         (None, Wanted(3, XS, keep=("id",)), "f: has no column names, so id can't be kept; give it a header line"),
         (("ident", "b"), Wanted(1, None, keep=("idents",)), "f: no column idents to keep; nearest: ident"),
         (("a", "b"), Wanted(1, None, keep=("date",)), "f: no column date to keep; it has a, b"),

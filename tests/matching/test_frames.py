@@ -1,4 +1,6 @@
-"""Frames in memory: what is missing or masked is NaN, a row stays a row, text is refused by name, and every derivative has one door."""
+"""Frames in memory: what is missing or masked is NaN, a row stays a row, text is refused by name,
+and every derivative has one door.
+"""
 
 from __future__ import annotations
 
@@ -113,7 +115,9 @@ def test_nullable_types() -> None:
     )
     np.testing.assert_allclose(NET(table), [np.tanh(W @ [1, 1, 0.5] + B), [np.nan] * 2, [np.nan] * 2], rtol=1e-14)
     np.testing.assert_allclose(NET(table.iloc[0]), np.tanh(W @ [1, 1, 0.5] + B), rtol=1e-14)
-    with_integers = pl.DataFrame({"speed": [1, None], "throttle": [True, None], "temperature": pl.Series([2, 3], dtype=pl.UInt8)})
+    with_integers = pl.DataFrame(
+        {"speed": [1, None], "throttle": [True, None], "temperature": pl.Series([2, 3], dtype=pl.UInt8)}
+    )
     np.testing.assert_allclose(NET(with_integers)[0], np.tanh(W @ [1, 1, 2] + B), rtol=1e-14)
 
 
@@ -130,7 +134,9 @@ def test_a_pandas_frame_without_names_is_an_array() -> None:
 
 def test_columns_that_are_taken_in_order_are_a_warning_at_the_line_of_the_caller() -> None:
     numbered = Network.chain([Affine(W, B)])
-    with pytest.warns(NngradWarning, match="x: columns taken in order: x1 = temperature, x2 = speed, x3 = throttle") as said:
+    with pytest.warns(
+        NngradWarning, match="x: columns taken in order: x1 = temperature, x2 = speed, x3 = throttle"
+    ) as said:
         numbered(pl.DataFrame({"temperature": X[:, 2], "speed": X[:, 0], "throttle": X[:, 1]}))
     assert said[0].filename == __file__
     with warnings.catch_warnings():

@@ -1,5 +1,6 @@
-"""The one rule of matching, over everything that has named columns: files of every format and frames in memory give the same numbers,
-the same doubts and the same refusals. What is right was written down by hand: which column of the table belongs to which input."""
+"""The one rule of matching, over everything that has named columns: files of every format and frames in memory give the
+same numbers, the same doubts and the same refusals. What is right was written down by hand: which column of the table
+belongs to which input."""
 
 from __future__ import annotations
 
@@ -36,7 +37,12 @@ RIGHT = [  # (the model's columns or ports, the table's names, which column is w
     (REAL, ("Throttle", "Speed", "TEMPERATURE"), (1, 0, 2), NEAR),
     (REAL, ("throttle [%]", "speed [1/min]", "temperature (degC)"), (1, 0, 2), NEAR),
     (REAL, ("throttle_pct", "speed_rpm", "temperature in K"), (1, 0, 2), NEAR),
-    (REAL, (" temperature ", "speed", "throttle"), (1, 2, 0), None),  # delimited text drops the blanks, the others say it
+    (
+        REAL,
+        (" temperature ", "speed", "throttle"),
+        (1, 2, 0),
+        None,
+    ),  # delimited text drops the blanks, the others say it
     (REAL, ("throttle", "speed", "Speed [rpm]", "temperature"), (1, 0, 3), ""),
     (("Air Temp", "rpm"), ("rpm", "air_temp"), (1, 0), NEAR),
     (("speed_rpm", "load"), ("load", "speed"), (1, 0), NEAR),
@@ -69,7 +75,12 @@ RIGHT = [  # (the model's columns or ports, the table's names, which column is w
     (("x1",), ("torque",), (0,), ORDER),
     (TAPS, ("x2(t-1)", "x1(t-2)", "x2(t-2)", "x1(t-1)"), (3, 1, 0, 2), ""),
     (TAPS, ("x2[k-1]", "x1 (t-2)", "x2(n-2)", "x1(t-1)"), (3, 1, 0, 2), NUMBER),
-    (TAPS, ("x2_t_1_", "x1_t_2_", "x2_t_2_", "x1_t_1_"), (3, 1, 0, 2), NUMBER),  # as matlab.lang.makeValidName spells it
+    (
+        TAPS,
+        ("x2_t_1_", "x1_t_2_", "x2_t_2_", "x1_t_1_"),
+        (3, 1, 0, 2),
+        NUMBER,
+    ),  # as matlab.lang.makeValidName spells it
     (TAPS, ("x2_lag1", "x1_lag2", "x2_lag2", "x1_lag1"), (3, 1, 0, 2), NUMBER),
     (TAPS, ("x(t-1)", "x(t-2)", "y(t-1)", "y(t-2)"), (0, 1, 2, 3), ORDER),
     (PORTS, ("y(t-1)", "y(t-2)", "x(t-1)", "x(t-2)"), (2, 3, 0, 1), ""),
@@ -121,7 +132,10 @@ def network(columns: Sequence[str] | Sequence[Port]) -> Network:
     """Something that takes columns with these names, alone or as ports; nothing is computed."""
     ports = tuple(columns) if isinstance(columns[0], Port) else (Port("Input", tuple(columns)),)
     return Network.chain(
-        [], sum(p.size for p in ports), inputs=ports, outputs=(Port("y", tuple(f"y{k}" for k in range(len(flat(ports))))),)
+        [],
+        sum(p.size for p in ports),
+        inputs=ports,
+        outputs=(Port("y", tuple(f"y{k}" for k in range(len(flat(ports))))),),
     )
 
 
@@ -148,7 +162,9 @@ def text(suffix: str, delimiter: str) -> Route:
         lines = [delimiter.join(f'"{n}"' for n in names), *(delimiter.join(map(repr, row)) for row in x.tolist())]
         Path(f"t.{suffix}").write_text("\n".join(lines) + "\n")
         header = {"header": True} if all(n.isdigit() for n in names) else {}
-        with tables.reader(f"t.{suffix}", size=net.input_size, columns=net.input_names, aliases=net.input_aliases, **header) as rows:
+        with tables.reader(
+            f"t.{suffix}", size=net.input_size, columns=net.input_names, aliases=net.input_aliases, **header
+        ) as rows:
             found = np.concatenate([rows.parse(chunk).x for chunk in rows.chunks()])
             return found, [note for note in rows.notes if " ignored" not in note]
 
@@ -262,7 +278,22 @@ def test_a_name_that_occurs_twice_is_never_the_first_in_silence(route: str) -> N
 def test_any_order_of_any_names_gives_the_same_numbers(seed: int) -> None:
     """Names of units, sequences and plain words at random, columns in any order, with others between them."""
     rng = np.random.default_rng(seed)
-    pool = ["air temp", "Speed", "p_1", "p_2", "x1", "x 9", "T_in", "T_out", "flow [l/min]", "été", "α", "a b c", "x1(t-1)", "Label"]
+    pool = [
+        "air temp",
+        "Speed",
+        "p_1",
+        "p_2",
+        "x1",
+        "x 9",
+        "T_in",
+        "T_out",
+        "flow [l/min]",
+        "été",
+        "α",
+        "a b c",
+        "x1(t-1)",
+        "Label",
+    ]
     model = [str(n) for n in rng.permutation(pool)[: rng.integers(1, 8)]]
     table = [str(n) for n in rng.permutation([*model, *(f"other {k}" for k in range(rng.integers(0, 4)))])]
     x = numbers(table)
@@ -361,13 +392,21 @@ def test_too_many_columns_are_refused_with_what_to_say(content: str, words: str)
 
 @pytest.mark.parametrize("source", ["t.npz", "t.h5", "t.h5:run"])
 def test_arrays_of_one_column_each_are_columns(source: str) -> None:
-    arrays = {"speed": np.array([1.5, 2.5]), "throttle": np.array([[3.5], [4.5]]), "temperature": np.array([5, 6]), "time": np.zeros(2)}
+    arrays = {
+        "speed": np.array([1.5, 2.5]),
+        "throttle": np.array([[3.5], [4.5]]),
+        "temperature": np.array([5, 6]),
+        "time": np.zeros(2),
+    }
     np.savez("t.npz", **arrays)
     with h5py.File("t.h5", "w") as file:
         for name, array in arrays.items():
             file[name] = file[f"run/{name}"] = array
     x = np.array([[1.5, 3.5, 5.0], [2.5, 4.5, 6.0]])
-    for wanted, order in (({"columns": REAL}, [0, 1, 2]), ({"columns": XS, "choose": ("temperature", "speed", "throttle")}, [2, 0, 1])):
+    for wanted, order in (
+        ({"columns": REAL}, [0, 1, 2]),
+        ({"columns": XS, "choose": ("temperature", "speed", "throttle")}, [2, 0, 1]),
+    ):
         with tables.reader(source, size=3, **wanted) as rows:
             np.testing.assert_array_equal(np.concatenate([rows.parse(c).x for c in rows.chunks()]), x[:, order])
     with pytest.raises(NngradError, match=r"4 arrays|8 tables|is a group"):

@@ -114,7 +114,10 @@ TWO = {"inputs": {"size": np.array([[2.0]])}}
 BY_HAND = {
     "dense": ([{"kind": "dense", "W": W, "b": b}], lambda x: W @ x + b),
     "dense without b": ([{"kind": "Dense", "W": W}], lambda x: W @ x),
-    "dense with activation": ([{"kind": "dense", "W": W, "b": b, "activation": "logsig"}], lambda x: 1 / (1 + np.exp(-W @ x - b))),
+    "dense with activation": (
+        [{"kind": "dense", "W": W, "b": b, "activation": "logsig"}],
+        lambda x: 1 / (1 + np.exp(-W @ x - b)),
+    ),
     "dense with a parameter": (
         [{"kind": "dense", "W": W, "b": b, "activation": "leaky_relu", "slope": 0.3}],
         lambda x: np.where(W @ x + b > 0, W @ x + b, 0.3 * (W @ x + b)),
@@ -127,9 +130,21 @@ BY_HAND = {
     "compet": ([{"kind": "compet"}], lambda x: 1.0 * (np.arange(2) == np.argmax(x))),
     "radbasn": ([{"kind": "radbasn"}], lambda x: np.exp(-(x**2)) / np.exp(-(x**2)).sum()),
     "scale": ([{"kind": "scale", "gain": [2.0, 3.0], "center": 1.0}], lambda x: (x - 1.0) * [2.0, 3.0]),
-    "mapminmax": ([{"kind": "mapminmax", "gain": [2.0, 3.0], "xoffset": [1.0, 0.0], "ymin": -1.0}], lambda x: (x - [1, 0]) * [2, 3] - 1),
+    "mapminmax": (
+        [{"kind": "mapminmax", "gain": [2.0, 3.0], "xoffset": [1.0, 0.0], "ymin": -1.0}],
+        lambda x: (x - [1, 0]) * [2, 3] - 1,
+    ),
     "MapMinMax with one end of its range": (
-        [{"kind": "MapMinMax", "gain": [2.0, 2.0], "xoffset": [-1.0, 0.0], "xmax": [0.0, 1.0], "ymin": -1.0, "ymax": 1.0}],
+        [
+            {
+                "kind": "MapMinMax",
+                "gain": [2.0, 2.0],
+                "xoffset": [-1.0, 0.0],
+                "xmax": [0.0, 1.0],
+                "ymin": -1.0,
+                "ymax": 1.0,
+            }
+        ],
         lambda x: (x - [-1, 0]) * 2 - 1,
     ),
     "mapstd reversed, in settings": (
@@ -140,7 +155,10 @@ BY_HAND = {
     "constant": ([{"kind": "constant", "value": [7.0, 8.0, 9.0]}], lambda x: np.array([7.0, 8.0, 9.0])),
     "sum": ([{"kind": "tanh"}, {"kind": "sum", "sources": [0, 1]}], lambda x: x + np.tanh(x)),
     "product": ([{"kind": "tanh"}, {"kind": "product", "sources": [1, 0]}], lambda x: x * np.tanh(x)),
-    "concatenate": ([{"kind": "tanh"}, {"kind": "concatenate", "sources": [1, 0]}], lambda x: np.concatenate([np.tanh(x), x])),
+    "concatenate": (
+        [{"kind": "tanh"}, {"kind": "concatenate", "sources": [1, 0]}],
+        lambda x: np.concatenate([np.tanh(x), x]),
+    ),
     "squared_distance": (
         [{"kind": "squared_distance", "C": W, "b": b}, {"kind": "exp"}],
         lambda x: np.exp(-((b * np.sqrt(((x - W) ** 2).sum(axis=1))) ** 2)),
@@ -150,10 +168,17 @@ BY_HAND = {
     "mandist": ([{"kind": "mandist", "W": W}], lambda x: np.abs(x - W).sum(axis=1)),
     "normprod": ([{"kind": "normprod", "W": W}], lambda x: W @ x / x.sum()),
     "a branch": (
-        [{"kind": "dense", "W": W, "sources": 0.0}, {"kind": "dense", "W": W * 2, "sources": 0.0}, {"kind": "sum", "sources": [1, 2]}],
+        [
+            {"kind": "dense", "W": W, "sources": 0.0},
+            {"kind": "dense", "W": W * 2, "sources": 0.0},
+            {"kind": "sum", "sources": [1, 2]},
+        ],
         lambda x: 3 * W @ x,
     ),
-    "an output that changes nothing": ([{"kind": "dense", "W": W}, {"kind": "tanh"}, {"kind": "linear", "sources": 1.0}], lambda x: W @ x),
+    "an output that changes nothing": (
+        [{"kind": "dense", "W": W}, {"kind": "tanh"}, {"kind": "linear", "sources": 1.0}],
+        lambda x: W @ x,
+    ),
     "nothing at all": ([{"kind": "purelin"}], lambda x: x),
 }
 
@@ -185,7 +210,11 @@ def test_every_activation_by_every_name(name):
 
 def test_the_ends_of_a_network():
     given = {"columns": ["a", "b"], "units": ["m", "s"], "lower": np.zeros((2, 1)), "upper": np.ones((1, 2))}
-    net = net_of({"kind": "dense", "W": W}, inputs=given, outputs=cells([{"columns": "p", "name": "first"}, {"size": np.array([[2.0]])}]))
+    net = net_of(
+        {"kind": "dense", "W": W},
+        inputs=given,
+        outputs=cells([{"columns": "p", "name": "first"}, {"size": np.array([[2.0]])}]),
+    )
     assert net.input_names == ("a", "b")
     assert (net.inputs[0].lower.tolist(), net.inputs[0].upper.tolist()) == ([0.0, 0.0], [1.0, 1.0])
     assert [p.columns for p in net.outputs] == [("p",), ("y1", "y2")]
@@ -207,7 +236,9 @@ def test_hdf5_groups_and_attributes(tmp_path, place):
                 layer.attrs["gain"] = float(k)
     net = nngrad.load(tmp_path / "n.h5")
     assert net.origin.network == {"/": "/", "a/b": "a.b"}[place]
-    np.testing.assert_allclose(net(X / 100), 11 * np.tanh(2 * 3 * 4 * 5 * 6 * 7 * 8 * 9 * (X / 100 @ W.T + b)), rtol=1e-13)
+    np.testing.assert_allclose(
+        net(X / 100), 11 * np.tanh(2 * 3 * 4 * 5 * 6 * 7 * 8 * 9 * (X / 100 @ W.T + b)), rtol=1e-13
+    )
 
 
 # refusals
@@ -219,15 +250,30 @@ REFUSED = {
     "version": (lambda: net_of(DENSE, version=np.array([[2.0]])), ".version: version 2 of the format"),
     "no layers": (lambda: net_of(), ".layers: there is none"),
     "no list": (lambda: net_of(DENSE, layers="dense"), ".layers: not a list"),
-    "unknown kind": (lambda: net_of({"kind": "lstm"}, **TWO), ".layers{1}.kind: 'lstm' is not supported; supported are dense"),
+    "unknown kind": (
+        lambda: net_of({"kind": "lstm"}, **TWO),
+        ".layers{1}.kind: 'lstm' is not supported; supported are dense",
+    ),
     "no kind": (lambda: net_of({"W": W}), ".layers{1}.kind: missing"),
     "a kind of nngrad's own by hand": (lambda: net_of({"kind": "Affine", "W": W, "b": b}), "write a dense"),
-    "unknown member": (lambda: net_of(DENSE | {"bias": b}), ".layers{1}.bias: not a field of kind dense; it takes W, activation, b"),
-    "unknown activation": (lambda: net_of(DENSE | {"activation": "tahn"}), ".layers{1}: activation 'tahn' is not supported"),
-    "parameters that it does not take": (lambda: net_of({"kind": "tanh", "slope": 2.0}, **TWO), "takes the parameters []"),
+    "unknown member": (
+        lambda: net_of(DENSE | {"bias": b}),
+        ".layers{1}.bias: not a field of kind dense; it takes W, activation, b",
+    ),
+    "unknown activation": (
+        lambda: net_of(DENSE | {"activation": "tahn"}),
+        ".layers{1}: activation 'tahn' is not supported",
+    ),
+    "parameters that it does not take": (
+        lambda: net_of({"kind": "tanh", "slope": 2.0}, **TWO),
+        "takes the parameters []",
+    ),
     "no weights": (lambda: net_of({"kind": "dense", "b": b}, **TWO), ".layers{1}.W: missing"),
     "turned weights": (lambda: net_of({"kind": "dense", "W": W.T, "b": b}), "array_order = 'column-major'"),
-    "forward source": (lambda: net_of(DENSE | {"sources": 1.0}), ".layers{1}.sources: 1; it counts values before this layer"),
+    "forward source": (
+        lambda: net_of(DENSE | {"sources": 1.0}),
+        ".layers{1}.sources: 1; it counts values before this layer",
+    ),
     "negative source": (lambda: net_of(DENSE, DENSE | {"sources": -1.0}), ".layers{2}.sources: -1"),
     "half a source": (lambda: net_of(DENSE, {"kind": "tanh", "sources": 0.5}), ".layers{2}.sources: 0.5"),
     "no source": (lambda: net_of(DENSE | {"sources": np.zeros((0, 1))}), ".layers{1}.sources: "),
@@ -237,9 +283,15 @@ REFUSED = {
         ".layers{2}.sources: 2 sources for a tanh, which takes one",
     ),
     "two sources of nothing": (lambda: net_of(DENSE, {"kind": "linear", "sources": [0, 1]}), "2 sources for a linear"),
-    "shapes that do not chain": (lambda: net_of(DENSE, DENSE), ".layers{2} (Affine): weights (3, 2) don't take 3 inputs"),
+    "shapes that do not chain": (
+        lambda: net_of(DENSE, DENSE),
+        ".layers{2} (Affine): weights (3, 2) don't take 3 inputs",
+    ),
     "unequal sum": (lambda: net_of(DENSE, {"kind": "sum", "sources": [0, 1]}), ".layers{2} (Sum)"),
-    "keep from 0": (lambda: net_of({"kind": "select", "keep": [0, 1]}, **TWO), ".layers{1}.keep: 0, 1; it counts from 1 to 2"),
+    "keep from 0": (
+        lambda: net_of({"kind": "select", "keep": [0, 1]}, **TWO),
+        ".layers{1}.keep: 0, 1; it counts from 1 to 2",
+    ),
     "size beside columns": (
         lambda: net_of({"kind": "tanh"}, inputs={"columns": ["a", "b"], "size": np.array([[3.0]])}),
         ".inputs{1}.size: 3, but 2 columns are named",
@@ -249,34 +301,74 @@ REFUSED = {
         ".inputs{1}.mean: not a field of a port; it takes columns, integer, lower, name, size, units, upper",
     ),
     "step with a field beside its settings": (
-        lambda: net_of({"kind": "mapstd", "settings": {"xmean": np.ones((2, 1)), "xstd": np.ones((2, 1))}, "reversed": 1.0}, **TWO),
+        lambda: net_of(
+            {"kind": "mapstd", "settings": {"xmean": np.ones((2, 1)), "xstd": np.ones((2, 1))}, "reversed": 1.0}, **TWO
+        ),
         ".layers{1}.reversed: not a field of kind mapstd; it takes reverse, settings",
     ),
     "step that contradicts itself": (
-        lambda: net_of({"kind": "mapstd", "xmean": np.ones((2, 1)), "xstd": np.ones((2, 1)), "no_change": np.ones((1, 1))}, **TWO),
+        lambda: net_of(
+            {"kind": "mapstd", "xmean": np.ones((2, 1)), "xstd": np.ones((2, 1)), "no_change": np.ones((1, 1))}, **TWO
+        ),
         ".layers{1} (mapstd).no_change: 1, but by its other settings the step changes its rows",
     ),
-    "step without settings": (lambda: net_of({"kind": "mapminmax"}, **TWO), ".layers{1} (mapminmax).ymin: one number is missing"),
+    "step without settings": (
+        lambda: net_of({"kind": "mapminmax"}, **TWO),
+        ".layers{1} (mapminmax).ymin: one number is missing",
+    ),
     "inputs unknown": (lambda: net_of({"kind": "tanh"}), ".inputs: missing"),
-    "huge inputs": (lambda: net_of({"kind": "tanh"}, inputs={"size": np.array([[1e15]])}), ".size: 1000000000000000 columns; at most"),
-    "more outputs than there are": (lambda: net_of(DENSE, outputs=["p", "q"]), ".outputs: 2 columns are named, the last layer has 3"),
-    "ranges of another size": (lambda: net_of(DENSE, inputs={"columns": ["a", "b"], "lower": np.ones((3, 1))}), "3 values for 2 columns"),
-    "text for numbers": (lambda: net_of({"kind": "dense", "W": "W"}, **TWO), ".layers{1}.W: not an array of real numbers"),
+    "huge inputs": (
+        lambda: net_of({"kind": "tanh"}, inputs={"size": np.array([[1e15]])}),
+        ".size: 1000000000000000 columns; at most",
+    ),
+    "more outputs than there are": (
+        lambda: net_of(DENSE, outputs=["p", "q"]),
+        ".outputs: 2 columns are named, the last layer has 3",
+    ),
+    "ranges of another size": (
+        lambda: net_of(DENSE, inputs={"columns": ["a", "b"], "lower": np.ones((3, 1))}),
+        "3 values for 2 columns",
+    ),
+    "text for numbers": (
+        lambda: net_of({"kind": "dense", "W": "W"}, **TWO),
+        ".layers{1}.W: not an array of real numbers",
+    ),
     "two texts for an activation": (
         lambda: net_of(DENSE | {"activation": cells(["tansig", "logsig"])}),
         ".activation: a cell of 2x1, not a text",
     ),
-    "a cell of no text": (lambda: net_of(DENSE | {"activation": cells([cells(["tansig"])])}), ".activation: a cell of 1x1, not a text"),
-    "a char matrix for an activation": (lambda: net_of(DENSE | {"activation": MATRIX}), ".layers{1}.activation: 2 texts, not a text"),
-    "a number for an activation": (lambda: net_of(DENSE | {"activation": 3.0}), ".layers{1}.activation: a number, not a text"),
+    "a cell of no text": (
+        lambda: net_of(DENSE | {"activation": cells([cells(["tansig"])])}),
+        ".activation: a cell of 1x1, not a text",
+    ),
+    "a char matrix for an activation": (
+        lambda: net_of(DENSE | {"activation": MATRIX}),
+        ".layers{1}.activation: 2 texts, not a text",
+    ),
+    "a number for an activation": (
+        lambda: net_of(DENSE | {"activation": 3.0}),
+        ".layers{1}.activation: a number, not a text",
+    ),
     "an empty activation": (lambda: net_of(DENSE | {"activation": ""}), "activation '' is not supported"),
     "a kind that is a number": (lambda: net_of({"kind": 3.0}, **TWO), ".layers{1}.kind: a number, not a text"),
-    "a parameter of nothing": (lambda: net_of({"kind": "linear", "slope": 3.0}, **TWO), "takes the parameters [], not slope"),
+    "a parameter of nothing": (
+        lambda: net_of({"kind": "linear", "slope": 3.0}, **TWO),
+        "takes the parameters [], not slope",
+    ),
     "a parameter twice": (lambda: net_of({"kind": "leaky_relu(0.2)", "slope": 0.3}, **TWO), "slope is said twice"),
     "shapes by hand": (lambda: net_of(DENSE | {"shapes": "W 3x2"}), ".layers{1}.shapes: not a field of kind dense"),
-    "another member": (lambda: net_of(DENSE, input=["a", "b"]), ".input: not a field of a network; it takes array_order, format"),
-    "column-major in a MAT-file": (lambda: net_of(DENSE, array_order="column-major"), ".array_order: only HDF5 files have one"),
-    "an empty list of inputs": (lambda: net_of(DENSE, inputs=np.zeros((0, 1), object)), ".inputs: an empty list; leave it out"),
+    "another member": (
+        lambda: net_of(DENSE, input=["a", "b"]),
+        ".input: not a field of a network; it takes array_order, format",
+    ),
+    "column-major in a MAT-file": (
+        lambda: net_of(DENSE, array_order="column-major"),
+        ".array_order: only HDF5 files have one",
+    ),
+    "an empty list of inputs": (
+        lambda: net_of(DENSE, inputs=np.zeros((0, 1), object)),
+        ".inputs: an empty list; leave it out",
+    ),
     "names that are numbers": (
         lambda: net_of(DENSE, inputs={"columns": np.ones((2, 1))}),
         ".inputs{1}.columns: an array of 2x1 numbers, not",
@@ -285,33 +377,70 @@ REFUSED = {
         lambda: net_of(DENSE, inputs={"columns": ["a", "b"], "name": np.eye(1)}),
         ".inputs{1}.name: a number, not",
     ),
-    "units of other columns": (lambda: net_of(DENSE, inputs={"columns": ["a", "b"], "units": ["m"]}), ".inputs{1}.units: 1 for 2 columns"),
+    "units of other columns": (
+        lambda: net_of(DENSE, inputs={"columns": ["a", "b"], "units": ["m"]}),
+        ".inputs{1}.units: 1 for 2 columns",
+    ),
     "units of a second port": (
         lambda: net_of(DENSE, inputs=cells([{"columns": ["a"]}, {"columns": ["b"], "units": np.eye(1)}])),
         ".inputs{2}.units: a number, not a list of texts",
     ),
     "ranges upside down": (
-        lambda: net_of(DENSE, inputs={"columns": ["a", "b"], "lower": np.ones((2, 1)), "upper": np.array([[2.0], [0.0]])}),
+        lambda: net_of(
+            DENSE, inputs={"columns": ["a", "b"], "lower": np.ones((2, 1)), "upper": np.array([[2.0], [0.0]])}
+        ),
         ".inputs{1}.lower: above .upper in column 2",
     ),
-    "a reverse that is neither": (lambda: net_of(STANDARD | {"reverse": 0.5}, **TWO), ".layers{1}.reverse: 0.5; it is 0 or 1"),
-    "a setting that no step has": (lambda: net_of(STANDARD | {"xstds": [1.0, 1.0]}, **TWO), ".xstds: not a field of kind mapstd"),
-    "settings that are no struct": (lambda: net_of(STANDARD | {"settings": 1.0}, **TWO), ".layers{1}.settings: a number, not a struct"),
+    "a reverse that is neither": (
+        lambda: net_of(STANDARD | {"reverse": 0.5}, **TWO),
+        ".layers{1}.reverse: 0.5; it is 0 or 1",
+    ),
+    "a setting that no step has": (
+        lambda: net_of(STANDARD | {"xstds": [1.0, 1.0]}, **TWO),
+        ".xstds: not a field of kind mapstd",
+    ),
+    "settings that are no struct": (
+        lambda: net_of(STANDARD | {"settings": 1.0}, **TWO),
+        ".layers{1}.settings: a number, not a struct",
+    ),
     "an unknown setting inside": (
-        lambda: net_of({"kind": "mapstd", "settings": {"xmean": np.ones((2, 1)), "xstd": np.ones((2, 1)), "std": np.eye(1)}}, **TWO),
+        lambda: net_of(
+            {"kind": "mapstd", "settings": {"xmean": np.ones((2, 1)), "xstd": np.ones((2, 1)), "std": np.eye(1)}}, **TWO
+        ),
         ".layers{1}.settings.std: not a field of mapstd",
     ),
-    "an origin that is a text": (lambda: net_of(DENSE, origin="MATLAB"), ".origin: the text 'MATLAB', not a struct of texts"),
-    "an origin that is numbers": (lambda: net_of(DENSE, origin={"notes": np.eye(2)}), ".origin.notes: an array of 2x2 numbers, not a list"),
-    "an origin of its own": (lambda: net_of(DENSE, origin={"author": "me"}), ".origin.author: not a field of an origin"),
-    "a bias of another size": (lambda: net_of(DENSE | {"b": 1.0}), ".layers{1}.b: 1 values for 3 outputs (W is 3x2, outputs x inputs)"),
+    "an origin that is a text": (
+        lambda: net_of(DENSE, origin="MATLAB"),
+        ".origin: the text 'MATLAB', not a struct of texts",
+    ),
+    "an origin that is numbers": (
+        lambda: net_of(DENSE, origin={"notes": np.eye(2)}),
+        ".origin.notes: an array of 2x2 numbers, not a list",
+    ),
+    "an origin of its own": (
+        lambda: net_of(DENSE, origin={"author": "me"}),
+        ".origin.author: not a field of an origin",
+    ),
+    "a bias of another size": (
+        lambda: net_of(DENSE | {"b": 1.0}),
+        ".layers{1}.b: 1 values for 3 outputs (W is 3x2, outputs x inputs)",
+    ),
     "outputs that are integers": (
         lambda: net_of(DENSE, outputs={"columns": ["p", "q", "r"], "integer": "int8"}),
         ".outputs{1}.integer: outputs are not rounded",
     ),
-    "xmin beside xoffset": (lambda: net_of(LINEAR | {"xmin": [5.0, 0.0]}, **TWO), "(mapminmax).xmin: disagrees with .xoffset"),
-    "xmax beside gain": (lambda: net_of(LINEAR | {"xmax": [9.0, 1.0]}, **TWO), "(mapminmax).xmax: disagrees with .xoffset and .gain"),
-    "xrange beside gain": (lambda: net_of(LINEAR | {"xrange": [9.0, 1.0]}, **TWO), "(mapminmax).xrange: disagrees with .gain"),
+    "xmin beside xoffset": (
+        lambda: net_of(LINEAR | {"xmin": [5.0, 0.0]}, **TWO),
+        "(mapminmax).xmin: disagrees with .xoffset",
+    ),
+    "xmax beside gain": (
+        lambda: net_of(LINEAR | {"xmax": [9.0, 1.0]}, **TWO),
+        "(mapminmax).xmax: disagrees with .xoffset and .gain",
+    ),
+    "xrange beside gain": (
+        lambda: net_of(LINEAR | {"xrange": [9.0, 1.0]}, **TWO),
+        "(mapminmax).xrange: disagrees with .gain",
+    ),
     "a layer that is no struct": (lambda: net_of(DENSE, layers=cells([1.0]), **TWO), ".layers{1}: not a struct"),
 }
 
@@ -341,7 +470,9 @@ SQUARE = np.array([[0.5, -1.0], [1.5, 0.25]])
 
 def in_hdf5(path, layer, order=None, **attributes):
     with h5py.File(path, "w") as file:
-        file.attrs.update({"format": "nngrad network", "version": 1} | attributes | ({} if order is None else {"array_order": order}))
+        file.attrs.update(
+            {"format": "nngrad network", "version": 1} | attributes | ({} if order is None else {"array_order": order})
+        )
         group = file.create_group("layers/1")
         for name, value in layer.items():
             group[name] = value
@@ -408,7 +539,10 @@ OWN = {
     "other numbers": ({"shapes": "W 3x2 int, b 3"}, ".W: not whole numbers"),
     "no bias": ({"b": None}, ".b: missing"),
     "another field": ({"c": np.ones((1, 1))}, ".c: not a field of kind Affine; it takes W, b"),
-    "a bias of two axes": ({"b": np.ones((3, 1)), "shapes": "W 3x2, b 3x1"}, ".shapes: b is 3x1 float64; it is a vector"),
+    "a bias of two axes": (
+        {"b": np.ones((3, 1)), "shapes": "W 3x2, b 3x1"},
+        ".shapes: b is 3x1 float64; it is a vector",
+    ),
     "no shape of W": ({"shapes": "b 3"}, ".W: .shapes says nothing of it; such as 'W 10x3'"),
     "a shape of nothing": ({"shapes": "W 3x2, b 3, c 4"}, ".shapes: c is not a field of Affine"),
     "a shape twice": ({"shapes": "W 3x2, b 3, W 2x3"}, ".shapes: W stands there twice"),
@@ -429,20 +563,32 @@ def test_a_kind_of_its_own_is_checked(name):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"kind": "Elementwise", "activation": "elu", "params": 1.0, "shapes": ""}, ".params: a number, not a struct of numbers"),
+        (
+            {"kind": "Elementwise", "activation": "elu", "params": 1.0, "shapes": ""},
+            ".params: a number, not a struct of numbers",
+        ),
         (
             {"kind": "Elementwise", "activation": "elu", "params": {"alpha": "1"}, "shapes": ""},
             ".params.alpha: not an array of real numbers",
         ),
-        ({"kind": "Elementwise", "activation": cells(["elu", "elu"]), "shapes": ""}, ".activation: a cell of 2x1 is not supported"),
+        (
+            {"kind": "Elementwise", "activation": cells(["elu", "elu"]), "shapes": ""},
+            ".activation: a cell of 2x1 is not supported",
+        ),
         (
             {"kind": "Elementwise", "activation": "elu", "params": {"alpha": 1.0}, "shapes": "params.beta 3"},
             "params.beta is in .shapes, but",
         ),
         ({"kind": "Distance", "W": W, "sign": 2.0, "shapes": "W 3x2"}, "sign 2; it is 1 or -1"),
         ({"kind": "Distance", "W": W, "manhattan": 2.0, "shapes": "W 3x2"}, ".manhattan: 2; it is 0 or 1"),
-        ({"kind": "Select", "index": [1.0], "inputs": 2.0, "shapes": "index 1"}, "index is 1 float64; it is a vector of type int"),
-        ({"kind": "Select", "index": [1.0], "inputs": 2.5, "shapes": "index 1 int"}, ".inputs: 2.5 is not a whole number"),
+        (
+            {"kind": "Select", "index": [1.0], "inputs": 2.0, "shapes": "index 1"},
+            "index is 1 float64; it is a vector of type int",
+        ),
+        (
+            {"kind": "Select", "index": [1.0], "inputs": 2.5, "shapes": "index 1 int"},
+            ".inputs: 2.5 is not a whole number",
+        ),
         ({"kind": "Normalize", "inputs": 2.0, "groups": 1.0, "epsilon": 0.0, "shapes": ""}, "epsilon 0 is not above 0"),
     ],
 )
@@ -457,8 +603,17 @@ def test_fields_of_other_kinds_are_checked_too(fields, words):
 
 
 def test_arrays_of_a_layer_that_disagree_are_refused():
-    fields = {"kind": "FillMissing", "source": [0, 1], "flag": [0, 0, 0], "filled": [0, 0], "fill": [0, 0], "inputs": 2.0}
-    with pytest.raises(ModelError, match=r"\.layers\{1\} \(FillMissing\): fixunknowns with arrays of different lengths"):
+    fields = {
+        "kind": "FillMissing",
+        "source": [0, 1],
+        "flag": [0, 0, 0],
+        "filled": [0, 0],
+        "fill": [0, 0],
+        "inputs": 2.0,
+    }
+    with pytest.raises(
+        ModelError, match=r"\.layers\{1\} \(FillMissing\): fixunknowns with arrays of different lengths"
+    ):
         net_of(fields | {"shapes": "source 2 int, flag 3 bool, filled 2 bool, fill 2"}, **TWO)
 
 
@@ -475,7 +630,13 @@ def tree_of(value, group):
     if isinstance(value, list):
         items = [tree_of(v, group) for v in value]
         return Group({str(k): v for k, v in enumerate(items, 1)}, {}) if group else cells(items)
-    return value if isinstance(value, str) else np.asarray(value, float) if group else np.atleast_2d(np.asarray(value, float)).T
+    return (
+        value
+        if isinstance(value, str)
+        else np.asarray(value, float)
+        if group
+        else np.atleast_2d(np.asarray(value, float)).T
+    )
 
 
 def mixture():
@@ -494,9 +655,24 @@ def mixture():
     return Network.chain(layers, input_size=2)
 
 
-NETS = [encoded(mixture())] + [encoded(nngrad.load(SAMPLES / f"{name}.mat")) for name in ("narx", "rbf", "constant_rows", "two_inputs")]
+NETS = [encoded(mixture())] + [
+    encoded(nngrad.load(SAMPLES / f"{name}.mat")) for name in ("narx", "rbf", "constant_rows", "two_inputs")
+]
 JUNK = st.sampled_from(
-    ["", "tanh", "Affine", [], ["a", "b"], {}, np.zeros(0), np.array([1e300]), np.array([np.nan]), np.ones((2, 3)), 7.0, -1.0]
+    [
+        "",
+        "tanh",
+        "Affine",
+        [],
+        ["a", "b"],
+        {},
+        np.zeros(0),
+        np.array([1e300]),
+        np.array([np.nan]),
+        np.ones((2, 3)),
+        7.0,
+        -1.0,
+    ]
 )
 
 
@@ -536,7 +712,14 @@ def test_a_struct_array_is_a_list(tmp_path):
 
 
 def test_settings_of_a_step_are_not_taken_for_settings_beside_the_network(tmp_path):
-    step = {"kind": "mapminmax", "gain": np.ones((2, 1)), "xoffset": np.zeros((2, 1)), "ymin": -1.0, "xrows": 2.0, "yrows": 2.0}
+    step = {
+        "kind": "mapminmax",
+        "gain": np.ones((2, 1)),
+        "xoffset": np.zeros((2, 1)),
+        "ymin": -1.0,
+        "xrows": 2.0,
+        "yrows": 2.0,
+    }
     savemat(tmp_path / "n.mat", {"n": HEAD | {"layers": cells([step])}})
     assert nngrad.load(tmp_path / "n.mat").origin.notes == ()
 
@@ -546,12 +729,17 @@ def test_what_does_not_fit_is_not_put_down_to_the_order_of_arrays():
         net_of({"kind": "scale", "gain": [1.0, 2.0, 3.0]}, **TWO)
 
 
-@pytest.mark.parametrize("spelling", ["NNGRAD network", "nngrad network ", "nngrad", "nngrad-network", "network", "", None, 7.0])
+@pytest.mark.parametrize(
+    "spelling", ["NNGRAD network", "nngrad network ", "nngrad", "nngrad-network", "network", "", None, 7.0]
+)
 @pytest.mark.parametrize("suffix", [".mat", ".h5"])
 def test_another_spelling_of_the_format_is_refused_and_never_taken_for_plain_weights(tmp_path, spelling, suffix):
     """As plain weights, the layer that scales the inputs would be lost."""
     path = tmp_path / f"m{suffix}"
-    scale, affine = {"gain": [2.0, 3.0], "center": [1.0, 1.0], "shift": [0.0, 0.0]}, {"W": np.ones((1, 2)), "b": np.zeros(1)}
+    scale, affine = (
+        {"gain": [2.0, 3.0], "center": [1.0, 1.0], "shift": [0.0, 0.0]},
+        {"W": np.ones((1, 2)), "b": np.zeros(1)},
+    )
     layers = [{"kind": "scale", **scale}, {"kind": "affine", **affine}]
     head = {"version": 1.0} | ({} if spelling is None else {"format": spelling})
     if suffix == ".mat":

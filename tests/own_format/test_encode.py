@@ -1,4 +1,6 @@
-"""What save writes and load reads back: the same layers, to the last bit, whatever the kind; and a file appears whole or not at all."""
+"""What save writes and load reads back: the same layers, to the last bit, whatever the kind; and
+a file appears whole or not at all.
+"""
 
 import dataclasses
 import os
@@ -20,7 +22,14 @@ from nngrad.own_format.encode import encoded, save
 from tests.makers import SAMPLES
 
 SUFFIXES = (".mat", ".h5")
-TOLD = {"numbered": "tanh", "positional": "tanh", "in_by_out": "tanh", "square": "tanh", "groups": "relu", "theta": "sigmoid"}
+TOLD = {
+    "numbered": "tanh",
+    "positional": "tanh",
+    "in_by_out": "tanh",
+    "square": "tanh",
+    "groups": "relu",
+    "theta": "sigmoid",
+}
 
 
 def models():
@@ -48,7 +57,9 @@ def same_value(a, b):
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(same_value(a[k], b[k]) for k in a)
     if dataclasses.is_dataclass(a) and not isinstance(a, Activation):
-        return type(a) is type(b) and all(same_value(getattr(a, f.name), getattr(b, f.name)) for f in dataclasses.fields(a))
+        return type(a) is type(b) and all(
+            same_value(getattr(a, f.name), getattr(b, f.name)) for f in dataclasses.fields(a)
+        )
     if isinstance(a, tuple):
         return len(a) == len(b) and all(same_value(p, q) for p, q in zip(a, b, strict=True))
     return a == b or (a != a and b != b)
@@ -85,7 +96,9 @@ def test_every_sample_model_comes_back(tmp_path, name, where, suffix):
     for field in ("classname", "version", "name", "processing", "layers"):
         assert getattr(again.origin, field) == getattr(net.origin, field)
     assert again.origin.network == "net"
-    assert any(note.startswith(f"converted from {name} (") for note in again.origin.notes) or name.startswith("dump_nngrad")
+    assert any(note.startswith(f"converted from {name} (") for note in again.origin.notes) or name.startswith(
+        "dump_nngrad"
+    )
 
 
 def test_the_sample_models_were_there():
@@ -124,7 +137,13 @@ def test_all_else_that_a_network_has(tmp_path, suffix):
     build = Builder()
     shown = build.through(
         [
-            FillMissing(np.array([0, 0, 1]), np.array([False, True, False]), np.array([True, False, False]), np.array([0.5, 0.0, 0.0]), 2),
+            FillMissing(
+                np.array([0, 0, 1]),
+                np.array([False, True, False]),
+                np.array([True, False, False]),
+                np.array([0.5, 0.0, 0.0]),
+                2,
+            ),
             Select(np.array([2, 0]), 3),
             Elementwise(BY_NAME["leaky_relu"], {"slope": np.array([0.1, 0.2])}),
             Elementwise(BY_NAME["elu"], {"alpha": 2.0}),
@@ -156,12 +175,16 @@ def test_a_network_without_inputs_or_outputs_is_none(inputs, outputs):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_inputs_that_are_whole_numbers_stay_so(tmp_path, suffix):
-    net = Network.chain([Affine(np.ones((1, 3)), np.zeros(1))], inputs=(Port("a", ("x1",)), Port("n", ("x2", "x3"), integer="uint8")))
+    net = Network.chain(
+        [Affine(np.ones((1, 3)), np.zeros(1))], inputs=(Port("a", ("x1",)), Port("n", ("x2", "x3"), integer="uint8"))
+    )
     again = back(net, tmp_path / f"n{suffix}")
     assert [p.integer for p in again.inputs] == ["", "uint8"]
     np.testing.assert_array_equal(again([0.5, 0.0, 255.0]), [255.5])
     for wrong in (0.5, -1.0, 256.0, np.nan, np.inf):
-        with pytest.raises(DataError, match=rf"row 2: x3 is {wrong:g}; the model casts it to uint8: whole numbers from 0 to 255 only"):
+        with pytest.raises(
+            DataError, match=rf"row 2: x3 is {wrong:g}; the model casts it to uint8: whole numbers from 0 to 255 only"
+        ):
             again.jacobian([[0.5, 1.0, 2.0], [0.5, 1.0, wrong]])
 
 

@@ -38,7 +38,9 @@ def test_a_kind_is_written_and_read_by_its_fields_alone(kind):
         layer = instance(kind, np.random.default_rng(0))
     except KeyError as e:
         pytest.fail(f"{kind.__name__} has a field of a type that is new to this test: {e}")
-    fields = {k: v if isinstance(v, str | dict | list) else np.asarray(v, float) for k, v in encoded_layer(layer).items()}
+    fields = {
+        k: v if isinstance(v, str | dict | list) else np.asarray(v, float) for k, v in encoded_layer(layer).items()
+    }
     assert same_value(decoded_layer(kind.__name__, as_tree(fields), ""), layer)
 
 
@@ -55,7 +57,9 @@ def test_an_array_of_other_axes_or_type_is_refused():
         decoded_layer("Place", fields | {"shapes": "index 2 int, fill 3x1"}, "")
 
 
-@pytest.mark.parametrize(("kind", "shapes", "name"), [("Distance", "W 2x2, sign 1", "sign"), ("Affine", "W 2x2, b 2, W.x 1", "W.x")])
+@pytest.mark.parametrize(
+    ("kind", "shapes", "name"), [("Distance", "W 2x2, sign 1", "sign"), ("Affine", "W 2x2, b 2, W.x 1", "W.x")]
+)
 def test_shapes_speak_of_arrays_alone(kind, shapes, name):
     fields = {"kind": kind, "shapes": shapes, "W": np.ones((2, 2)), "b": np.ones(2), "sign": np.ones((1, 1))}
     if kind == "Distance":

@@ -24,7 +24,16 @@ from nngrad.core.layers import (
 from nngrad.core.network import Network
 from nngrad.core.ports import Port
 from nngrad.errors import UsageError
-from nngrad.proofs.check import METHODS, at_kinks, by_complex_step, by_differences, check, evaluate, sample, unknown_layers
+from nngrad.proofs.check import (
+    METHODS,
+    at_kinks,
+    by_complex_step,
+    by_differences,
+    check,
+    evaluate,
+    sample,
+    unknown_layers,
+)
 from nngrad.proofs.definitions import COMPLEX
 from tests.core import test_network
 from tests.core.test_network import ALL, deep, dense
@@ -50,11 +59,18 @@ def odd():
     """Layer kinds that the networks of test_network don't have."""
     c = R.normal(size=(5, 3))
     return {
-        "radial basis": [SquaredDistance(c, R.uniform(0.5, 1, 5)), Elementwise(BY_NAME["exp"]), NormProd(R.normal(size=(2, 5)))],
+        "radial basis": [
+            SquaredDistance(c, R.uniform(0.5, 1, 5)),
+            Elementwise(BY_NAME["exp"]),
+            NormProd(R.normal(size=(2, 5))),
+        ],
         "distance": [Distance(c), dense(5, 2)],
         "manhattan": [Distance(c, -1.0, True), dense(5, 2), Softmax()],
         "normalised": [dense(3, 6), Normalize(6, 2, 1e-3), Elementwise(BY_NAME["relu"]), dense(6, 2)],
-        "missing": [FillMissing(np.array([0, 1, 1, 2]), np.array([0, 0, 1, 0], bool), np.ones(4, bool), np.ones(4), 3), dense(4, 2)],
+        "missing": [
+            FillMissing(np.array([0, 1, 1, 2]), np.array([0, 0, 1, 0], bool), np.ones(4, bool), np.ones(4), 3),
+            dense(4, 2),
+        ],
         "competition": [dense(3, 4), Compet(), dense(4, 2)],
     }
 
@@ -158,7 +174,13 @@ def test_a_dropped_gain_is_found(method, monkeypatch):
 def test_an_error_in_the_smallest_input_is_found(method):
     """An input of 1e-6 beside one of 1e6: derivatives are measured in units of the inputs."""
     net = Network.chain(
-        [Scale(np.array([1e6, 1e-6]), np.zeros(2), np.zeros(2)), dense(2, 3), Elementwise(BY_NAME["tansig"]), dense(3, 1)], 2
+        [
+            Scale(np.array([1e6, 1e-6]), np.zeros(2), np.zeros(2)),
+            dense(2, 3),
+            Elementwise(BY_NAME["tansig"]),
+            dense(3, 1),
+        ],
+        2,
     )
     x = rows(net) * [1e-6, 1e6]
     assert not failed(net, x, method)
@@ -225,7 +247,9 @@ def test_an_error_beside_a_kink_is_still_found(method):
 
 
 def test_hessians_next_to_kinks():
-    net = Network.chain([dense(3, 8), Elementwise(BY_NAME["relu"]), dense(8, 4), Elementwise(BY_NAME["tansig"]), dense(4, 1)])
+    net = Network.chain(
+        [dense(3, 8), Elementwise(BY_NAME["relu"]), dense(8, 4), Elementwise(BY_NAME["tansig"]), dense(4, 1)]
+    )
     assert not failed(net, rows(net, 50), hessian=True)
 
 
@@ -234,7 +258,9 @@ def test_hessians_next_to_kinks():
 
 def test_points_lie_in_the_training_range_where_there_is_one():
     net = deep(3, 1)
-    half = Network(net.layers, (Port("x", net.input_names, np.array([0, np.nan, 5.0]), np.array([1, np.nan, 6.0])),), net.outputs)
+    half = Network(
+        net.layers, (Port("x", net.input_names, np.array([0, np.nan, 5.0]), np.array([1, np.nan, 6.0])),), net.outputs
+    )
     x = sample(half, 500)
     assert x[:, 0].min() >= 0
     assert x[:, 0].max() <= 1

@@ -62,7 +62,10 @@ def test_samples_in_columns_are_understood(x, y):
 
 
 def test_samples_in_columns_of_square_tables():
-    net = Network.chain([Scale(np.ones(2), np.array([1.0, 2.0]), np.zeros(2)), Affine(np.array([[1.0, 2.0], [3.0, 5.0]]), np.zeros(2))], 2)
+    net = Network.chain(
+        [Scale(np.ones(2), np.array([1.0, 2.0]), np.zeros(2)), Affine(np.array([[1.0, 2.0], [3.0, 5.0]]), np.zeros(2))],
+        2,
+    )
     x = np.array([[1.0, 2.5], [3.0, 4.7]])
     found = verify(net, x.T, net(x).T)
     assert found.reproduced
@@ -104,7 +107,11 @@ def test_inputs_in_another_order(order):
 def test_inputs_in_another_order_of_many():
     r = np.random.default_rng(3)
     net = Network.chain(
-        [Affine(r.normal(size=(4, 12)), np.zeros(4)), Elementwise(BY_NAME["tansig"]), Affine(r.normal(size=(2, 4)), np.zeros(2))]
+        [
+            Affine(r.normal(size=(4, 12)), np.zeros(4)),
+            Elementwise(BY_NAME["tansig"]),
+            Affine(r.normal(size=(2, 4)), np.zeros(2)),
+        ]
     )
     x = r.normal(size=(30, 12))
     for order in (list(range(12))[::-1], [*range(1, 12), 0], [0, 1, 7, 3, 4, 5, 6, 2, 8, 9, 10, 11]):
@@ -137,7 +144,8 @@ def test_another_network_of_the_file():
     other = replace(
         NET,
         layers=tuple(
-            replace(n, layer=Affine(r.normal(size=n.layer.W.shape), n.layer.b)) if isinstance(n.layer, Affine) else n for n in NET.layers
+            replace(n, layer=Affine(r.normal(size=n.layer.W.shape), n.layer.b)) if isinstance(n.layer, Affine) else n
+            for n in NET.layers
         ),
         origin=replace(NET.origin, network="best.net"),
     )
@@ -148,7 +156,9 @@ def test_another_network_of_the_file():
 def test_computed_in_single_precision():
     """Every layer rounded, as Keras and gpuArray(single) do."""
     u = normalised(X).astype(np.float32)
-    layers = [(n.layer.W.astype(np.float32), n.layer.b.astype(np.float32)) for n in NET.layers if isinstance(n.layer, Affine)]
+    layers = [
+        (n.layer.W.astype(np.float32), n.layer.b.astype(np.float32)) for n in NET.layers if isinstance(n.layer, Affine)
+    ]
     (W1, b1), (W2, b2) = layers
     y = raw((np.tanh(u @ W1.T + b1) @ W2.T + b2).astype(float))
     assert explanation(NET, X, y).name == "single precision"
@@ -195,7 +205,9 @@ def test_numbers_that_overflow_are_no_warnings(gain):
 
 
 def test_arrays_that_do_not_fit_are_refused():
-    with pytest.raises(DataError, match=r"inputs 12 x 2 and recorded outputs 12 x 2 don't fit a network of 3 inputs and 2 outputs"):
+    with pytest.raises(
+        DataError, match=r"inputs 12 x 2 and recorded outputs 12 x 2 don't fit a network of 3 inputs and 2 outputs"
+    ):
         verify(NET, X[:, :2], Y)
 
 
@@ -232,7 +244,14 @@ def made(folder, **more):
     net = m.network(
         "Function Fitting Neural Network",
         [m.port("Input", 3, 3, [m.mapminmax([0, 0, 0], [1, 2, 3])], m.ranges([0, 0, 0], [1, 2, 3]))],
-        [{"size": 2, "transfer": "tansig", "b": np.array([0.3, -0.2]), "IW": {0: np.array([[1.0, 2.0, -1.0], [0.5, -1.0, 1.5]])}}],
+        [
+            {
+                "size": 2,
+                "transfer": "tansig",
+                "b": np.array([0.3, -0.2]),
+                "IW": {0: np.array([[1.0, 2.0, -1.0], [0.5, -1.0, 1.5]])},
+            }
+        ],
         {0: m.port("Output", 2, 2, [], m.ranges([-1, -1], [1, 1]), feedbackMode="none")},
     )
     return saved(folder, net=net, **more)
@@ -253,7 +272,10 @@ def test_arrays_are_found_anywhere(tmp_path):
     path = made(tmp_path, other=np.ones((3, 20)), run=run, steps=steps, wrong=y.T + 1)
     tree, pairs = pairs_of(path)
     good = [p for p in pairs if p.agreement.digits >= DIGITS]
-    assert [(p.inputs, p.outputs, p.rows) for p in good] == [("run.data{2}'", "run.result.y", 20), ("steps", "run.result.y", 20)]
+    assert [(p.inputs, p.outputs, p.rows) for p in good] == [
+        ("run.data{2}'", "run.result.y", 20),
+        ("steps", "run.result.y", 20),
+    ]
     assert {p.outputs for p in pairs} == {"run.result.y", "wrong"}
     np.testing.assert_array_equal(element_at(tree, "run.data{2}'"), x)
     np.testing.assert_array_equal(element_at(tree, "steps"), x)
@@ -272,12 +294,16 @@ def steps(rows):
 
 
 def test_a_series_and_its_initial_states_give_the_taps_of_a_network_with_delays(tmp_path):
-    """x, xi, y as preparets makes them and as MATLAB saves them: cells of steps; the right outputs come from taps cut by hand."""
+    """x, xi, y as preparets makes them and as MATLAB saves them: cells of steps; the right
+    outputs come from taps cut by hand.
+    """
     net = load(SAMPLES / "narx.mat")
     series = np.random.default_rng(3).uniform(0, 2, (30, 2))  # both inputs, step by step
     taps = np.array([[series[t - 1, 0], series[t - 2, 0], series[t - 1, 1], series[t - 2, 1]] for t in range(2, 30)])
     y = net(taps)
-    path = saved(tmp_path, net=loadmat(SAMPLES / "narx.mat")["net"], x=steps(series[2:]), xi=steps(series[:2]), y=steps(y))
+    path = saved(
+        tmp_path, net=loadmat(SAMPLES / "narx.mat")["net"], x=steps(series[2:]), xi=steps(series[:2]), y=steps(y)
+    )
     tree = containers.read(path)
     (candidate,) = candidates(tree)
     best = find_pairs(tree, candidate, load(path), ())[0]
@@ -293,13 +319,18 @@ def test_a_nan_among_recorded_outputs_is_an_output_that_was_not_recorded():
     y[5, 0] += 1e-3 * np.ptp(Y[:, 0])
     assert not verify(NET, X, y).reproduced
     assert not verify(NET, X, np.full_like(Y, np.nan)).reproduced
-    assert agreement(np.array([[np.nan], [1.0]]), np.array([[1.0], [1.0]])).digits == 0.0  # a NaN that was computed is a difference
+    assert (
+        agreement(np.array([[np.nan], [1.0]]), np.array([[1.0], [1.0]])).digits == 0.0
+    )  # a NaN that was computed is a difference
 
 
 def test_weights_of_the_network_are_no_data(tmp_path):
     _, pairs = pairs_of(made(tmp_path))
     assert pairs == []
-    _, pairs = pairs_of(saved(tmp_path, W1=np.ones((4, 3)), b1=np.ones((4, 1)), W2=np.ones((2, 4)), b2=np.ones((2, 1))), ["tanh", "linear"])
+    _, pairs = pairs_of(
+        saved(tmp_path, W1=np.ones((4, 3)), b1=np.ones((4, 1)), W2=np.ones((2, 4)), b2=np.ones((2, 1))),
+        ["tanh", "linear"],
+    )
     assert pairs == []
 
 

@@ -1,4 +1,6 @@
-"""The real models and what is expected of them: their folder's index, reference values, and MATLAB's own recorded outputs."""
+"""The real models and what is expected of them: their folder's index, reference values, and
+MATLAB's own recorded outputs.
+"""
 
 from __future__ import annotations
 

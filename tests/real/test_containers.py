@@ -14,8 +14,22 @@ from nngrad.loaders.tree import FunctionHandle, MatlabObject, Undecoded, find
 from tests.real.models import MODELS, table
 from tests.scipy_reference import assert_same
 
-OWN = ("network", "SeriesNetwork", "DAGNetwork", "dlnetwork", "nnet.", "RegressionNeuralNetwork", "rl.", "idNeuralStateSpace")
-CONTAINERS = {"v7 (MAT5 compressed)": "MAT v7", "v5/v6 uncompressed": "MAT v5", "v7.3 (HDF5)": "MAT v7.3", "zip": "Keras zip"}
+OWN = (
+    "network",
+    "SeriesNetwork",
+    "DAGNetwork",
+    "dlnetwork",
+    "nnet.",
+    "RegressionNeuralNetwork",
+    "rl.",
+    "idNeuralStateSpace",
+)
+CONTAINERS = {
+    "v7 (MAT5 compressed)": "MAT v7",
+    "v5/v6 uncompressed": "MAT v5",
+    "v7.3 (HDF5)": "MAT v7.3",
+    "zip": "Keras zip",
+}
 FILES = {row["local_path"]: row for row in table("MANIFEST.tsv")}
 MAT5 = [name for name, row in FILES.items() if row["mat_version"] in ("v7 (MAT5 compressed)", "v5/v6 uncompressed")]
 
@@ -43,10 +57,16 @@ def test_what_scipy_can_read_is_what_scipy_reads(name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MatReadWarning)  # all objects are called None there
         theirs = loadmat(MODELS / name)
-    compared = sum(assert_same(tree.variables[k], v, k) for k, v in theirs.items() if not k.startswith("__") and k in tree.variables)
+    compared = sum(
+        assert_same(tree.variables[k], v, k)
+        for k, v in theirs.items()
+        if not k.startswith("__") and k in tree.variables
+    )
     missing = {k for k in theirs if not k.startswith("__")} - set(tree.variables)
     assert missing <= {"None"}  # scipy's name for every object
-    objects = [name for name, value in theirs.items() if isinstance(value, MatlabOpaque)]  # newer ones of scipy say their names
+    objects = [
+        name for name, value in theirs.items() if isinstance(value, MatlabOpaque)
+    ]  # newer ones of scipy say their names
     assert compared or missing or objects or find(tree, lambda element: isinstance(element, MatlabObject))
 
 
@@ -70,5 +90,15 @@ def test_the_classes_of_the_objects():
     assert count["network"] > 50
     assert count["nnet.cnn.layer.FullyConnectedLayer"] > 150
     assert (
-        min(count[name] for name in ("SeriesNetwork", "DAGNetwork", "dlnetwork", "RegressionNeuralNetwork", "nnet.cnn.layer.ReLULayer")) > 0
+        min(
+            count[name]
+            for name in (
+                "SeriesNetwork",
+                "DAGNetwork",
+                "dlnetwork",
+                "RegressionNeuralNetwork",
+                "nnet.cnn.layer.ReLULayer",
+            )
+        )
+        > 0
     )

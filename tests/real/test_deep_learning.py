@@ -1,4 +1,6 @@
-"""Every real network of the Deep Learning, Reinforcement Learning, Identification and Statistics toolboxes: equal, or refused by name."""
+"""Every real network of the Deep Learning, Reinforcement Learning, Identification and Statistics
+toolboxes: equal, or refused by name.
+"""
 
 import numpy as np
 import pytest

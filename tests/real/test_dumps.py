@@ -1,4 +1,6 @@
-"""Every real dump of plain weights against reference values, or in the table of refusals; every real model through nngrad's format."""
+"""Every real dump of plain weights against reference values, or in the table of refusals; every
+real model through nngrad's format.
+"""
 
 import numpy as np
 import pytest
@@ -10,20 +12,30 @@ from nngrad.own_format.encode import save
 from tests.real.models import MODELS, entries, errors, reference
 
 DUMPS = [e for e in entries("dump", "Octave text") if e.status == "EXPECTED"]
-EVERY = [e for e in entries("") if e.status == "EXPECTED" and "@" not in e.network] + [e for e in DUMPS if "@" in e.network]
+EVERY = [e for e in entries("") if e.status == "EXPECTED" and "@" not in e.network] + [
+    e for e in DUMPS if "@" in e.network
+]
 REFUSED = {
     "abj247__Turning_ANN_GA/out.mat": ("no network found", "network1_outputs"),
     "AlexMolio__nn_classification/fuzzy.mat": ("no network found", "fuzzy"),
-    "AllenWn__stock_prediction/stock_prediction/training_data/training_data.mat": ("no network found", "training_x", "training_y"),
+    "AllenWn__stock_prediction/stock_prediction/training_data/training_data.mat": (
+        "no network found",
+        "training_x",
+        "training_y",
+    ),
     "abj247__Turning_ANN_GA/error_file.mat": ("no network found", "last_error"),
     "juliabrault-ML__RLandMPCWorkshop/LinearMPC/pendulumDisturbanceLTI.mat": ("no network found",),
     "matlab-deep-learning__SciML-and-Physics-Informed-Machine-Learning-Examples/graph-neural-network-for-heat-transfer-problem/"
-    "params_pre.mat": ("params: dlarray parameters of a custom training loop (Decoder.W, Embedding.W, GNN_1.W, GNN_2.W, GNN_3.W)",),
+    "params_pre.mat": (
+        "params: dlarray parameters of a custom training loop (Decoder.W, Embedding.W, GNN_1.W, GNN_2.W, GNN_3.W)",
+    ),
 }
 
 
 def told(entry):
-    """The activations that a variant of the index stands for, e.g. @hidden=relu: the file does not say them, or says others."""
+    """The activations that a variant of the index stands for, e.g. @hidden=relu: the file does
+    not say them, or says others.
+    """
     _, _, variant = entry.network.partition("@")
     if variant.startswith("hidden="):
         return [variant.removeprefix("hidden="), "linear"]

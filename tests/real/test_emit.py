@@ -1,4 +1,6 @@
-"""Every real network as source code in every language, against nngrad's own numbers at the points of the reference values."""
+"""Every real network as source code in every language, against nngrad's own numbers at the points
+of the reference values.
+"""
 
 import numpy as np
 import pytest

@@ -24,11 +24,15 @@ def test_values_and_jacobians(entry):
 
 
 def stored(tree, path):
-    """A variable of a file by its MATLAB path, unwrapped from cells; a trailing ' means transposed. As rows of samples."""
+    """A variable of a file by its MATLAB path, unwrapped from cells; a trailing ' means
+    transposed. As rows of samples.
+    """
     element = tree.variables
     bare = path.rstrip("'")
     for step in bare.replace("}", "").replace("{", ".{").split("."):
-        element = element.ravel(order="F")[int(step[1:]) - 1] if step.startswith("{") else dict(children("", element))[step]
+        element = (
+            element.ravel(order="F")[int(step[1:]) - 1] if step.startswith("{") else dict(children("", element))[step]
+        )
     return element if path.endswith("'") else element.T
 
 

@@ -34,7 +34,8 @@ def test_the_old_file_stays_and_nothing_else(start: Start, tmp_path: Path, suffi
     np.save(tmp_path / "x.npy", some_rows(200_000))  # 4.8 MB, and as much of results
     shell = f'{SMALL}"$@"{LEFT}'.format(folder=folder, suffix=suffix)
     process = start(
-        *("jacobian", MODEL, "-i", tmp_path / "x.npy", "-o", folder / f"J{suffix}"), before=("unshare", "-rm", "sh", "-c", shell, "sh")
+        *("jacobian", MODEL, "-i", tmp_path / "x.npy", "-o", folder / f"J{suffix}"),
+        before=("unshare", "-rm", "sh", "-c", shell, "sh"),
     )
     message, *rest = process.communicate(timeout=60)[1].decode().splitlines()
     assert process.returncode == 4

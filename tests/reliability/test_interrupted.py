@@ -1,4 +1,6 @@
-"""A run that ends early, whatever ends it: the old file stays, nothing else is left, and the exit code says what it was."""
+"""A run that ends early, whatever ends it: the old file stays, nothing else is left, and the exit
+code says what it was.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,10 @@ def ended(start: Start, endless: Path, target: Path, number: int) -> tuple[int, 
 def test_control_c_at_work(start: Start, endless: Path, tmp_path: Path, suffix: str) -> None:
     target = tmp_path / "out" / f"J{suffix}"
     code, err = ended(start, endless, target, signal.SIGINT)
-    assert code in (130, -signal.SIGINT)  # Python ends by the signal where it hit code that is made at run time; a shell says 130 for both
+    assert code in (
+        130,
+        -signal.SIGINT,
+    )  # Python ends by the signal where it hit code that is made at run time; a shell says 130 for both
     assert err == "nngrad: interrupted\n"
     assert list(target.parent.iterdir()) == [target]
     assert target.read_text() == "old"
@@ -111,7 +116,9 @@ def test_control_c_again_and_again(start: Start, endless: Path, tmp_path: Path) 
 
 def test_control_c_between_several_inputs_leaves_the_finished_ones(start: Start, endless: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    process = start("jacobian", MODEL, "-i", MODEL.with_name("fitnet_x.csv"), "-i", endless, "-o", f"{folder}/", "--by", "order")
+    process = start(
+        "jacobian", MODEL, "-i", MODEL.with_name("fitnet_x.csv"), "-i", endless, "-o", f"{folder}/", "--by", "order"
+    )
     wait_until(lambda: folder.exists() and busy(folder, process))
     process.send_signal(signal.SIGINT)
     err = process.communicate(timeout=60)[1]

@@ -1,4 +1,6 @@
-"""Where files end up: whole or not at all, both or none, never over what is protected, and nothing left of runs that were killed."""
+"""Where files end up: whole or not at all, both or none, never over what is protected, and
+nothing left of runs that were killed.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def test_numbers_and_flags_appear_together_or_not_at_all(tmp_path, monkeypatch, 
             raise PermissionError(1, "Operation not permitted")
 
         monkeypatch.setattr(files.os, "link", refuse)
-    assert run(["jacobian", str(MODEL), "-i", str(TABLE), "-o", str(tmp_path / "J.npy"), "--flags", "--by", "order"]) == 4
+    assert (
+        run(["jacobian", str(MODEL), "-i", str(TABLE), "-o", str(tmp_path / "J.npy"), "--flags", "--by", "order"]) == 4
+    )
     assert names(tmp_path) == sorted(before)
     assert all((tmp_path / name).read_text() == f"old {name}" for name in before)
     err = capsys.readouterr().err
@@ -121,11 +125,15 @@ def test_the_flags_of_a_file_that_is_read_only(tmp_path):
     side = tmp_path / "J.npy.flags.csv"
     side.write_text("old")
     side.chmod(0o444)
-    assert run(["jacobian", str(MODEL), "-i", str(TABLE), "-o", str(tmp_path / "J.npy"), "--flags", "--by", "order"]) == 4
+    assert (
+        run(["jacobian", str(MODEL), "-i", str(TABLE), "-o", str(tmp_path / "J.npy"), "--flags", "--by", "order"]) == 4
+    )
     assert names(tmp_path) == [side.name]
 
 
-def test_what_is_left_of_a_killed_run_is_swept_by_the_next_for_that_name(start: Start, endless: Path, tmp_path: Path) -> None:
+def test_what_is_left_of_a_killed_run_is_swept_by_the_next_for_that_name(
+    start: Start, endless: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     for name in ("J.csv", "K.csv"):

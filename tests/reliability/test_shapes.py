@@ -1,4 +1,6 @@
-"""Tables of unusual shapes through the whole program, from every format into every format; NaN; the number of threads."""
+"""Tables of unusual shapes through the whole program, from every format into every format; NaN;
+the number of threads.
+"""
 
 from __future__ import annotations
 
@@ -122,7 +124,10 @@ def test_line_ends_of_windows_change_no_byte(tmp_path: Path) -> None:
     table = save(tmp_path / "x.csv", some_rows(30_000))
     (tmp_path / "windows.csv").write_bytes(table.read_bytes().replace(b"\n", b"\r\n"))
     for name in ("x", "windows"):
-        assert run(["jacobian", str(MODEL), "-i", str(tmp_path / f"{name}.csv"), "-o", str(tmp_path / f"J_{name}.csv")]) == 0
+        assert (
+            run(["jacobian", str(MODEL), "-i", str(tmp_path / f"{name}.csv"), "-o", str(tmp_path / f"J_{name}.csv")])
+            == 0
+        )
     assert (tmp_path / "J_x.csv").read_bytes() == (tmp_path / "J_windows.csv").read_bytes()
 
 
@@ -134,7 +139,19 @@ def test_nan_stays_in_its_row(tmp_path: Path, suffix: str) -> None:
     J = []
     for name, table in (("whole", x), ("holes", holes)):
         save(tmp_path / f"{name}{suffix}", table)
-        assert run(["jacobian", str(MODEL), "-i", str(tmp_path / f"{name}{suffix}"), "-o", str(tmp_path / f"J_{name}{suffix}")]) == 0
+        assert (
+            run(
+                [
+                    "jacobian",
+                    str(MODEL),
+                    "-i",
+                    str(tmp_path / f"{name}{suffix}"),
+                    "-o",
+                    str(tmp_path / f"J_{name}{suffix}"),
+                ]
+            )
+            == 0
+        )
         J.append(read(tmp_path / f"J_{name}{suffix}", 3))
     assert np.isnan(J[1][[7, 4321]]).all()
     others = np.delete(np.arange(5000), [7, 4321])

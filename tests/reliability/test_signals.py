@@ -1,4 +1,6 @@
-"""Signals at any moment: the exit code tells which, nothing is left, and no traceback is shown, whatever the threads are doing."""
+"""Signals at any moment: the exit code tells which, nothing is left, and no traceback is shown,
+whatever the threads are doing.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ WAYS = {
 def test_a_main_thread_that_is(tmp_path: Path, way: str, number: int) -> None:
     target = tmp_path / "J.csv"
     target.write_text("old")
-    process = subprocess.Popen([sys.executable, "-c", STUCK.format(how=WAYS[way]), target], cwd=ROOT, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", STUCK.format(how=WAYS[way]), target], cwd=ROOT, stderr=subprocess.PIPE
+    )
     wait_until(lambda: (tmp_path / "J.csv.ready").exists())
     time.sleep(0.05)
     process.send_signal(number)

@@ -1,5 +1,6 @@
-"""What threads import. A compiled module that is first imported in a thread takes the dynamic loader's lock there, and whoever lists
-the loaded libraries meanwhile (as the search for BLAS does) may wait for it for ever, so that not even SIGTERM ends the run.
+"""What threads import. A compiled module that is first imported in a thread takes the dynamic loader's lock there, and
+whoever lists the loaded libraries meanwhile (as the search for BLAS does) may wait for it for ever, so that not even
+SIGTERM ends the run.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ print(json.dumps([code, len(imported), sorted(compiled)]))
 
 
 def compiled_in_threads(*arguments: object) -> list[str]:
-    done = subprocess.run([sys.executable, "-c", PROGRAM, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     code, _, compiled = json.loads(done.stdout)
     assert code == 0, done.stderr
     return compiled
@@ -63,4 +66,9 @@ def test_a_network_of_gelu_imports_scipy_where_it_is_made(tmp_path: Path) -> Non
     net = nngrad.Network.chain([Affine(np.ones((2, 3)), np.zeros(2)), Elementwise(BY_NAME["gelu"])])
     nngrad.save(net, tmp_path / "gelu.mat")
     source = save(tmp_path / "x.npy", some_rows(20_000))
-    assert compiled_in_threads("hessian", tmp_path / "gelu.mat", "--of", "all", "-q", "-i", source, "-o", tmp_path / "H.npy") == []
+    assert (
+        compiled_in_threads(
+            "hessian", tmp_path / "gelu.mat", "--of", "all", "-q", "-i", source, "-o", tmp_path / "H.npy"
+        )
+        == []
+    )

@@ -43,7 +43,13 @@ def test_kinks_of_distances():
 
 def test_outside_the_training_range():
     net = relu_net(lower=np.array([0.0, np.nan]), upper=np.array([1.0, np.nan]))
-    assert told(net, [[0.5, 99.0], [-0.5, 0.0], [1.0, 0.0], [2.0, 0.0], [np.nan, 0.0]])["flag_outside"] == [None, "a<0", None, "a>1", None]
+    assert told(net, [[0.5, 99.0], [-0.5, 0.0], [1.0, 0.0], [2.0, 0.0], [np.nan, 0.0]])["flag_outside"] == [
+        None,
+        "a<0",
+        None,
+        "a>1",
+        None,
+    ]
 
 
 def test_saturated_where_every_derivative_is_zero():
@@ -61,7 +67,10 @@ def test_nothing_is_flagged_that_the_file_does_not_support():
     assert flags_of(smooth).names == ("flag_saturated", "flag_not_finite")
     constant = Network.chain([Compet()], 3)
     assert flags_of(constant).names == ("flag_kink", "flag_not_finite")
-    half = Network.chain([Affine(np.eye(2)[:1], np.zeros(1)), Elementwise(BY_NAME["relu"]), Place(np.array([1]), np.array([7.0, 0.0]))], 2)
+    half = Network.chain(
+        [Affine(np.eye(2)[:1], np.zeros(1)), Elementwise(BY_NAME["relu"]), Place(np.array([1]), np.array([7.0, 0.0]))],
+        2,
+    )
     assert told(half, [[-1.0, 0.0]])["flag_saturated"] == ["y2"]  # y1 is a constant of the file, not saturated
 
 
@@ -69,7 +78,9 @@ def test_what_is_reached_is_what_random_slopes_reach():
     """Against Jacobians at random points: a connection is never overlooked."""
     extra = [
         Network.chain([Select(np.array([2, 0]), 3), Scale(np.array([0.0, 2.0]), np.zeros(2), np.zeros(2))], 3),
-        Network.chain([FillMissing(np.array([0, 1, 1]), np.array([False, False, True]), np.ones(3, bool), np.zeros(3), 2)], 2),
+        Network.chain(
+            [FillMissing(np.array([0, 1, 1]), np.array([False, False, True]), np.ones(3, bool), np.zeros(3), 2)], 2
+        ),
         Network.chain([Place(np.array([2, 0]), np.ones(3)), Softmax()], 2),
         Network.chain([Distance(R.normal(size=(2, 3)))], 3),
     ]

@@ -20,7 +20,9 @@ def test_each_scale_is_its_definition():
     np.testing.assert_array_equal(units.training_range(ranged)(X, y, J, [2, 0]), J * [5.0, 1.0])
     for i in range(2):
         for k, j in enumerate([2, 0]):
-            np.testing.assert_allclose(units.elasticity()(X, y, J, [2, 0])[:, i, k], X[:, j] / y[:, i] * J[:, i, k], rtol=1e-14)
+            np.testing.assert_allclose(
+                units.elasticity()(X, y, J, [2, 0])[:, i, k], X[:, j] / y[:, i] * J[:, i, k], rtol=1e-14
+            )
 
 
 def test_elasticity_at_zero_is_not_finite_and_says_nothing():

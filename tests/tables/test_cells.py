@@ -48,7 +48,17 @@ REFUSED = {
     "1;2": "say what separates them with --delimiter",
     "1.5|2": "holds several numbers", "5 70": "holds several numbers", "∞": FILL_IN,
 }  # fmt: skip
-WITH_COMMA = {"3180,5": 3180.5, "3,180": 3.18, "-,5": -0.5, "5,": 5.0, "1,5e3": 1500.0, "1,5D-3": 1.5e-3, "7": 7.0, "1e5": 1e5, "Inf": INF}
+WITH_COMMA = {
+    "3180,5": 3180.5,
+    "3,180": 3.18,
+    "-,5": -0.5,
+    "5,": 5.0,
+    "1,5e3": 1500.0,
+    "1,5D-3": 1.5e-3,
+    "7": 7.0,
+    "1e5": 1e5,
+    "Inf": INF,
+}
 REFUSED_WITH_COMMA = {
     "3.180": "may be 3180 or 3.18: leave --decimal , out", "1.5": "has a decimal point; leave --decimal , out", ".5": "has a decimal point",
     "1.234,5": "has thousands marks", "1,234.5": "has thousands marks", "3180.5e1": "has a decimal point", "-": FILL_IN,
@@ -90,7 +100,9 @@ def test_refusals_with_a_decimal_comma(text: str) -> None:
         number(text, COMMA)
 
 
-@pytest.mark.parametrize("text", ["speed", "x1", "3D", "2nd", "[1/min]", "°C", "x-1", "y(t-1)", "Na", "T", "1st floor", "µ", "a" * 200])
+@pytest.mark.parametrize(
+    "text", ["speed", "x1", "3D", "2nd", "[1/min]", "°C", "x-1", "y(t-1)", "Na", "T", "1st floor", "µ", "a" * 200]
+)
 def test_names(text: str) -> None:
     assert kind(text) == NAME
 

@@ -111,8 +111,14 @@ BAD = {
     "a short and a long row": ("a,b\n3\n4,5,6\n", "x.csv, line 2: 1 cell where the header has 2: '3'"),
     "short row that quotes make up for": ('a,b\n"1,5"\n', "x.csv, line 2: 1 cell where the header has 2: '1,5'"),
     "short row of blanks": ("5 2\n3 4\n5\n", "x.csv, line 3: 1 cell where the first row has 2: '5'"),
-    "blank line": ("a,b\n1,2\n\n3,4\n", "x.csv, line 3: blank line between rows; remove it, or write NaN for missing values"),
-    "blank line, one column": ("a\n1\n\n3\n", "x.csv, line 3: blank line between rows; remove it, or write NaN for missing values"),
+    "blank line": (
+        "a,b\n1,2\n\n3,4\n",
+        "x.csv, line 3: blank line between rows; remove it, or write NaN for missing values",
+    ),
+    "blank line, one column": (
+        "a\n1\n\n3\n",
+        "x.csv, line 3: blank line between rows; remove it, or write NaN for missing values",
+    ),
     "too large": (
         "a,b\n1,1e400\n",
         "x.csv, line 2, column 2 (b): '1e400' is too large for a double (at most 1.8e308); write Inf if infinity is meant",
@@ -159,7 +165,9 @@ BAD = {
 
 @pytest.mark.parametrize("wide", [1, 256])
 @pytest.mark.parametrize("case", BAD)
-def test_refusals_name_file_line_column_and_text(case: str, wide: int, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refusals_name_file_line_column_and_text(
+    case: str, wide: int, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(delimited, "WIDE", wide)
     text, message, *size = BAD[case]
     with pytest.raises(DataError) as error:
@@ -169,7 +177,9 @@ def test_refusals_name_file_line_column_and_text(case: str, wide: int, write: Wr
 
 def test_a_quote_that_is_never_closed_ends_in_a_message(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write('a,b\n1,2\n3,"4\n' + "5,6\n" * 200_000)
-    with pytest.raises(DataError, match=r"x.csv, line 3: field larger than field limit \(131072\); is a quote never closed\?"):
+    with pytest.raises(
+        DataError, match=r"x.csv, line 3: field larger than field limit \(131072\); is a quote never closed\?"
+    ):
         rows(source)
     for module in ("lines", "text"):
         monkeypatch.setattr(f"nngrad.tables.{module}.LONGEST_ROW", 1 << 12)
@@ -222,7 +232,9 @@ def test_line_numbers_are_right_in_later_chunks(write: Write, monkeypatch: pytes
 
 
 NASTY = (
-    'id,x1,x2\r\n"a\r\n,b",1.5,2\r\n"""q""",3,"4"\r\n,5,\r\n' * 1 + "".join(f'"{i}\n{i}",{i}.25,{-i}\r\n' for i in range(40)) + "\r\n\r\n"
+    'id,x1,x2\r\n"a\r\n,b",1.5,2\r\n"""q""",3,"4"\r\n,5,\r\n' * 1
+    + "".join(f'"{i}\n{i}",{i}.25,{-i}\r\n' for i in range(40))
+    + "\r\n\r\n"
 )
 
 
@@ -278,7 +290,10 @@ def test_a_header_in_another_order(wide: int, write: Write, monkeypatch: pytest.
 
 def test_kept_text_passes_through_verbatim(write: Write) -> None:
     text = 'id,x1,note\n007,1.5,"a, ""b"""\n1.50,2.5,\n NA ,3.5, z \n'
-    with tables.reader(write(text), size=1, columns=["x1"], keep=["id", "note"]) as reader, tables.writer("o.csv") as out:
+    with (
+        tables.reader(write(text), size=1, columns=["x1"], keep=["id", "note"]) as reader,
+        tables.writer("o.csv") as out,
+    ):
         out.begin(["y"], keep=reader.keep)
         for chunk in reader.chunks():
             x, kept = reader.parse(chunk)
@@ -342,7 +357,9 @@ CELLS = st.one_of(
     end=st.sampled_from(["\n", "\r\n", "\n\n", " \n"]),
     wide=st.booleans(),
 )
-def test_what_the_fast_pass_accepts_the_careful_one_reads_alike(table: list[list[str]], end: str, wide: bool, write: Write) -> None:
+def test_what_the_fast_pass_accepts_the_careful_one_reads_alike(
+    table: list[list[str]], end: str, wide: bool, write: Write
+) -> None:
     chunk = Lines((end.join(",".join(row) for row in table) + "\n").encode(), 1)
     with tables.reader(write("a,b,c\n"), size=3) as reader, pytest.MonkeyPatch.context() as patch:
         patch.setattr(delimited, "WIDE", 0 if wide else 9)
@@ -351,7 +368,8 @@ def test_what_the_fast_pass_accepts_the_careful_one_reads_alike(table: list[list
             careful = reader._careful(chunk)
             np.testing.assert_array_equal(fast.x, careful.x)
             np.testing.assert_array_equal(
-                np.signbit(fast.x), np.signbit(careful.x) & ~np.isnan(careful.x) | (np.signbit(fast.x) & np.isnan(fast.x))
+                np.signbit(fast.x),
+                np.signbit(careful.x) & ~np.isnan(careful.x) | (np.signbit(fast.x) & np.isnan(fast.x)),
             )
 
 
@@ -419,7 +437,9 @@ def test_same_bytes_for_every_number_of_threads(digits: int | None, write: Write
     for threads in (1, 2, 3):
         with tables.reader("big.csv") as reader, tables.writer("o.csv", digits=digits) as out:
             out.begin(reader.names)
-            for piece in blocks.ordered(reader.chunks(), lambda c, r=reader, o=out: o.format(np.tanh(r.parse(c).x)), threads):
+            for piece in blocks.ordered(
+                reader.chunks(), lambda c, r=reader, o=out: o.format(np.tanh(r.parse(c).x)), threads
+            ):
                 out.write(piece)
             assert reader.progress == 1.0
         found.add(Path("o.csv").read_bytes())
@@ -432,7 +452,8 @@ def test_blank_rows_of_a_tsv_are_rows_of_missing_values(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"\n", b"a\n", b"a", b"a\nb\n\n", b"\n\n\na\n\n\nb", b"a\r\n\r\n", b'"\n"\n', b"aaaaaaaaaaaaaaaaaaaaaa\nb\n"]
+    "text",
+    [b"", b"\n", b"a\n", b"a", b"a\nb\n\n", b"\n\n\na\n\n\nb", b"a\r\n\r\n", b'"\n"\n', b"aaaaaaaaaaaaaaaaaaaaaa\nb\n"],
 )
 def test_chunks_lose_and_invent_nothing(text: bytes, write: Write) -> None:
     from nngrad.tables.streams import Stream
@@ -444,7 +465,9 @@ def test_chunks_lose_and_invent_nothing(text: bytes, write: Write) -> None:
         joined = b"".join(chunk.data for chunk in chunks)
         assert joined.rstrip() == text.rstrip()
         assert all(chunk.data.endswith(b"\n") and chunk.data.strip() for chunk in chunks)
-        assert [chunk.first for chunk in chunks] == [1 + b"".join(c.data for c in chunks[:i]).count(b"\n") for i in range(len(chunks))]
+        assert [chunk.first for chunk in chunks] == [
+            1 + b"".join(c.data for c in chunks[:i]).count(b"\n") for i in range(len(chunks))
+        ]
 
 
 @pytest.mark.parametrize("header", ["# b a", "#b  a", ' "b"  "a" ', "b  a"])

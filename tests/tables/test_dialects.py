@@ -1,7 +1,8 @@
 """Whatever way a table is written, the numbers that come out belong to their names, or the table is refused.
 
-Names and numbers are drawn, the columns put in any order, and written here, by nothing of nngrad, in a dialect that is drawn too. With all
-options that the dialect needs the table must be read; with any of them left away, or others given, it may be refused but never misread.
+Names and numbers are drawn, the columns put in any order, and written here, by nothing of nngrad, in a dialect that is
+drawn too. With all options that the dialect needs the table must be read; with any of them left away, or others given,
+it may be refused but never misread.
 """
 
 from __future__ import annotations
@@ -25,7 +26,22 @@ from nngrad import tables
 from nngrad.errors import DataError, UsageError
 from nngrad.tables import delimited, text
 
-WORDS = ("speed", "throttle", "temperature", "Druck", "n_1", "Öl °C", "T [K]", "wind speed", "Na", "x-1", "a,b", "c;d", "load %", 'q"t')
+WORDS = (
+    "speed",
+    "throttle",
+    "temperature",
+    "Druck",
+    "n_1",
+    "Öl °C",
+    "T [K]",
+    "wind speed",
+    "Na",
+    "x-1",
+    "a,b",
+    "c;d",
+    "load %",
+    'q"t',
+)
 SURPLUS = ("time", "torque", "note")
 UNITS = ("rpm", "%", "K", "m/s", "", "-", "1/min")
 MISSING = ("NaN", "NA", "#N/A", "NULL", "null", "", "-nan(ind)", "1.#QNAN")
@@ -207,7 +223,9 @@ def test_text(table: Table, how: Dialect, seed: int, data: Any, small: Path) -> 
         given |= data.draw(st.sampled_from([{"decimal": ","}, {"comment": "%"}, {"units": True}, {"delimiter": ";"}]))
     if ("skip" in options) != ("skip" in given) or ("samples" in options) != ("samples" in given):
         given.setdefault("header", how.header)  # else the preamble, or a first sample, may well be the header
-    if how.turned and not how.header:  # 0,5 alone may be one number or two, and nothing tells how many samples there are
+    if (
+        how.turned and not how.header
+    ):  # 0,5 alone may be one number or two, and nothing tells how many samples there are
         given |= {name: options[name] for name in ("decimal", "delimiter") if name in options}
     try:
         found = read(str(source), table, how.header, **given)
@@ -227,7 +245,9 @@ def test_other_formats(table: Table, fmt: str, small: Path) -> None:
         source.write_text("".join(json.dumps(dict(zip(table.names, row, strict=True))) + "\n" for row in rows))
     elif fmt == "tsv":
         lines = [table.names, *([repr(v) for v in row] for row in rows)]
-        source.write_text("".join("\t".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in line) + "\n" for line in lines))
+        source.write_text(
+            "".join("\t".join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in line) + "\n" for line in lines)
+        )
     elif fmt == "xlsx":
         book = openpyxl.Workbook()
         for row in [table.names, *rows]:

@@ -1,4 +1,6 @@
-"""Sheets of Excel: numbers to the last bit, the header rule of csv, and nothing taken for an empty cell that is none."""
+"""Sheets of Excel: numbers to the last bit, the header rule of csv, and nothing taken for an
+empty cell that is none.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write(
-    rows: Cells, name: str = "x.xlsx", sheet: str = "Sheet1", at: tuple[int, int] = (1, 1), more: dict[str, Cells] | None = None
+    rows: Cells,
+    name: str = "x.xlsx",
+    sheet: str = "Sheet1",
+    at: tuple[int, int] = (1, 1),
+    more: dict[str, Cells] | None = None,
 ) -> str:
     book = openpyxl.Workbook()
     book.active.title = sheet
@@ -109,7 +115,10 @@ GOOD: dict[str, tuple[Cells, dict[str, object]]] = {
     "lines to skip": ([["Test log"], ["by", "us"], [], list(NAMES), A, B], {"skip": 3}),
     "a counted header": ([[0, 1, 2], A, B], {"header": True}),
     "numbers as text": ([list(NAMES), [str(v) for v in A], [f" {v} " for v in B]], {}),
-    "samples in columns": ([["speed", A[0], B[0]], ["throttle", A[1], B[1]], ["temperature", A[2], B[2]]], {"samples": "columns"}),
+    "samples in columns": (
+        [["speed", A[0], B[0]], ["throttle", A[1], B[1]], ["temperature", A[2], B[2]]],
+        {"samples": "columns"},
+    ),
     "samples in columns, without names": ([[a, b] for a, b in zip(A, B, strict=True)], {"samples": "columns"}),
 }
 
@@ -133,7 +142,10 @@ def test_missing_numbers_are_nan() -> None:
 
 
 BAD: dict[str, tuple[Cells, str]] = {
-    "a date": ([list(NAMES), A, [datetime.datetime(2024, 3, 1, 10), 1, 2]], "cell A3: '2024-03-01 10:00:00' is a date or a time"),
+    "a date": (
+        [list(NAMES), A, [datetime.datetime(2024, 3, 1, 10), 1, 2]],
+        "cell A3: '2024-03-01 10:00:00' is a date or a time",
+    ),
     "a day": ([list(NAMES), [1, datetime.date(2024, 3, 1), 2]], "cell B2: '2024-03-01 00:00:00' is a date or a time"),
     "a time": ([list(NAMES), [1, datetime.time(10, 5), 2]], "cell B2: '10:05:00' is a date or a time"),
     "a duration": ([list(NAMES), [1, datetime.timedelta(hours=30), 2]], "cell B2: '1 day, 6:00:00' is not a number"),
@@ -142,12 +154,18 @@ BAD: dict[str, tuple[Cells, str]] = {
     "text": ([list(NAMES), A, ["Mean", 1, 2]], "cell A3: 'Mean' is not a number"),
     "a decimal comma": ([list(NAMES), A, ["3,5", 1, 2]], "cell A3: '3,5' has a decimal comma; store it as a number$"),
     "several numbers": ([list(NAMES), A, ["3 5", 1, 2]], "cell A3: '3 5' holds several numbers; give each a cell$"),
-    "units": ([list(NAMES), ["rpm", "%", "K"], A], "cell A2: 'rpm' is not a number; .*; if these are units, say --units"),
+    "units": (
+        [list(NAMES), ["rpm", "%", "K"], A],
+        "cell A2: 'rpm' is not a number; .*; if these are units, say --units",
+    ),
     "a counted header": ([[0, 1, 2], A, B], "cell A1: 0, 1, 2 may be a header that counts .*--header"),
     "a name beside numbers": ([["id", 1, 2], A, B], "cell A1: 'id' is not a number .*--header"),
     "a blank row": ([list(NAMES), A, [], B], "row 3: blank row between rows"),
     "a surplus cell": ([[*NAMES, None], A, *([B] * 300), [*B, 5]], "4 columns where 3 are needed"),
-    "a formula that was never calculated": ([list(NAMES), A, [1, "=A2+1", 2]], "cell B3: is a formula whose value is not in the file"),
+    "a formula that was never calculated": (
+        [list(NAMES), A, [1, "=A2+1", 2]],
+        "cell B3: is a formula whose value is not in the file",
+    ),
     "too few columns": ([["a", "b"], [1, 2]], "2 columns where 3 are needed"),
     "turned": ([[1, 2.5], [3, 4], [5, 6]], "2 columns where 3 are needed; it would fit with --samples columns"),
 }

@@ -240,7 +240,9 @@ def copy(source, target):
 
 def python(code: str, *arguments: str, **options: object) -> subprocess.Popen[bytes]:
     code = COPY.replace("WIDTH", "10") + textwrap.dedent(code)
-    return subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+    )
 
 
 def test_a_closed_pipe_is_a_broken_pipe_error_and_no_hang() -> None:
@@ -301,7 +303,14 @@ def test_control_c_leaves_nothing() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
     ("source", "target"),
-    [("x.csv", "y.csv"), ("x.npy", "y.npy"), ("x.npz", "y.npz"), ("x.parquet", "y.parquet"), ("x.h5", "y.h5"), ("x.ndjson", "y.ndjson")],
+    [
+        ("x.csv", "y.csv"),
+        ("x.npy", "y.npy"),
+        ("x.npz", "y.npz"),
+        ("x.parquet", "y.parquet"),
+        ("x.h5", "y.h5"),
+        ("x.ndjson", "y.ndjson"),
+    ],
 )
 def test_memory_does_not_grow_with_rows(source: str, target: str) -> None:
     """Many times the rows, the same peak: within half of what the additional rows alone would take."""

@@ -42,7 +42,9 @@ TARGETS = [
     "t.ndjson.gz",
 ]
 ARRAYS = [target for target in TARGETS if target.split(":")[0].endswith(("npy", "npz", "mat", "h5"))]
-NUMBERS = np.random.default_rng(0).normal(size=(4001, 6)) * 10.0 ** np.random.default_rng(1).integers(-300, 300, size=(4001, 6))
+NUMBERS = np.random.default_rng(0).normal(size=(4001, 6)) * 10.0 ** np.random.default_rng(1).integers(
+    -300, 300, size=(4001, 6)
+)
 NUMBERS[3, 2], NUMBERS[4, 1], NUMBERS[5, 0], NUMBERS[6, 0] = math.nan, math.inf, -math.inf, -0.0
 
 SMALL = np.random.default_rng(2).normal(size=(30, 6))
@@ -56,7 +58,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     assert not [name for name in os.listdir(tmp_path) if name.endswith(".tmp")]
 
 
-def save(target: str, table: np.ndarray, shape: tuple[int, ...] | None = None, step: int = 700, **options: object) -> None:
+def save(
+    target: str, table: np.ndarray, shape: tuple[int, ...] | None = None, step: int = 700, **options: object
+) -> None:
     width = math.prod(table.shape[1:])
     with tables.writer(target, **options) as out:
         out.begin([f"c{i}" for i in range(width)] if width != 6 else NAMES, shape)
@@ -78,7 +82,12 @@ def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def test_every_format_is_tried() -> None:
-    tried = {f.name for f in tables.WRITERS for target in TARGETS if target.split(":")[0].removesuffix(".gz").endswith(f.suffixes)}
+    tried = {
+        f.name
+        for f in tables.WRITERS
+        for target in TARGETS
+        if target.split(":")[0].removesuffix(".gz").endswith(f.suffixes)
+    }
     assert tried == {f.name for f in tables.WRITERS} == {f.name for f in tables.READERS} - {"arrow", "xlsx"}
 
 
@@ -105,7 +114,9 @@ def test_same_bytes_for_every_number_of_threads(target: str) -> None:
     for threads in (1, 2, 3):
         with tables.reader("x.npy", size=6) as rows, tables.writer(target) as out:
             out.begin(NAMES, rows=rows.count)
-            for piece in blocks.ordered(rows.chunks(), lambda chunk, r=rows, o=out: o.format(r.parse(chunk).x), threads):
+            for piece in blocks.ordered(
+                rows.chunks(), lambda chunk, r=rows, o=out: o.format(r.parse(chunk).x), threads
+            ):
                 out.write(piece)
         found.add(Path(target.split(":")[0]).read_bytes())
     assert len(found) == 1
@@ -151,14 +162,20 @@ def test_kept_text_goes_first(target: str) -> None:
 
 @pytest.mark.parametrize("target", ARRAYS)
 def test_formats_of_numbers_refuse_kept_text(target: str) -> None:
-    with pytest.raises(UsageError, match=r"holds numbers only, so id can't be passed through"), tables.writer(target) as out:
+    with (
+        pytest.raises(UsageError, match=r"holds numbers only, so id can't be passed through"),
+        tables.writer(target) as out,
+    ):
         out.begin(["y"], keep=["id"])
     assert os.listdir() == []
 
 
 @pytest.mark.parametrize("target", ["t.parquet", "t.ndjson"])
 def test_keys_have_to_be_distinct(target: str) -> None:
-    with pytest.raises(UsageError, match=r"needs distinct column names, and y occurs more than once"), tables.writer(target) as out:
+    with (
+        pytest.raises(UsageError, match=r"needs distinct column names, and y occurs more than once"),
+        tables.writer(target) as out,
+    ):
         out.begin(["y", "z", "y"])
     assert os.listdir() == []
 
@@ -191,7 +208,8 @@ def test_the_suffix_decides_and_fmt_overrides() -> None:
     save("T.NPY", NUMBERS)
     assert np.load("T.NPY").shape == NUMBERS.shape
     with pytest.raises(
-        UsageError, match=r"t.data: its suffix doesn't tell the format; name it with --input-format, one of csv, .*, ndjson"
+        UsageError,
+        match=r"t.data: its suffix doesn't tell the format; name it with --input-format, one of csv, .*, ndjson",
     ):
         load("t.data")
     with pytest.raises(UsageError, match=r"format 'xlsx': csv, tsv"):
@@ -223,7 +241,8 @@ def test_npy_of_any_real_type_and_order(dtype: str, order: str) -> None:
     np.save("x.npy", np.asarray(table.T, order=order))
     np.testing.assert_array_equal(load("x.npy", 6, samples="columns"), table.astype(float))
     with pytest.raises(
-        DataError, match=r"x.npy: has shape 6x3000, that is 3000 columns where 6 are needed; its samples seem to stand in columns"
+        DataError,
+        match=r"x.npy: has shape 6x3000, that is 3000 columns where 6 are needed; its samples seem to stand in columns",
     ):
         load("x.npy", 6)
 
@@ -297,7 +316,8 @@ def test_mat_finds_out_which_way_samples_stand() -> None:
     assert same_bits(load("x.mat:X", 6), NUMBERS)
     savemat("x.mat", {"X": NUMBERS[:6]})
     with pytest.raises(
-        DataError, match=r"x.mat:X: is square \(6x6\), so its samples may stand in rows or in columns; say --samples rows or columns"
+        DataError,
+        match=r"x.mat:X: is square \(6x6\), so its samples may stand in rows or in columns; say --samples rows or columns",
     ):
         load("x.mat", 6)
     assert same_bits(load("x.mat", 6, samples="rows"), NUMBERS[:6])
@@ -313,7 +333,8 @@ def test_mat_vectors(shape: tuple[int, int], size: int, rows: int) -> None:
 def test_mat_variables_and_fields_are_chosen_by_name() -> None:
     savemat("x.mat", {"X": NUMBERS, "s": {"x": NUMBERS[:9].T}, "Z": NUMBERS[:2], "t": "text"})
     with pytest.raises(
-        DataError, match=r"x.mat: X, Z would fit, but s.x may hold the inputs too; choose with x.mat:NAME or --columns NAMES"
+        DataError,
+        match=r"x.mat: X, Z would fit, but s.x may hold the inputs too; choose with x.mat:NAME or --columns NAMES",
     ):
         load("x.mat", 6)
     assert same_bits(load("x.mat:s.x", 6), NUMBERS[:9])
@@ -332,7 +353,9 @@ def test_mat_has_no_time_and_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(UsageError, match="can't name a MATLAB variable"):
             tables.writer(bad)
     monkeypatch.setattr(matlab, "LIMIT", 1000)
-    with pytest.raises(UsageError, match=r"y.mat: a variable of a MATLAB version 5 file ends at 2 GiB; write h5 or npy"):
+    with pytest.raises(
+        UsageError, match=r"y.mat: a variable of a MATLAB version 5 file ends at 2 GiB; write h5 or npy"
+    ):
         save("y.mat", NUMBERS)
     assert not Path("y.mat").exists()
 
@@ -347,7 +370,9 @@ def test_h5_names_links_and_other_files() -> None:
         file["soft"] = h5py.SoftLink("/y")
         file["away"] = h5py.ExternalLink("o.h5", "/x")
         file.create_dataset("raw", (1, 2), "f8", external=[("outside.bin", 0, 16)])
-        elsewhere = h5py.VirtualLayout(NUMBERS.shape, "f8")  # without a source, h5py before 3.13 writes an ordinary data set
+        elsewhere = h5py.VirtualLayout(
+            NUMBERS.shape, "f8"
+        )  # without a source, h5py before 3.13 writes an ordinary data set
         elsewhere[...] = h5py.VirtualSource("o.h5", "x", shape=NUMBERS.shape)
         file.create_virtual_dataset("virtual", elsewhere)
     np.testing.assert_array_equal(load("x.h5:g/x", 6), SMALL.astype("f4"))
@@ -438,7 +463,11 @@ def test_ndjson_text() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['{"a":1,"b":2}\n{"b":4,"a":3}', '\n{"a":1,"b":2,"z":[1]}\r\n\n{"a":"3","b":4.0,"z":{}}\n\n', '\ufeff{"a":1,"b":2}\n{"a":3,"b":4}\n'],
+    [
+        '{"a":1,"b":2}\n{"b":4,"a":3}',
+        '\n{"a":1,"b":2,"z":[1]}\r\n\n{"a":"3","b":4.0,"z":{}}\n\n',
+        '\ufeff{"a":1,"b":2}\n{"a":3,"b":4}\n',
+    ],
 )
 def test_ndjson_oddities(text: str) -> None:
     Path("x.ndjson").write_text(text, newline="")
@@ -511,7 +540,9 @@ def test_fortran_order_through_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("target", ["t.npy.gz", "t.npz.gz", "t.parquet.gz", "t.mat.gz", "t.h5.gz"])
 def test_formats_that_do_not_go_into_gz_are_refused_by_name(target: str) -> None:
-    with pytest.raises(UsageError, match=rf"{target}: {target.split('.')[1]} can't be compressed as .gz; csv, tsv, ndjson can"):
+    with pytest.raises(
+        UsageError, match=rf"{target}: {target.split('.')[1]} can't be compressed as .gz; csv, tsv, ndjson can"
+    ):
         tables.writer(target)
     with pytest.raises(UsageError, match=r"t.csv.gz: npy can't be compressed"):
         tables.writer("t.csv.gz", "npy")
@@ -523,7 +554,9 @@ def test_formats_that_do_not_go_into_gz_are_refused_by_name(target: str) -> None
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_a_compressed_npy_is_never_mapped(order: str) -> None:
-    numbers = np.asarray(np.random.default_rng(4).integers(0, 255, (2000, 3)), np.uint8, order=order)  # which hardly get smaller
+    numbers = np.asarray(
+        np.random.default_rng(4).integers(0, 255, (2000, 3)), np.uint8, order=order
+    )  # which hardly get smaller
     file = io.BytesIO()
     np.save(file, numbers)
     Path("t.npy.gz").write_bytes(gzip.compress(file.getvalue()))
@@ -531,7 +564,9 @@ def test_a_compressed_npy_is_never_mapped(order: str) -> None:
 
 
 @pytest.mark.parametrize(("size", "shape"), [(6, (1, 6)), (1, (6, 1)), (None, (6, 1))])
-def test_a_vector_of_hdf5_is_one_sample_or_a_column(size: int | None, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_vector_of_hdf5_is_one_sample_or_a_column(
+    size: int | None, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(common, "CHUNK_BYTES", 16)
     monkeypatch.setattr("nngrad.tables.arrays.CHUNK_BYTES", 16)
     with h5py.File("t.h5", "w") as file:
@@ -594,7 +629,12 @@ def test_kept_objects_and_lists_of_ndjson_stay_as_they_are() -> None:
 
 @pytest.mark.parametrize(
     ("values", "kind"),
-    [([[1.0], None], "List"), ([{"a": 1.0}, None], "Struct"), ([b"\xff", b"a"], "Binary"), ([timedelta(1), None], "Duration")],
+    [
+        ([[1.0], None], "List"),
+        ([{"a": 1.0}, None], "Struct"),
+        ([b"\xff", b"a"], "Binary"),
+        ([timedelta(1), None], "Duration"),
+    ],
 )
 def test_parquet_columns_that_are_no_text_can_not_be_kept(values: list[object], kind: str) -> None:
     pl.DataFrame({"id": values, "a": [1.0, 2.0]}).write_parquet("t.parquet")
@@ -687,7 +727,8 @@ def test_samples_in_columns_of_frames(name: str) -> None:
     getattr(pl.DataFrame(columns), method)(name)
     np.testing.assert_array_equal(load(name, 6, samples="columns"), SMALL)
     with pytest.raises(
-        DataError, match="30 columns where 6 are needed" + ("" if "ndjson" in name else ".*it would fit with --samples columns")
+        DataError,
+        match="30 columns where 6 are needed" + ("" if "ndjson" in name else ".*it would fit with --samples columns"),
     ):
         load(name, 6)
     getattr(pl.DataFrame({"input": NAMES} | columns), method)(name)
@@ -727,12 +768,18 @@ def test_rows_that_were_never_written() -> None:
         assert rows.notes == ()
 
 
-@pytest.mark.parametrize(("chunks", "samples"), [((40_000, 10), "rows"), ((40_000, 1), "rows"), ((10, 40_000), "columns")])
+@pytest.mark.parametrize(
+    ("chunks", "samples"), [((40_000, 10), "rows"), ((40_000, 1), "rows"), ((10, 40_000), "columns")]
+)
 def test_a_chunk_is_unpacked_once(chunks: tuple[int, int], samples: str) -> None:
-    """By the time it takes: reading in blocks is not much slower than reading all at once, and not by as many times as there are blocks."""
+    """By the time it takes: reading in blocks is not much slower than reading all at once, and
+    not by as many times as there are blocks.
+    """
     table = np.random.default_rng(0).normal(size=(40_000, 10))
     with h5py.File("x.h5", "w") as file:
-        file.create_dataset("x", data=table if samples == "rows" else table.T, chunks=chunks, compression="gzip", compression_opts=1)
+        file.create_dataset(
+            "x", data=table if samples == "rows" else table.T, chunks=chunks, compression="gzip", compression_opts=1
+        )
     start = time.process_time()
     with h5py.File("x.h5") as file:
         file["x"][()]

@@ -73,8 +73,14 @@ TABLES: dict[str, tuple[str, str]] = {
     "a question mark": ("3180.5,?,270.1\n5,6,7\n", "x.csv, line 1, column 2: '?' is not a number"),
     "a point": (".,70.8,270.1\n5,6,7\n", "x.csv, line 1, column 1: '.' is not a number"),
     "thousands between blanks": ("1 000;70.8;270.1\n5;6;7\n", "x.csv, line 1, column 1: '1 000' has thousands marks"),
-    "thousands between commas": ('"1,234.5",70.8,270.1\n5,6,7\n', "x.csv, line 1, column 1: '1,234.5' has thousands marks"),
-    "a decimal comma": ("3180,5;70,8;270,1\n5;6;7\n", "x.csv, line 1, column 1: '3180,5' has a decimal comma; say --decimal ,"),
+    "thousands between commas": (
+        '"1,234.5",70.8,270.1\n5,6,7\n',
+        "x.csv, line 1, column 1: '1,234.5' has thousands marks",
+    ),
+    "a decimal comma": (
+        "3180,5;70,8;270,1\n5;6;7\n",
+        "x.csv, line 1, column 1: '3180,5' has a decimal comma; say --decimal ,",
+    ),
     "too large a number": ("1e400,6,7\n5,6,7\n", "x.csv, line 1, column 1: '1e400' is too large"),
     "percentages": ("5%,50%,95%\n5,6,7\n", "x.csv, line 1, column 1: '5%' is a percentage"),
     "a typographic minus": ("−3.5,6,7\n5,6,7\n", "x.csv, line 1, column 1: '−3.5' has a typographic minus"),

@@ -1,4 +1,6 @@
-"""MATLAB's ways of holding rows: whatever the form, the numbers are those of one table; and nothing is the input by its size alone."""
+"""MATLAB's ways of holding rows: whatever the form, the numbers are those of one table; and
+nothing is the input by its size alone.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from nngrad.loaders.tree import MatlabObject, Undecoded
 from nngrad.tables.held import held
 from nngrad.tables.matlab import element
 
-X = np.array([[3180.5, 70.8, 270.1], [2534.25, 87.9, 252.9], [1000.0, 10.0, 300.0], [900.0, 20.0, 310.0], [1200.0, 30.0, 290.0]])
+X = np.array(
+    [[3180.5, 70.8, 270.1], [2534.25, 87.9, 252.9], [1000.0, 10.0, 300.0], [900.0, 20.0, 310.0], [1200.0, 30.0, 290.0]]
+)
 T = np.arange(5.0)
 XS, NAMES = ("x1", "x2", "x3"), ("speed", "throttle", "temperature")
 
@@ -61,10 +65,18 @@ FORMS: dict[str, Any] = {
     "structure without time": {"time": np.zeros((0, 0)), "signals": signals(X)},
     "signals of several": {"time": T[:, None], "signals": structs([signals(X[:, :2], "a"), signals(X[:, 2:], "b")])},
     "signals without labels": {"time": T[:, None], "signals": structs([signals(X[:, k : k + 1]) for k in range(3)])},
-    "struct of columns": {"speed": X[:, :1], "throttle": X[:, 1:2], "temperature": X[:, 2:], "note": "run 1", "Ts": 0.1},
+    "struct of columns": {
+        "speed": X[:, :1],
+        "throttle": X[:, 1:2],
+        "temperature": X[:, 2:],
+        "note": "run 1",
+        "Ts": 0.1,
+    },
     "struct of rows": {"speed": X[:, 0][None], "throttle": X[:, 1][None], "temperature": X[:, 2][None]},
     "struct array": structs([dict(zip(NAMES, row, strict=True)) for row in X]),
-    "cell with a line of names": cell([part for k, n in enumerate(NAMES) for part in (n, *([[v]] for v in X[:, k]))], (6, 3)),
+    "cell with a line of names": cell(
+        [part for k, n in enumerate(NAMES) for part in (n, *([[v]] for v in X[:, k]))], (6, 3)
+    ),
 }
 
 
@@ -91,7 +103,9 @@ def test_what_has_names_is_matched_by_them(form: str) -> None:
     savemat("x.mat", {"run": FORMS[form]})
     np.testing.assert_array_equal(rows("x.mat", columns=("temperature", "speed", "throttle")), X[:, [2, 0, 1]])
     np.testing.assert_array_equal(rows("x.mat:run", columns=("throttle", "speed"), size=2), X[:, [1, 0]])
-    np.testing.assert_array_equal(rows("x.mat:run", columns=XS[:2], size=2, choose=("temperature", "speed")), X[:, [2, 0]])
+    np.testing.assert_array_equal(
+        rows("x.mat:run", columns=XS[:2], size=2, choose=("temperature", "speed")), X[:, [2, 0]]
+    )
     with pytest.raises(NngradError, match="1 column of 3 missing: torque"):
         rows("x.mat:run", columns=("torque", "speed", "throttle"))
 
@@ -125,7 +139,10 @@ def test_names_beside_an_array_are_those_of_its_columns() -> None:
         np.testing.assert_array_equal(found, X[: len(found), [1, 0, 2]])
     savemat("x.mat", {"data": X[:3], "columns": names})
     np.testing.assert_array_equal(rows("x.mat", columns=NAMES, samples="columns"), X[:3].T[:, [1, 0, 2]])
-    for other in ({"labels": cell(["cat", "dog", "cow"])}, {"names": cell(["a", "b", "c", "d"])}):  # of classes, of people
+    for other in (
+        {"labels": cell(["cat", "dog", "cow"])},
+        {"names": cell(["a", "b", "c", "d"])},
+    ):  # of classes, of people
         savemat("x.mat", {"data": X, **other})
         np.testing.assert_array_equal(rows("x.mat", columns=NAMES), X)
 
@@ -155,12 +172,16 @@ def test_one_variable_a_column() -> None:
 
 def test_time_on_top_is_named_and_left_out_by_choice() -> None:
     savemat("x.mat", {"ans": np.vstack([T, X.T])})
-    with pytest.raises(NngradError, match="first row grows as time does; take the others with --columns 2-4 --samples columns"):
+    with pytest.raises(
+        NngradError, match="first row grows as time does; take the others with --columns 2-4 --samples columns"
+    ):
         rows("x.mat")
     np.testing.assert_array_equal(rows("x.mat", choose=("2-4",), samples="columns"), X)
     np.testing.assert_array_equal(rows("x.mat", choose=("2-4",)), X)  # only one way has a time in front
     savemat("x.mat", {"ans": np.column_stack([T, X])[:4]})
-    with pytest.raises(NngradError, match="first column grows as time does; take the others with --columns 2-4 --samples rows"):
+    with pytest.raises(
+        NngradError, match="first column grows as time does; take the others with --columns 2-4 --samples rows"
+    ):
         rows("x.mat")
     np.testing.assert_array_equal(rows("x.mat", choose=("4", "2", "3")), X[:4][:, [2, 0, 1]])
     savemat("x.mat", {"ans": X.T[:, :3]})
@@ -174,7 +195,11 @@ def test_time_on_top_is_named_and_left_out_by_choice() -> None:
         ({"tout": T[:, None]}, 1, "no variable fits 1 inputs"),
         ({"tout": T[:, None], "simout": {"time": T[:, None], "signals": signals(X)}}, 1, "simout: has shape 5x3"),
         ({"tout": T[:, None], "odd": np.ones((2, 2, 5))}, 5, "odd may hold the inputs"),
-        ({"X": cell([X.T, X[:2].T, np.ones((2, 2))]), "T": T[None]}, 1, r"T would fit, but X\{1\} may hold the inputs too"),
+        (
+            {"X": cell([X.T, X[:2].T, np.ones((2, 2))]), "T": T[None]},
+            1,
+            r"T would fit, but X\{1\} may hold the inputs too",
+        ),
         ({"data": {"X": X.T, "T": T[None]}, "y": np.ones((3, 5))}, 3, "data.X may hold the inputs"),
         ({"x": X, "x_test": X}, 3, r"2 variables fit \(x, x_test\)"),
         ({"x": X + 1j, "z": X}, 3, "z would fit, but x may hold the inputs too"),
@@ -214,7 +239,10 @@ def test_what_could_not_be_decoded_may_hold_the_inputs(monkeypatch: pytest.Monke
 def test_elements_are_reached_whatever_their_names_are() -> None:
     variables = {"a.b": {"c": 1}, "a": {"b.c": 2, "d": cell([3, 4])}, "s": structs([{"v": 5.0}, {"v": 6.0}])}
     variables["s"] = np.array([[{"v": 5}, {"v": 6}]], object)
-    assert [element(variables, path) for path in ("a.b.c", "a.d{2}", "s(2).v", "s{1}.v")] in ([1, 4, 6, 5], [2, 4, 6, 5])
+    assert [element(variables, path) for path in ("a.b.c", "a.d{2}", "s(2).v", "s{1}.v")] in (
+        [1, 4, 6, 5],
+        [2, 4, 6, 5],
+    )
     for path in ("a.q", "q", "s(3)", "s(1).w", "a.", ""):
         with pytest.raises(KeyError):
             element(variables, path)

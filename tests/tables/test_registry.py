@@ -1,4 +1,6 @@
-"""The list of formats: every entry can be opened, none takes another's suffixes, and what the command line offers is read from it."""
+"""The list of formats: every entry can be opened, none takes another's suffixes, and what the
+command line offers is read from it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""How text tables are written: what the options mean, what is found out by itself, and what is refused for what it is."""
+"""How text tables are written: what the options mean, what is found out by itself, and what is
+refused for what it is.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,10 @@ WITH_OPTIONS: dict[str, tuple[str | bytes, dict[str, object]]] = {
     "decimal comma, semicolons": (HEAD + "3180,5;70,8;270,1\n2534,25;87,9;252,9\n", {"decimal": ","}),
     "decimal comma, tabs": ("3180,5\t70,8\t270,1\n2534,25\t87,9\t252,9\n", {"decimal": ","}),
     "decimal comma, blanks": ("3180,5 70,8  270,1\n2534,25  87,9 252,9\n", {"decimal": ","}),
-    "decimal comma, quoted between commas": ('a,b,c\n"3180,5","70,8","270,1"\n"2534,25","87,9","252,9"\n', {"decimal": ","}),
+    "decimal comma, quoted between commas": (
+        'a,b,c\n"3180,5","70,8","270,1"\n"2534,25","87,9","252,9"\n',
+        {"decimal": ","},
+    ),
     "decimal comma, exponents": (HEAD + "3,1805e3;+70,8;2701e-1\n2534,25;879E-1;252,9\n", {"decimal": ","}),
     "decimal comma, Fortran's exponents": (HEAD + "3,1805D3;70,8;270,1\n2534,25;87,9;252,9\n", {"decimal": ","}),
     "lines to skip": ("Test log\nOperator;x\n\n" + HEAD + "3180.5;70.8;270.1\n2534.25;87.9;252.9\n", {"skip": 3}),
@@ -55,18 +60,30 @@ WITH_OPTIONS: dict[str, tuple[str | bytes, dict[str, object]]] = {
     "units": (HEAD + "rpm;%;K\n3180.5;70.8;270.1\n2534.25;87.9;252.9\n", {"units": True}),
     "units that are missing in part": (HEAD + "rpm;;1\n3180.5;70.8;270.1\n2534.25;87.9;252.9\n", {"units": True}),
     "two lines of units": (HEAD + "rpm;%;K\n;Avg;Smp\n3180.5;70.8;270.1\n2534.25;87.9;252.9\n", {"units": True}),
-    "comments everywhere": ("# x\n" + HEAD + "# y\n3180.5;70.8;270.1\n #z\n2534.25;87.9;252.9\n# end", {"comment": "#"}),
+    "comments everywhere": (
+        "# x\n" + HEAD + "# y\n3180.5;70.8;270.1\n #z\n2534.25;87.9;252.9\n# end",
+        {"comment": "#"},
+    ),
     "comments of MATLAB": ("% x y z\n3180.5 70.8 270.1\n2534.25 87.9 252.9\n", {"comment": "%"}),
     "comments of C": (HEAD + '3180.5;70.8;270.1\n// it\'s "odd"\n2534.25;87.9;252.9\n', {"comment": "//"}),
-    "Latin-1": ("Drehzahl;Drossel;°C\n3180.5;70.8;270.1\n2534.25;87.9;252.9\n".encode("latin-1"), {"encoding": "cp1252"}),
-    "UTF-16 without a mark": ((HEAD + "3180.5;70.8;270.1\n2534.25;87.9;252.9\n").encode("utf-16-le"), {"encoding": "utf-16-le"}),
+    "Latin-1": (
+        "Drehzahl;Drossel;°C\n3180.5;70.8;270.1\n2534.25;87.9;252.9\n".encode("latin-1"),
+        {"encoding": "cp1252"},
+    ),
+    "UTF-16 without a mark": (
+        (HEAD + "3180.5;70.8;270.1\n2534.25;87.9;252.9\n").encode("utf-16-le"),
+        {"encoding": "utf-16-le"},
+    ),
     "an unusual delimiter": ("3180.5|70.8|270.1\n2534.25|87.9|252.9\n", {"delimiter": "|"}),
     "everything": (
         ("Prüfstand 3\n% Ä\n" + HEAD + "1/min;%;°C\n3180,5;70,8;270,1\n% Pause\n2534,25;87,9;252,9\n").encode("cp1252"),
         {"encoding": "cp1252", "skip": 1, "comment": "%", "units": True, "decimal": ","},
     ),
     "samples in columns": ("3180.5,2534.25\n70.8,87.9\n270.1,252.9\n", {"samples": "columns"}),
-    "samples in columns, with names": ("speed,3180.5,2534.25\nthrottle,70.8,87.9\ntemperature,270.1,252.9\n", {"samples": "columns"}),
+    "samples in columns, with names": (
+        "speed,3180.5,2534.25\nthrottle,70.8,87.9\ntemperature,270.1,252.9\n",
+        {"samples": "columns"},
+    ),
     "samples in columns, with units": (
         "speed;rpm;3180,5;2534,25\nthrottle;%;70,8;87,9\ntemperature;K;270,1;252,9\n",
         {"samples": "columns", "units": True, "decimal": ","},
@@ -126,37 +143,93 @@ REFUSED: dict[str, tuple[str | bytes, dict[str, object], str]] = {
         {},
         r"x.csv, line 2, column 1 \(speed\): '3180,5' has a decimal comma; say --decimal ,$",
     ),
-    "decimal comma, blanks": ("3180,5 70,8 270,1\n", {}, r"line 1, column 1: '3180,5' has a decimal comma; say --decimal ,$"),
+    "decimal comma, blanks": (
+        "3180,5 70,8 270,1\n",
+        {},
+        r"line 1, column 1: '3180,5' has a decimal comma; say --decimal ,$",
+    ),
     "decimal comma, one column": ("torque\n-177,9\n-263,4\n", {}, "if the commas are decimal commas, say --decimal ,"),
     "decimal commas and commas": (
         "a,b,c\n1,5,2,5,3,5\n1,5,2,5,3,5\n",
         {},
         "can't be told from those between cells; save it with semicolons",
     ),
-    "a point where commas are": (HEAD + "3180,5;70.8;270,1\n", {"decimal": ","}, r"column 2 \(throttle\): '70.8' has a decimal point"),
-    "thousands where commas are": (HEAD + "3.180;70;270\n", {"decimal": ","}, r"'3.180' may be 3180 or 3.18: leave --decimal , out"),
-    "thousands": ('a,b,c\n"3,180",70.8,270.1\n', {}, r"column 1 \(a\): '3,180' may be 3180 or 3.18: say --decimal , or remove"),
+    "a point where commas are": (
+        HEAD + "3180,5;70.8;270,1\n",
+        {"decimal": ","},
+        r"column 2 \(throttle\): '70.8' has a decimal point",
+    ),
+    "thousands where commas are": (
+        HEAD + "3.180;70;270\n",
+        {"decimal": ","},
+        r"'3.180' may be 3180 or 3.18: leave --decimal , out",
+    ),
+    "thousands": (
+        'a,b,c\n"3,180",70.8,270.1\n',
+        {},
+        r"column 1 \(a\): '3,180' may be 3180 or 3.18: say --decimal , or remove",
+    ),
     "a unit line": (
         HEAD + "rpm;%;K\n1;2;3\n",
         {},
         r"line 2, column 1 \(speed\): 'rpm' is not a number; .*if this line has units, say --units",
     ),
-    "no unit line": (HEAD + "1;2;3\n", {"units": True}, "the line below the header holds none, so --units has no units"),
-    "a preamble": ("Log\nOperator;x\n\n" + HEAD + "1;2;3\n", {}, r"line 4: 3 cells where the first row has 1: .*say --skip 3$"),
-    "R's row names": ('"a","b","c"\n"1",5,6,7\n"2",5,6,7\n', {}, r"the rows seem to begin with a name or number of the row"),
-    "a comment within": (HEAD + "1;2;4\n# pause\n1;2;4\n", {}, r"line 3: 1 cell where .*; if this is a comment, say --comment '#'$"),
-    "a comment in cells": (HEAD + "1;2;4\n# p;a;u\n", {}, r"line 3, column 1 .*; if this is a comment, say --comment '#'$"),
-    "Latin-1": ("°C;a;b\n1;2;4\n".encode("latin-1"), {}, "byte 0xb0 is not UTF-8 text; save the file as UTF-8, or say --encoding cp1252"),
-    "not in this encoding": (b"a;b;c\n1;2;4\n\x81;1;2\n", {"encoding": "cp1252"}, "is not text in cp1252; name another --encoding"),
+    "no unit line": (
+        HEAD + "1;2;3\n",
+        {"units": True},
+        "the line below the header holds none, so --units has no units",
+    ),
+    "a preamble": (
+        "Log\nOperator;x\n\n" + HEAD + "1;2;3\n",
+        {},
+        r"line 4: 3 cells where the first row has 1: .*say --skip 3$",
+    ),
+    "R's row names": (
+        '"a","b","c"\n"1",5,6,7\n"2",5,6,7\n',
+        {},
+        r"the rows seem to begin with a name or number of the row",
+    ),
+    "a comment within": (
+        HEAD + "1;2;4\n# pause\n1;2;4\n",
+        {},
+        r"line 3: 1 cell where .*; if this is a comment, say --comment '#'$",
+    ),
+    "a comment in cells": (
+        HEAD + "1;2;4\n# p;a;u\n",
+        {},
+        r"line 3, column 1 .*; if this is a comment, say --comment '#'$",
+    ),
+    "Latin-1": (
+        "°C;a;b\n1;2;4\n".encode("latin-1"),
+        {},
+        "byte 0xb0 is not UTF-8 text; save the file as UTF-8, or say --encoding cp1252",
+    ),
+    "not in this encoding": (
+        b"a;b;c\n1;2;4\n\x81;1;2\n",
+        {"encoding": "cp1252"},
+        "is not text in cp1252; name another --encoding",
+    ),
     "UTF-16 cut short": ("\ufeffa;b;c\n1;2;3".encode("utf-16-le")[:-1], {}, "is not text in utf-16-le"),
     "behind a quote": ('a,b,c\n"3180"5,1,2\n', {}, r"line 2, column 1: '\"3180\"5' goes on behind its closing quote"),
-    "behind a quote, further right": ('a,b,c\n1,"2" ,"3"\n', {}, r"line 2, column 2: '\"2\" ' goes on behind its closing quote"),
-    "behind a quote, in the first line": ('"a"b,b,c\n1,2,3\n', {}, r"line 1, column 1: '\"a\"b' goes on behind its closing quote"),
+    "behind a quote, further right": (
+        'a,b,c\n1,"2" ,"3"\n',
+        {},
+        r"line 2, column 2: '\"2\" ' goes on behind its closing quote",
+    ),
+    "behind a quote, in the first line": (
+        '"a"b,b,c\n1,2,3\n',
+        {},
+        r"line 1, column 1: '\"a\"b' goes on behind its closing quote",
+    ),
     "a quote within": ('a,b,c\n1,2"3,4\n', {}, r"line 2"),
     "an open quote at the end": ('a,b,c\n5,2,"3', {}, r"line 2: unexpected end of data; is a quote never closed\?"),
     "only comments": ("# a\n# b\n", {}, "is empty"),
     "nothing left": ("a\nb\n", {"skip": 5}, "is empty"),
-    "it would fit turned": ("5,6\n7,8\n9,10\n", {}, "2 columns where 3 are needed; it would fit with --samples columns"),
+    "it would fit turned": (
+        "5,6\n7,8\n9,10\n",
+        {},
+        "2 columns where 3 are needed; it would fit with --samples columns",
+    ),
     "ragged when turned": ("1,2\n3\n4,5\n", {"samples": "columns"}, "line 2: 1 cells where the first row has 2"),
     "text when turned": ("1,2\n3,x\n4,5\n", {"samples": "columns"}, "line 2, column 2: 'x' is not a number"),
 }
@@ -188,7 +261,10 @@ def frame(method: str) -> bytes:
 
 FOREIGN = {
     "Excel": (workbook, "an Excel workbook; name it .xlsx, or say --input-format xlsx"),
-    "old Excel": (lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512), "an Excel workbook of before 2007; save it as .xlsx"),
+    "old Excel": (
+        lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512),
+        "an Excel workbook of before 2007; save it as .xlsx",
+    ),
     "gzip": (lambda: gzip.compress(b"a,b\n1,2\n"), "compressed with gzip; name it .csv.gz"),
     "JSON array": (lambda: json.dumps([{"a": 1}], indent=1).encode(), "a list in brackets"),
     "JSON array of rows": (lambda: b"[[1,2],[3,4]]", "a list in brackets"),
@@ -214,7 +290,9 @@ def test_what_is_no_text_table_is_told_for_what_it_is(case: str) -> None:
     assert words in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["PAR1,PAR2\n5,6\n", "[a],[b]\n5,6\n", "<a>,<b>\n5,6\n", "BZh,b\n5,6\n", "{a},{b}\n5,6\n", "%PD,b\n5,6\n"])
+@pytest.mark.parametrize(
+    "text", ["PAR1,PAR2\n5,6\n", "[a],[b]\n5,6\n", "<a>,<b>\n5,6\n", "BZh,b\n5,6\n", "{a},{b}\n5,6\n", "%PD,b\n5,6\n"]
+)
 def test_names_that_begin_like_other_files(text: str) -> None:
     np.testing.assert_array_equal(read(write(text), 2), [[5, 6]])
 
@@ -279,9 +357,14 @@ def test_filters_may_be_read_in_any_pieces(size: int) -> None:
 
 def test_a_column_without_a_name_that_counts_the_rows_is_no_input() -> None:
     columns = ["x1", "x2", "x3"]
-    with pytest.raises(DataError, match="x1 would be column 1, an index of the rows; leave that out; --by order takes them as they stand"):
+    with pytest.raises(
+        DataError,
+        match="x1 would be column 1, an index of the rows; leave that out; --by order takes them as they stand",
+    ):
         read(write(",a,b\n0,1,2\n1,4,5\n"), columns=columns)
-    np.testing.assert_array_equal(read(write(",a,b\n0,1,2\n1,4,5\n"), columns=columns, by="order"), [[0, 1, 2], [1, 4, 5]])
+    np.testing.assert_array_equal(
+        read(write(",a,b\n0,1,2\n1,4,5\n"), columns=columns, by="order"), [[0, 1, 2], [1, 4, 5]]
+    )
     np.testing.assert_array_equal(read(write(",a,b\n7,1,2\n3,4,5\n"), columns=columns), [[7, 1, 2], [3, 4, 5]])
 
 

@@ -1,11 +1,12 @@
 """What the rules of layer kinds are written in: a dozen operations on the values and flows of a network.
 
-A rule is written once, and a kernel decides what becomes of it: `arrays.ArrayKernel` computes at once with NumPy, the emitters'
-kernel writes statements down. A *value* belongs to a sample (units, N); a *flow* is a tangent or a cotangent, one for each of k
-directions (units, k, N). Where a flow is the same for all samples its N is 1, and None stands for one that is zero.
+A rule is written once, and a kernel decides what becomes of it: `arrays.ArrayKernel` computes at once with NumPy, the
+emitters' kernel writes statements down. A *value* belongs to a sample (units, N); a *flow* is a tangent or a cotangent,
+one for each of k directions (units, k, N). Where a flow is the same for all samples its N is 1, and None stands for one
+that is zero.
 
-Names are for those who read emitted code; arrays have none. In them {out} is what the rule is to make, {x} the value it reads,
-{y} the value of its layer, {n} the number of the layer's weights.
+Names are for those who read emitted code; arrays have none. In them {out} is what the rule is to make, {x} the value it
+reads, {y} the value of its layer, {n} the number of the layer's weights.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ class Kernel(Protocol[V]):
     # values
 
     def map(self, formula: str, name: str = "{out}", **env: Any) -> V:
-        """A formula (in the vocabulary of core.formula) of values, unit by unit; what has one unit goes along with all."""
+        """A formula (in the vocabulary of core.formula) of values, unit by unit; what has one
+        unit goes along with all.
+        """
 
     def rescaled(self, x: V, center: Array, gain: Array, shift: Array) -> V:
         """(x - center)*gain + shift in this order, as MATLAB evaluates it: folding would lose digits."""
@@ -67,7 +70,9 @@ class Kernel(Protocol[V]):
         """`fill`, or zeros, with x at `index`, each place at most once; x is a value or a flow."""
 
     def gathered(self, x: V, index: Array, name: str = "{out}", whole: str = "") -> V:
-        """x[index]; x is a value or a flow. `whole` names a flow that is to be written out first, needed where places repeat."""
+        """x[index]; x is a value or a flow. `whole` names a flow that is to be written out first,
+        needed where places repeat.
+        """
 
     def once(self, what: str, make: Callable[[], V]) -> V:
         """Something of a sample that several rules of a layer use."""
@@ -75,9 +80,19 @@ class Kernel(Protocol[V]):
     # flows
 
     def linear(
-        self, A: V, v: V, b: V | None = None, *, transposed: bool = False, name: str = "{out}", inner: str = "", whole: str = ""
+        self,
+        A: V,
+        v: V,
+        b: V | None = None,
+        *,
+        transposed: bool = False,
+        name: str = "{out}",
+        inner: str = "",
+        whole: str = "",
     ) -> V:
-        """A v + b, or A' v; A is of the model, or of `differences`. Names: of the product, of a flow times rows, of the flow itself."""
+        """A v + b, or A' v; A is of the model, or of `differences`. Names: of the product, of a
+        flow times rows, of the flow itself.
+        """
 
     def times(self, v: V, factor: V, name: str = "{out}") -> V:
         """Each unit of a flow by its factor, a value."""
@@ -89,7 +104,9 @@ class Kernel(Protocol[V]):
         """A flow over a value, 0 where that is 0."""
 
     def known(self, v: V, t: V, name: str) -> V:
-        """The flow v where the flow t is a number, and NaN elsewhere; where v is NaN there already it may stay as it is."""
+        """The flow v where the flow t is a number, and NaN elsewhere; where v is NaN there
+        already it may stay as it is.
+        """
 
     def cleared(self, v: V, y: V) -> V:
         """A flow of zeros, NaN where y is."""

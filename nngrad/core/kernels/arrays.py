@@ -1,7 +1,8 @@
 """The rules run at once, with NumPy: all rows of a block and all directions in one call.
 
-Values are (units, N) and flows (units, k, N): samples come last, so that broadcasting runs along contiguous numbers, and all
-directions of all samples go through weights as one matrix product. Results may lie in scratch memory (core.scratch).
+Values are (units, N) and flows (units, k, N): samples come last, so that broadcasting runs along contiguous numbers,
+and all directions of all samples go through weights as one matrix product. Results may lie in scratch memory
+(core.scratch).
 """
 
 from __future__ import annotations
@@ -107,7 +108,15 @@ class ArrayKernel:
     # flows
 
     def linear(
-        self, A: Array, v: Array, b: Array | None = None, *, transposed: bool = False, name: str = "", inner: str = "", whole: str = ""
+        self,
+        A: Array,
+        v: Array,
+        b: Array | None = None,
+        *,
+        transposed: bool = False,
+        name: str = "",
+        inner: str = "",
+        whole: str = "",
     ) -> Array:
         if A.ndim == 3:
             return _back(A, v) if transposed else _along(A, v)
@@ -139,7 +148,9 @@ class ArrayKernel:
         return np.zeros((len(y), v.shape[1], y.shape[1])) + np.where(np.isnan(y), y, 0.0)[:, None]
 
     def centered(self, v: Array, y: Array, name: str = "") -> Array:
-        """v minus its mean under y. Where one y is almost 1, v_top - mean = the sum over the others of y_j (v_top - v_j)."""
+        """v minus its mean under y. Where one y is almost 1, v_top - mean = the sum over the
+        others of y_j (v_top - v_j).
+        """
         weights = y[:, None]
         centered: Array = v - (v * weights).sum(axis=0)
         rows = np.flatnonzero(y.max(axis=0) > NEARLY_ONE) if y.size else ()
@@ -236,7 +247,9 @@ def product(A: Array, V: Array) -> Array:
 
 
 def matrix_product(A: Array, B: Array) -> Array:
-    """A (p, q) times B (q, r), into scratch memory; for the few numbers of one row dot() takes a third of matmul's time."""
+    """A (p, q) times B (q, r), into scratch memory; for the few numbers of one row dot() takes a
+    third of matmul's time.
+    """
     return A.dot(B, empty((len(A), B.shape[1])))
 
 
@@ -248,7 +261,9 @@ def scaled(V: Array, gain: Array) -> Array:
 
 
 def weighted_gram(weights: Array, S: Array, T: Array) -> Array:
-    """sum_c weights[c, i, s] S[c, a, s] T[c, b, s] -> (N, m, j, k), for weights (w, m, N), S (w, j, N or 1), T (w, k, N or 1)."""
+    """sum_c weights[c, i, s] S[c, a, s] T[c, b, s] -> (N, m, j, k), for weights (w, m, N), S (w,
+    j, N or 1), T (w, k, N or 1).
+    """
     (width, m, rows), j, k = weights.shape, S.shape[1], T.shape[1]
     if S.shape[2] == T.shape[2] == 1 and width * j * k <= MOST_PAIRS:
         return _gram_of_shared(weights, S, T)
@@ -259,7 +274,9 @@ def weighted_gram(weights: Array, S: Array, T: Array) -> Array:
 
 
 def _gram_of_shared(weights: Array, S: Array, T: Array) -> Array:
-    """weighted_gram for tangents that are the same for all rows: one product of the weights with the table of their pairs."""
+    """weighted_gram for tangents that are the same for all rows: one product of the weights with
+    the table of their pairs.
+    """
     (_, m, rows), j, k = weights.shape, S.shape[1], T.shape[1]
     if S is T:  # half of the pairs, mirrored: symmetric to the last bit
         a, b = np.triu_indices(k)

@@ -1,13 +1,14 @@
 """What every layer kind answers about itself. A kind knows its own numbers, and nothing of the network around it.
 
-The rules are written over a kernel's operations (core.kernels), for values (units, N) and flows (units, k, N), samples last as in
-MATLAB. A layer reads a tuple of values, one for each source:
+The rules are written over a kernel's operations (core.kernels), for values (units, N) and flows (units, k, N), samples
+last as in MATLAB. A layer reads a tuple of values, one for each source:
 
-    forward(k, x) -> y                            the layer itself
-    jvp(k, x, y, T) -> flow of y                  tangents carried on: T has one entry for each source, None where it is zero
-    vjp(k, x, y, G) -> flows, one a source        cotangents carried back
-    curvature(k, x, y, G, S, T) -> parts          their sum is that over outputs of G times the second derivative along S and T,
-                                                  (N, m, j, k): exactly symmetric where S is T; no parts where there is none
+    forward(k, x) -> y                        the layer itself
+    jvp(k, x, y, T) -> flow of y              tangents carried on; T has one entry for each source, None where it is 0
+    vjp(k, x, y, G) -> flows, one a source    cotangents carried back
+    curvature(k, x, y, G, S, T) -> parts      their sum is that over outputs of G times the second derivative along S
+                                              and T, (N or 1, m, j, k): exactly symmetric where S is T; no parts where
+                                              there is no curvature
 
 No rule changes its arguments.
 """
@@ -32,7 +33,9 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]  # which units
 
 
 class Cost(NamedTuple):
-    """Of a row: multiplications for one direction of a pass, and numbers of the tables that the rules make beside the value."""
+    """Of a row: multiplications for one direction of a pass, and numbers of the tables that the
+    rules make beside the value.
+    """
 
     multiplications: int
     numbers: int = 0
@@ -78,7 +81,9 @@ class Layer(ABC):
     @property
     @abstractmethod
     def constant(self) -> bool:
-        """Whether jvp and vjp need neither x nor y: passes then run it once for all rows, and multiply it with its neighbours."""
+        """Whether jvp and vjp need neither x nor y: passes then run it once for all rows, and
+        multiply it with its neighbours.
+        """
 
     @property
     @abstractmethod
@@ -87,11 +92,15 @@ class Layer(ABC):
 
     @abstractmethod
     def near_kink(self, x: Values[Array], eps: float) -> Mask | None:
-        """Which units (units, N) are within eps of a kink, relative to the kink or to 1; None for a kind that has none."""
+        """Which units (units, N) are within eps of a kink, relative to the kink or to 1; None for
+        a kind that has none.
+        """
 
     @abstractmethod
     def branch(self, x: Values[Array]) -> Array | None:
-        """Between which kinks each unit lies: numbers (any, N) that change where a kink is crossed; None for a kind that has none."""
+        """Between which kinks each unit lies: numbers (any, N) that change where a kink is
+        crossed; None for a kind that has none.
+        """
 
     @abstractmethod
     def reaches(self, reads: Values[Mask]) -> Mask:
@@ -153,7 +162,9 @@ class SmoothLayer(Layer):
 
 
 def frozen(values: Array) -> Array:
-    """The array where nobody can write to it, else a read-only copy: what a network holds doesn't change with the caller's."""
+    """The array where nobody can write to it, else a read-only copy: what a network holds doesn't
+    change with the caller's.
+    """
     base: Any = values
     while isinstance(base, np.ndarray):
         if 0 in base.strides or base.flags.writeable:  # NumPy warns whoever asks that of a broadcast array

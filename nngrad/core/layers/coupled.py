@@ -52,7 +52,9 @@ class Softmax(SmoothLayer):
 
 @dataclass(frozen=True, eq=False)
 class Compet(Layer):
-    """y = 1 at the largest x of a sample (the first of equals), else 0: MATLAB's compet. A NaN makes its sample NaN; the slope is 0."""
+    """y = 1 at the largest x of a sample (the first of equals), else 0: MATLAB's compet. A NaN
+    makes its sample NaN; the slope is 0.
+    """
 
     stem = "a"
     title = "compet: 1 for the largest"

@@ -15,7 +15,9 @@ from nngrad.core.slope import Slope
 
 @dataclass(frozen=True, eq=False)
 class SquaredDistance(SmoothLayer):
-    """y_i = -scale_i |x - c_i|^2, centres C (out, in), scale (out,): exp of it is a Gaussian radial basis unit, smooth at its centre."""
+    """y_i = -scale_i |x - c_i|^2, centres C (out, in), scale (out,): exp of it is a Gaussian
+    radial basis unit, smooth at its centre.
+    """
 
     C: Array
     scale: Array

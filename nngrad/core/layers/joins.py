@@ -46,7 +46,9 @@ class Sum(LinearLayer):
 
 @dataclass(frozen=True, eq=False)
 class Product(SmoothLayer):
-    """y = the product of its inputs, unit by unit: MATLAB's netprod, multiplicationLayer. Slopes are products, never y/x: x may be 0."""
+    """y = the product of its inputs, unit by unit: MATLAB's netprod, multiplicationLayer. Slopes
+    are products, never y/x: x may be 0.
+    """
 
     stem = "prod"
     title = "product"
@@ -73,7 +75,11 @@ class Product(SmoothLayer):
     def curvature(self, k: Kernel[V], x: Values[V], y: V, G: V, S: Flows[V], T: Flows[V]) -> Values[V]:
         g = k.dense(G, "whole_{y}")
         s = [None if flow is None else k.dense(flow, f"whole_{{y}}_{i}") for i, flow in enumerate(S, 1)]
-        t = s if S is T else [None if flow is None else k.dense(flow, f"whole_{{y}}_{i}") for i, flow in enumerate(T, 1)]
+        t = (
+            s
+            if S is T
+            else [None if flow is None else k.dense(flow, f"whole_{{y}}_{i}") for i, flow in enumerate(T, 1)]
+        )
         parts = []
         for j, i in combinations(range(len(x)), 2):
             (a, b), (c, d) = (s[i], s[j]), (t[i], t[j])

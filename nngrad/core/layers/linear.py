@@ -50,7 +50,9 @@ class Affine(LinearLayer):
 
 @dataclass(frozen=True, eq=False)
 class Scale(LinearLayer):
-    """y = (x - center) * gain + shift, unit by unit; kept in this order, as MATLAB evaluates it, because folding loses digits."""
+    """y = (x - center) * gain + shift, unit by unit; kept in this order, as MATLAB evaluates it,
+    because folding loses digits.
+    """
 
     gain: Array
     center: Array

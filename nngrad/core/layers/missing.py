@@ -15,9 +15,11 @@ from nngrad.core.slope import Slope
 
 @dataclass(frozen=True, eq=False)
 class FillMissing(Layer):
-    """y[j] is x[source[j]] with NaN replaced by fill[j], or, where flag[j], 1 for a number and 0 for NaN: MATLAB's fixunknowns.
+    """y[j] is x[source[j]] with NaN replaced by fill[j], or, where flag[j], 1 for a number and 0 for NaN: MATLAB's
+    fixunknowns.
 
-    A NaN of a unit that is not `filled` stays. The slope is 1, and 0 where a value was replaced and for flags: linear among numbers.
+    A NaN of a unit that is not `filled` stays. The slope is 1, and 0 where a value was replaced and for flags: linear
+    among numbers.
     """
 
     source: Array

@@ -1,4 +1,6 @@
-"""Normalisation of units over a sample: layer, group and instance normalisation. A sample is normalised by itself alone."""
+"""Normalisation of units over a sample: layer, group and instance normalisation. A sample is
+normalised by itself alone.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from nngrad.core.layers.linear import there
 
 @dataclass(frozen=True, eq=False)
 class Normalize(SmoothLayer):
-    """y = (x - mean) / sqrt(var + epsilon) over each of `groups` equal runs of the units, var biased; within a run of N units
+    """y = (x - mean) / sqrt(var + epsilon) over each of `groups` equal runs of the units, var biased; within a run of N
+    units
 
     dy_i/dx_j = (delta_ij - 1/N - y_i y_j/N) / sqrt(var + epsilon). Learned gains and offsets are a Scale behind it.
     """
@@ -69,7 +72,9 @@ class Normalize(SmoothLayer):
         return (self.jvp(k, x, y, (G,)),)  # the slope is a symmetric matrix
 
     def curvature(self, k: Kernel[V], x: Values[V], y: V, G: V, S: Flows[V], T: Flows[V]) -> Values[V]:
-        """With <u, v> the mean over a run of N: -N (<g,s><y,t> + <g,t><y,s> + <g,y>(<s,t> - 3<y,s><y,t>)) / (var + epsilon)."""
+        """With <u, v> the mean over a run of N: -N (<g,s><y,t> + <g,t><y,s> + <g,y>(<s,t> -
+        3<y,s><y,t>)) / (var + epsilon).
+        """
         left = self._side(k, y, there(S))
         right = left if S is T else self._side(k, y, there(T))
         g = self._centered(k, k.along, k.dense(G, "whole_{y}"), "G_{y}")

@@ -124,7 +124,13 @@ void NAME_simulink(const REAL x[N], REAL y[M], REAL J[MN]);
 def write(net: Network, name: str, files: tuple[str, str], single: bool, mex: bool, simulink: bool) -> dict[str, str]:
     """NAME_mex.c; NAME_simulink.c and its header. `files` are the main source and its header."""
     n, m = net.input_size, net.output_size
-    words = {"NAME": name, "SOURCE": files[0], "HEADER": files[1], "INPUTS": listed(net.inputs, 12), "OUTPUTS": listed(net.outputs, 12)}
+    words = {
+        "NAME": name,
+        "SOURCE": files[0],
+        "HEADER": files[1],
+        "INPUTS": listed(net.inputs, 12),
+        "OUTPUTS": listed(net.outputs, 12),
+    }
     words |= {"MN": str(m * n), "N": str(n), "M": str(m), "REAL": "float" if single else "double"}
     words["ROWS"] = f"{n} rows" if n > 1 else "1 row"
     turned = m > 1 and n > 1  # a single row or column is its own transpose

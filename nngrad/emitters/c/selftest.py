@@ -28,16 +28,28 @@ def write(found: Points, name: str, single: bool, header: str) -> dict[str, str]
     page = Page(real, style(single))
     N, m, n = found.J.shape
     data = [line for k, v in found.items().items() for line in constant(Constant(f"right_{k}", v.ravel()), page)]
-    text = [f"/* Compares {name} with numbers of nngrad at {N} points; exit code 1 where they differ. */", "#include <math.h>"]
+    text = [
+        f"/* Compares {name} with numbers of nngrad at {N} points; exit code 1 where they differ. */",
+        "#include <math.h>",
+    ]
     text += ["#include <stdio.h>", f'#include "{header}"', *limits("\n".join(data)), "", *data]
     text += filled(COMPARE, {"REAL": real}).split("\n")
     sizes = {"y": m, "J": m * n, "H": m * n * n}
     arrays = {letter: values for letter, values in found.items().items() if letter != "x"}
     declared = ", ".join(f"{letter}[{sizes[letter]}]" for letter in arrays)
-    text += ["int main(void)", "{", f"    static {real} {declared};", "    int s, wrong = 0;", f"    for (s = 0; s < {N}; ++s) {{"]
+    text += [
+        "int main(void)",
+        "{",
+        f"    static {real} {declared};",
+        "    int s, wrong = 0;",
+        f"    for (s = 0; s < {N}; ++s) {{",
+    ]
     text += [f"        {name}(right_x + s*{n}, y, J);", *(_differs(k, arrays[k], sizes[k], single) for k in "yJ")]
     if "H" in arrays:
-        text += [f"        {name}_hessian(right_x + s*{n}, y, J, H);", *(_differs(k, arrays[k], sizes[k], single) for k in "yJH")]
+        text += [
+            f"        {name}_hessian(right_x + s*{n}, y, J, H);",
+            *(_differs(k, arrays[k], sizes[k], single) for k in "yJH"),
+        ]
     text += ["    }", f'    if (wrong) {{ printf("{name}: differs from the model\\n"); return 1; }}']
     text += [f'    printf("{name}: {N} points agree\\n");', "    return 0;", "}"]
     return {f"test_{name}.c": "\n".join(text) + "\n"}

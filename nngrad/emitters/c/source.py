@@ -3,8 +3,8 @@
 There is constant data only, and no memory is asked for. The weights stand as in the model, a row for each unit. A value
 is a sum along a row (`dot`); a cotangent goes back as rows times numbers (`add_rows`), so that both run along memory
 and are vectorised without any reordering that the compiler would have to be allowed. Directions of a pass are a loop
-around vectors, which keeps the stack small. Whatever stands outside of functions begins with the function's name, so that
-several networks have room in one program, and in one translation unit.
+around vectors, which keeps the stack small. Whatever stands outside of functions begins with the function's name, so
+that several networks have room in one program, and in one translation unit.
 """
 
 from __future__ import annotations
@@ -127,7 +127,14 @@ class Routine:
         given = ", ".join(types[n] for n in self.parameters()) or "void"
         counters = sorted(set(re.findall(r"\bfor \((\w) = 0;", " ".join(self.body))))
         declared = [f"int {', '.join(counters)};"] if counters else []
-        return ["", f"/* {self.comment} */", f"static void {self.name}({given})", "{", *indented([*declared, *self.body]), "}"]
+        return [
+            "",
+            f"/* {self.comment} */",
+            f"static void {self.name}({given})",
+            "{",
+            *indented([*declared, *self.body]),
+            "}",
+        ]
 
 
 def write(net: Network, program: p.Program, name: str, file: str, single: bool) -> dict[str, str]:
@@ -136,10 +143,20 @@ def write(net: Network, program: p.Program, name: str, file: str, single: bool) 
     body, stack = _functions(program, page, name)
     data = []
     for group in program.constants:
-        data += ["", f"/* {group.comment} */", *(line for numbers in group.constants for line in constant(numbers, page))]
+        data += [
+            "",
+            f"/* {group.comment} */",
+            *(line for numbers in group.constants for line in constant(numbers, page)),
+        ]
     for index, table in page.tables.items():
         data += ["", *array(f"static const int {table}[{len(index)}]", [str(k) for k in index])]
-    code = [*PRAGMA.rstrip().split("\n"), *data, *_helpers("\n".join(body), page), *body, *PRAGMA_END.rstrip().split("\n")]
+    code = [
+        *PRAGMA.rstrip().split("\n"),
+        *data,
+        *_helpers("\n".join(body), page),
+        *body,
+        *PRAGMA_END.rstrip().split("\n"),
+    ]
     header = header_of(file)
     text = [f"/* {name}: see {header} */", *_includes("\n".join(code), header), *_older("\n".join(code), page), *code]
     return {file: "\n".join(text) + "\n", header: _header(net, program, name, page.real, stack)}
@@ -184,7 +201,12 @@ def _helpers(body: str, page: Page) -> list[str]:
     words |= {"ZERO": number(0.0), "HALF": number(0.5), "ONE": number(1.0), "TWO": number(2.0)}
     words |= {"FABS": f"fabs{f}", "EXPM1": f"expm1{f}", "EXP": f"exp{f}", "COPYSIGN": f"copysign{f}"}
     helpers = (("dot", DOT), ("add_rows", ADD_ROWS), ("tanh_and_exp", TANH_AND_EXP))
-    return [line for call, text in helpers if f"{page.prefix}{call}(" in body for line in filled(text.rstrip(), words).split("\n")]
+    return [
+        line
+        for call, text in helpers
+        if f"{page.prefix}{call}(" in body
+        for line in filled(text.rstrip(), words).split("\n")
+    ]
 
 
 def _samples(sections: Iterable[p.Section]) -> list[p.Vector | p.Matrix]:
@@ -206,7 +228,11 @@ def _functions(program: p.Program, page: Page, name: str) -> tuple[list[str], di
     real = page.real
     vectors = _samples((*program.forward, *program.slopes))
     members = [_declared(v, real) for v in vectors]
-    text = ["", "/* What is known of a sample. */", f"struct {name}_values {{", *indented(members), "};"] if vectors else []
+    text = (
+        ["", "/* What is known of a sample. */", f"struct {name}_values {{", *indented(members), "};"]
+        if vectors
+        else []
+    )
     forward = Routine(f"{name}_forward", "The outputs.", printed(page, program.forward), writes="yv")
     slopes = Routine(f"{name}_slopes", "The slopes of every layer.", printed(page, program.slopes), writes="v")
     along, local = _jacobian(program, page)

@@ -80,7 +80,11 @@ def loop(count: int, lines: Iterable[str], k: str = "k") -> list[str]:
     if count == 1 and k != "d" and not any(re.match(r"(const )?(double|float) ", line) for line in body):
         return [_first(line, k) for line in body]
     head = f"for ({k} = 0; {k} < {count}; ++{k}) {{"
-    return [f"{head} {body[0]} }}"] if len(body) == 1 and len(body[0]) < 80 else [head, *(f"    {line}" for line in body), "}"]
+    return (
+        [f"{head} {body[0]} }}"]
+        if len(body) == 1 and len(body[0]) < 80
+        else [head, *(f"    {line}" for line in body), "}"]
+    )
 
 
 def _first(line: str, k: str) -> str:
@@ -97,7 +101,9 @@ def _linear(q: Page, op: p.Linear) -> list[str]:
 
 
 def _shape(table: p.Table) -> tuple[int, int]:
-    return (table.rows, table.columns) if isinstance(table, p.Matrix) else (table.values.shape[0], table.values.shape[1])
+    return (
+        (table.rows, table.columns) if isinstance(table, p.Matrix) else (table.values.shape[0], table.values.shape[1])
+    )
 
 
 def _gather(q: Page, op: p.Gather) -> list[str]:
@@ -108,7 +114,10 @@ def _scatter(q: Page, op: p.Scatter) -> list[str]:
     fill = q.at(op.fill, "k") if op.fill else q.style.number(0.0)
     put = f"{q.whole(op.out)}[{q.place(op.places, 'k')}] = {q.at(op.x, 'k')};"
     whole = set(op.places) == set(range(op.out.size))
-    return [*([] if whole else loop(op.out.size, [f"{q.at(op.out, 'k')} = {fill};"])), *(loop(len(op.places), [put]) if op.places else [])]
+    return [
+        *([] if whole else loop(op.out.size, [f"{q.at(op.out, 'k')} = {fill};"])),
+        *(loop(len(op.places), [put]) if op.places else []),
+    ]
 
 
 def _join(q: Page, op: p.Join) -> list[str]:
@@ -122,7 +131,10 @@ def _join(q: Page, op: p.Join) -> list[str]:
 def _total(q: Page, op: p.Total) -> list[str]:
     groups, run = op.out.size, op.x.size // op.out.size
     place = "k" if groups == 1 else f"i*{run} + k"
-    sums = [f"{q.at(op.out, 'i')} = {q.style.number(0.0)};", *loop(run, [f"{q.at(op.out, 'i')} += {q.at(op.x, place)};"])]
+    sums = [
+        f"{q.at(op.out, 'i')} = {q.style.number(0.0)};",
+        *loop(run, [f"{q.at(op.out, 'i')} += {q.at(op.x, place)};"]),
+    ]
     return sums if groups == 1 else loop(groups, sums, "i")
 
 
@@ -139,7 +151,9 @@ def _winner(q: Page, op: p.Winner) -> list[str]:
         "    int missing = 0;",
         *(
             f"    {line}"
-            for line in loop(op.x.size, [f"if ({x}[k] > {x}[best]) {{ best = k; }}", f"if ({x}[k] != {x}[k]) {{ missing = 1; }}"])
+            for line in loop(
+                op.x.size, [f"if ({x}[k] > {x}[best]) {{ best = k; }}", f"if ({x}[k] != {x}[k]) {{ missing = 1; }}"]
+            )
         ),
         *(f"    {line}" for line in loop(op.x.size, [f"{out}[k] = missing ? NAN : ((k == best) ? {one} : {zero});"])),
         "}",
@@ -177,7 +191,10 @@ def _differences(q: Page, op: p.Differences) -> list[str]:
 def _one_hot(q: Page, op: p.OneHot) -> list[str]:
     place = q.place(op.place, "d")
     value = q.at(op.factor, place) if op.factor else q.style.number(1.0)
-    return [*loop(op.out.size, [f"{q.at(op.out, 'k')} = {q.style.number(0.0)};"]), f"{q.whole(op.out)}[{place}] = {value};"]
+    return [
+        *loop(op.out.size, [f"{q.at(op.out, 'k')} = {q.style.number(0.0)};"]),
+        f"{q.whole(op.out)}[{place}] = {value};",
+    ]
 
 
 def _row(q: Page, op: p.Row) -> list[str]:
@@ -189,7 +206,10 @@ def _row(q: Page, op: p.Row) -> list[str]:
 def _gram(q: Page, op: p.Gram) -> list[str]:
     weights, size = q.whole(op.weights), op.S.size
     S, T = (lambda a: q.whole(op.S, a)), (lambda a: q.whole(op.T, a))
-    scaled = [f"scaled[k] = {weights}[k]*{S('a')}[k];", *([f"other[k] = {weights}[k]*{T('a')}[k];"] if op.cross else [])]
+    scaled = [
+        f"scaled[k] = {weights}[k]*{S('a')}[k];",
+        *([f"other[k] = {weights}[k]*{T('a')}[k];"] if op.cross else []),
+    ]
     more = f" + {q.prefix}dot({size}, other, {S('b')})" if op.cross else ""
     names = ["scaled", "other"] if op.cross else ["scaled"]
     row, column = q.place(q.active, "a"), q.place(q.active, "b")
@@ -239,7 +259,9 @@ def _maps(q: Page, maps: list[p.Map]) -> list[str]:
     body = []
     for op in maps:
         if op.out.name in q.pairs:
-            body.append(f"{q.at(op.out, 'k')} = {q.prefix}tanh_and_exp({q.at(op.env['x'], 'k')}, &v->{q.pairs[op.out.name]}[k]);")
+            body.append(
+                f"{q.at(op.out, 'k')} = {q.prefix}tanh_and_exp({q.at(op.env['x'], 'k')}, &v->{q.pairs[op.out.name]}[k]);"
+            )
         elif op.out.name not in together:
             body.append(q.map(op))
     return loop(maps[0].out.size, body) if body else []

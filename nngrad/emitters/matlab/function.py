@@ -84,7 +84,10 @@ def _rows(q: Side, v: Any, index: str) -> str:
 
 def _scatter(q: Side, op: p.Scatter) -> list[str]:
     start = f"repmat({op.fill.name}, 1, {q.count})" if op.fill else f"zeros({op.out.size}, {_count(q, op.out, op.x)})"
-    return [f"{op.out.name} = {start};", *([f"{op.out.name}({_index(op.places)}, :) = {q.whole(op.x)};"] if op.places else [])]
+    return [
+        f"{op.out.name} = {start};",
+        *([f"{op.out.name}({_index(op.places)}, :) = {q.whole(op.x)};"] if op.places else []),
+    ]
 
 
 def _count(q: Side, out: p.Vector, x: Any) -> str:
@@ -95,7 +98,9 @@ def _total(q: Side, op: p.Total) -> list[str]:
     groups, x = op.out.size, q.whole(op.x)
     if groups == 1:
         return [f"{op.out.name} = sum({x}, 1);"]
-    return [f"{op.out.name} = reshape(sum(reshape({x}, {op.x.size // groups}, {groups}*{q.count}), 1), {groups}, {q.count});"]
+    return [
+        f"{op.out.name} = reshape(sum(reshape({x}, {op.x.size // groups}, {groups}*{q.count}), 1), {groups}, {q.count});"
+    ]
 
 
 def _winner(q: Side, op: p.Winner) -> list[str]:
@@ -117,7 +122,12 @@ def _distances(q: Side, op: p.Distances) -> list[str]:
     out, x, c = op.out.name, q.whole(op.x), op.centres.name
     difference = f"{x} - repmat({c}(k, :)', 1, {q.count})"
     term = f"abs({difference})" if op.absolute else f"({difference}) .^ 2"
-    return [f"{out} = zeros({op.out.size}, {q.count});", f"for k = 1:{op.out.size}", f"    {out}(k, :) = sum({term}, 1);", "end"]
+    return [
+        f"{out} = zeros({op.out.size}, {q.count});",
+        f"for k = 1:{op.out.size}",
+        f"    {out}(k, :) = sum({term}, 1);",
+        "end",
+    ]
 
 
 def _differences(q: Side, op: p.Differences) -> list[str]:
@@ -208,12 +218,18 @@ def printed(q: Side, sections: Iterable[p.Section]) -> list[str]:
             if q.passing or not isinstance(op, p.Differences):
                 lines += PRINTERS[type(op)](q, op)
     following = [*lines[1:], "%"]
-    return [line for line, after in zip(lines, following, strict=False) if not (line.startswith("%") and after.startswith("%"))]
+    return [
+        line
+        for line, after in zip(lines, following, strict=False)
+        if not (line.startswith("%") and after.startswith("%"))
+    ]
 
 
 def _tables(program: p.Program, *sweeps: p.Sweep) -> list[str]:
     """The matrices of a sample that passes read."""
-    read = {v.name for sweep in sweeps for section in sweep.sections for op in section.statements for v in p.operands(op)}
+    read = {
+        v.name for sweep in sweeps for section in sweep.sections for op in section.statements for v in p.operands(op)
+    }
     made = [op for op in program.every if isinstance(op, p.Differences) and op.out.name in read]
     return [line for op in made for line in _differences(Side("1", True), op)]
 
@@ -274,7 +290,11 @@ def _help(net: Network, name: str, n: int, m: int) -> list[str]:
         "What is not asked for is not computed. No toolbox is needed.",
     ]
     lines = facts(net, name, convention)
-    return [f"%{name.upper()}  Outputs, exact Jacobian and Hessian of a trained network.", "%", *(f"%   {t}".rstrip() for t in lines)]
+    return [
+        f"%{name.upper()}  Outputs, exact Jacobian and Hessian of a trained network.",
+        "%",
+        *(f"%   {t}".rstrip() for t in lines),
+    ]
 
 
 def _jacobian(program: p.Program, Q: Side, m: int, n: int) -> list[str]:
@@ -287,7 +307,12 @@ def _jacobian(program: p.Program, Q: Side, m: int, n: int) -> list[str]:
     place = ":" if every else _index(sweep.place)
     where = f"J({place}, :, s)" if sweep.along == "output" else f"J(:, {place}, s)"
     result = f"{sweep.result.name}{chr(39) if sweep.along == 'output' else ''}"
-    return [*lines, "for s = 1:Q", *indented([*_tables(program, sweep), *printed(q, sweep.sections), f"{where} = {result};"]), "end"]
+    return [
+        *lines,
+        "for s = 1:Q",
+        *indented([*_tables(program, sweep), *printed(q, sweep.sections), f"{where} = {result};"]),
+        "end",
+    ]
 
 
 def _hessian(program: p.Program, Q: Side, m: int, n: int) -> list[str]:
@@ -303,5 +328,9 @@ def _hessian(program: p.Program, Q: Side, m: int, n: int) -> list[str]:
         after = [line.replace(word, text) for line in after]
     if output == "live(i)":
         zero += f" live = {_index(live)};"
-    inner = [*_tables(program, program.tangents, program.cotangents), *printed(ahead, program.tangents.sections), *after]
+    inner = [
+        *_tables(program, program.tangents, program.cotangents),
+        *printed(ahead, program.tangents.sections),
+        *after,
+    ]
     return [*printed(Q, program.seconds), zero, "for s = 1:Q", *indented(inner), "end"]

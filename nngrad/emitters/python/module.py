@@ -18,7 +18,9 @@ from nngrad.core.network import Network
 from nngrad.emitters import program as p
 from nngrad.emitters.text import WIDTH, Style, facts, filled, formula, indented, is_run, reserved, shortest, wrapped
 
-RESERVED = reserved("numpy", *keyword.kwlist) | sys.stdlib_module_names  # a file of a module's name would be imported instead of it
+RESERVED = (
+    reserved("numpy", *keyword.kwlist) | sys.stdlib_module_names
+)  # a file of a module's name would be imported instead of it
 ABS = '''
 
 def _abs(x):
@@ -50,7 +52,11 @@ def number(value: float) -> str:
     return shortest(value)
 
 
-STYLE = Style(number, {n: f"np.{n}" for n in FUNCTIONS} | {"fabs": "_abs", "erfc": "_erfc", "log1p": "_log1p"}, "np.where({c}, {a}, {b})")
+STYLE = Style(
+    number,
+    {n: f"np.{n}" for n in FUNCTIONS} | {"fabs": "_abs", "erfc": "_erfc", "log1p": "_log1p"},
+    "np.where({c}, {a}, {b})",
+)
 
 
 def _index(index: tuple[int, ...], within: int = -1) -> str:
@@ -148,7 +154,9 @@ def _row(op: p.Row) -> list[str]:
 
 
 def _gram(op: p.Gram) -> list[str]:
-    return [f"H[np.ix_(rows, LIVE, ACTIVE, ACTIVE)] += _gram({op.weights.name}, {op.S.name}, {op.T.name}, {op.cross}, len(x))"]
+    return [
+        f"H[np.ix_(rows, LIVE, ACTIVE, ACTIVE)] += _gram({op.weights.name}, {op.S.name}, {op.T.name}, {op.cross}, len(x))"
+    ]
 
 
 PRINTERS: dict[type, Callable[[Any], list[str]]] = {
@@ -199,7 +207,15 @@ def _gram(weights, S, T, cross, rows):
 '''
 
 
-HELPERS = {"_abs(": ABS, "_exp(": EXP, "_log1p(": LOG1P, "_erfc(": ERFC, "_centered(": CENTERED, "_beside(": BESIDE, "_gram(": GRAM}
+HELPERS = {
+    "_abs(": ABS,
+    "_exp(": EXP,
+    "_log1p(": LOG1P,
+    "_erfc(": ERFC,
+    "_centered(": CENTERED,
+    "_beside(": BESIDE,
+    "_gram(": GRAM,
+}
 
 
 def printed(sections: Iterable[p.Section]) -> list[str]:
@@ -237,7 +253,13 @@ def write(net: Network, program: p.Program, name: str) -> dict[str, str]:
         lines += ["", f"# {group.comment}", *(line for c in group.constants for line in array(c.name, c.values))]
     doors = {True: ANALYTIC, False: REAL}
     functions = filled(FUNCTIONS_TEXT, {"DOOR": doors[analytic(program)]}).replace("INPUTS", str(n))
-    evaluate = ["", "", "def _evaluate(x, order):", '    """y, with J where order is 1, with H where it is 2."""', *indented(body)]
+    evaluate = [
+        "",
+        "",
+        "def _evaluate(x, order):",
+        '    """y, with J where order is 1, with H where it is 2."""',
+        *indented(body),
+    ]
     return {f"{name}.py": "\n".join(lines) + "\n" + "".join(helpers) + functions + "\n".join(evaluate) + "\n"}
 
 
@@ -249,7 +271,13 @@ def _doc(net: Network, program: p.Program, name: str) -> list[str]:
         f"What is masked is NaN. {COMPLEX if analytic(program) else 'x is real: not every part of the network is analytic in NumPy.'}",
         "Nothing is needed but NumPy.",
     ]
-    return [f'"""{name}: outputs, exact Jacobian and Hessian of a trained network.', "", *facts(net, name, convention), '"""', ""]
+    return [
+        f'"""{name}: outputs, exact Jacobian and Hessian of a trained network.',
+        "",
+        *facts(net, name, convention),
+        '"""',
+        "",
+    ]
 
 
 COMPLEX = "f takes complex x too, for complex steps: f(x + 1e-20j*v).imag/1e-20 is J v. The derivatives take real x."

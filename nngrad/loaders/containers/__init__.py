@@ -67,7 +67,9 @@ def _bytes(path: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise ModelError(f"{path}: isn't a regular file; name a model file on disk")
         if status.st_size > limits.FILE_BYTES:
-            raise ModelError(f"{path}: has {status.st_size} bytes, at most {limits.FILE_BYTES} are read; {limits.ADVICE}")
+            raise ModelError(
+                f"{path}: has {status.st_size} bytes, at most {limits.FILE_BYTES} are read; {limits.ADVICE}"
+            )
         with path.open("rb") as file:
             return file.read(status.st_size)  # no more: read(n) reserves n bytes at once
     except FileNotFoundError:
@@ -91,7 +93,9 @@ def starts(*beginnings: bytes) -> Callable[[bytes, Path], bool]:
 
 
 def _mat73(data: bytes, path: Path) -> bool:
-    return data.startswith(b"MATLAB 7.3 MAT-file") or (data[124:128] == b"\x00\x02IM" and data[512:520] == HDF5_SIGNATURE)
+    return data.startswith(b"MATLAB 7.3 MAT-file") or (
+        data[124:128] == b"\x00\x02IM" and data[512:520] == HDF5_SIGNATURE
+    )
 
 
 def _mat5(data: bytes, path: Path) -> bool:

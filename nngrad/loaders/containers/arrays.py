@@ -12,12 +12,23 @@ from nngrad.loaders.tree import Undecoded
 
 
 def filled(
-    shape: tuple[int, ...], rows: np.ndarray, starts: np.ndarray, real: np.ndarray, imaginary: np.ndarray | None, budget: limits.Budget
+    shape: tuple[int, ...],
+    rows: np.ndarray,
+    starts: np.ndarray,
+    real: np.ndarray,
+    imaginary: np.ndarray | None,
+    budget: limits.Budget,
 ) -> Any:
     """The full matrix of a column-compressed one; Undecoded beyond the bound."""
     count = limits.volume(shape, "a sparse matrix")
     used = int(starts[-1]) if starts.size else 0
-    if len(shape) != 2 or starts.size != shape[1] + 1 or starts.dtype.kind == "f" or rows.dtype.kind == "f" or starts[0] != 0:
+    if (
+        len(shape) != 2
+        or starts.size != shape[1] + 1
+        or starts.dtype.kind == "f"
+        or rows.dtype.kind == "f"
+        or starts[0] != 0
+    ):
         raise ModelError(f"a sparse matrix of {shape} with {starts.size} column starts; the file is corrupt")
     widths = starts[1:].astype(np.int64) - starts[:-1].astype(np.int64)
     if used > min(rows.size, real.size) or (imaginary is not None and used > imaginary.size) or (widths < 0).any():

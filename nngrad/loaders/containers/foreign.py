@@ -14,7 +14,9 @@ from pathlib import Path
 from nngrad.errors import ModelError
 
 SUPPORTED = "nngrad reads .mat (v4 to v7.3), Keras .h5 and .keras, .npz, Octave text and generated MATLAB functions"
-FROM_TORCH = "in PyTorch: numpy.savez('w.npz', **{k: v.numpy() for k, v in model.state_dict().items()}), and give --activation"
+FROM_TORCH = (
+    "in PyTorch: numpy.savez('w.npz', **{k: v.numpy() for k, v in model.state_dict().items()}), and give --activation"
+)
 TO_NPZ = "write its weights with numpy.savez('w.npz', W1=W1, b1=b1, ...), and give --activation"
 TO_KERAS = "load it in Keras and write model.save('model.keras')"
 OF_KERAS = "write the Keras model it was made from: model.save('model.keras')"
@@ -23,7 +25,9 @@ TABLES = "name a model file here, tables of inputs go to --input"
 COPY = "copy or download the file again"
 NOT_A_NETWORK = "nngrad differentiates neural networks only"
 HEAD = 65_536
-TORCH_LEGACY = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"  # the number that torch.save wrote before its zip files
+TORCH_LEGACY = (
+    b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"  # the number that torch.save wrote before its zip files
+)
 TREES = (b"TreeEnsembleRegressor", b"TreeEnsembleClassifier")
 STATISTICS = (b"SVMRegressor", b"SVMClassifier", b"LinearClassifier", b"LinearRegressor")
 
@@ -69,12 +73,18 @@ def _onnx(data: bytes) -> bool:
 
 
 def _saved_model(data: bytes) -> bool:
-    return b"saved_model" in data[:4096] or (data[:2] == b"\x08\x01" and b"\x12" in data[2:3] and b"PartitionedCall" in data[:HEAD])
+    return b"saved_model" in data[:4096] or (
+        data[:2] == b"\x08\x01" and b"\x12" in data[2:3] and b"PartitionedCall" in data[:HEAD]
+    )
 
 
 def _frozen_graph(data: bytes) -> bool:
     """TensorFlow's GraphDef: nodes with a name and an operation."""
-    return data[:1] == b"\x0a" and data[2:3] == b"\x0a" and any(op in data[:HEAD] for op in (b"\x12\x0bPlaceholder", b"\x12\x05Const"))
+    return (
+        data[:1] == b"\x0a"
+        and data[2:3] == b"\x0a"
+        and any(op in data[:HEAD] for op in (b"\x12\x0bPlaceholder", b"\x12\x05Const"))
+    )
 
 
 def _pickle(data: bytes) -> bool:
@@ -118,11 +128,21 @@ def _text(data: bytes) -> bool:
 
 BEFORE = (
     ForeignFile("empty (0 bytes)", lambda data: not data, COPY),
-    ForeignFile("a Git LFS pointer, not the file itself", _starts(b"version https://git-lfs"), "fetch the file with: git lfs pull"),
-    ForeignFile("a web page, not a model file", _markup, "download the file itself (on GitHub: the Raw button)"),
-    ForeignFile("a NumPy .npy array", _starts(b"\x93NUMPY"), f"one array is no network; tables of inputs go to --input; weights: {TO_NPZ}"),
     ForeignFile(
-        "a PyTorch file (an old one, a pickle)", _both(_pickle, lambda data: TORCH_LEGACY in data[:32]), f"{UNPICKLED}; {FROM_TORCH}"
+        "a Git LFS pointer, not the file itself",
+        _starts(b"version https://git-lfs"),
+        "fetch the file with: git lfs pull",
+    ),
+    ForeignFile("a web page, not a model file", _markup, "download the file itself (on GitHub: the Raw button)"),
+    ForeignFile(
+        "a NumPy .npy array",
+        _starts(b"\x93NUMPY"),
+        f"one array is no network; tables of inputs go to --input; weights: {TO_NPZ}",
+    ),
+    ForeignFile(
+        "a PyTorch file (an old one, a pickle)",
+        _both(_pickle, lambda data: TORCH_LEGACY in data[:32]),
+        f"{UNPICKLED}; {FROM_TORCH}",
     ),
     ForeignFile(
         "a scikit-learn model (a pickle)",
@@ -131,36 +151,60 @@ BEFORE = (
     ),
     ForeignFile("a pickle (joblib, scikit-learn or PyTorch)", _pickle, f"{UNPICKLED}; {TO_NPZ}"),
     ForeignFile("a compressed pickle (joblib)", _zipped_pickle, f"{UNPICKLED}; {TO_NPZ}"),
-    ForeignFile("a safetensors file", _safetensors, f"it isn't read; {TO_NPZ} (safetensors.numpy.load_file gives the arrays)"),
+    ForeignFile(
+        "a safetensors file", _safetensors, f"it isn't read; {TO_NPZ} (safetensors.numpy.load_file gives the arrays)"
+    ),
     ForeignFile("a file in Octave's binary format", _starts(b"Octave-1-"), "in Octave: save -v7 net.mat net"),
     ForeignFile("MATLAB p-code", _starts(b"v00.00.00", b"v01.00.00"), "name the .m file or a .mat file"),
     ForeignFile("compressed with gzip", _starts(b"\x1f\x8b"), "unpack it first"),
     ForeignFile(
-        "compressed with bzip2, xz, 7-Zip or zstd", _starts(b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd"), "unpack it first"
+        "compressed with bzip2, xz, 7-Zip or zstd",
+        _starts(b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"\x28\xb5\x2f\xfd"),
+        "unpack it first",
     ),
     ForeignFile(
-        "a TensorFlow Lite model", lambda data: data[4:8] == b"TFL3", "write the Keras model it was made from: model.save('model.keras')"
+        "a TensorFlow Lite model",
+        lambda data: data[4:8] == b"TFL3",
+        "write the Keras model it was made from: model.save('model.keras')",
     ),
     ForeignFile("a fuzzy inference system (.fis), not a network", _starts(b"[System]"), NOT_A_NETWORK),
-    ForeignFile("an old Excel workbook or another Office file", _starts(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), f"save it as .csv; {TABLES}"),
+    ForeignFile(
+        "an old Excel workbook or another Office file",
+        _starts(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+        f"save it as .csv; {TABLES}",
+    ),
     ForeignFile("a Parquet table, not a model", _starts(b"PAR1"), TABLES),
     ForeignFile("an Arrow or Feather table, not a model", _starts(b"ARROW1"), TABLES),
-    ForeignFile("a CasADi function", _starts(b"jhpnnagiieahaaaa"), "CasADi differentiates it itself: f.jacobian(); nngrad reads networks"),
+    ForeignFile(
+        "a CasADi function",
+        _starts(b"jhpnnagiieahaaaa"),
+        "CasADi differentiates it itself: f.jacobian(); nngrad reads networks",
+    ),
     ForeignFile("a model in GGUF", _starts(b"GGUF"), f"it isn't read; {TO_NPZ}"),
     ForeignFile("a picture or a PDF", _starts(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF"), "name a model file"),
 )
 AFTER = (
-    ForeignFile("part of a TensorFlow SavedModel", _saved_model, "load its folder in Keras and write model.save('model.keras')"),
+    ForeignFile(
+        "part of a TensorFlow SavedModel", _saved_model, "load its folder in Keras and write model.save('model.keras')"
+    ),
     ForeignFile("trees in ONNX, which have no slopes", _both(_onnx, _holds(*TREES)), NOT_A_NETWORK),
     ForeignFile("a statistical model in ONNX", _both(_onnx, _holds(*STATISTICS)), NOT_A_NETWORK),
-    ForeignFile("an ONNX model (protobuf)", _onnx, f"nngrad doesn't read ONNX; save the network where it came from, or {TO_NPZ}"),
+    ForeignFile(
+        "an ONNX model (protobuf)", _onnx, f"nngrad doesn't read ONNX; save the network where it came from, or {TO_NPZ}"
+    ),
     ForeignFile("a TensorFlow graph (.pb)", _frozen_graph, OF_KERAS),
     ForeignFile("a Simulink model (.mdl)", _starts(b"Model {"), "save the network itself: save('net.mat', 'net')"),
-    ForeignFile("a network in .nnet text", _nnet_text, f"it isn't read yet; {TO_NPZ} (with its means and ranges: --input-scaling)"),
+    ForeignFile(
+        "a network in .nnet text",
+        _nnet_text,
+        f"it isn't read yet; {TO_NPZ} (with its means and ranges: --input-scaling)",
+    ),
     ForeignFile("a PMML model", _both(_starts(b"<?xml", b"<PMML"), lambda data: b"<PMML" in data[:4096]), TO_NPZ),
 )
 VAGUE = (  # after the suffix
-    ForeignFile("JSON text", _starts(b"{", b"["), "a Keras configuration alone has no weights; write model.save('model.keras')"),
+    ForeignFile(
+        "JSON text", _starts(b"{", b"["), "a Keras configuration alone has no weights; write model.save('model.keras')"
+    ),
     ForeignFile("XML text", _starts(b"<?xml"), SUPPORTED),
     ForeignFile("text (a table?)", _text, f"{TABLES}; {SUPPORTED}"),
 )

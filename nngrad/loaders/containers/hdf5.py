@@ -55,7 +55,9 @@ def _member(store: Store, parent: h5py.Group, name: str, path: str, depth: int) 
     address = store.address(found)
     if address not in store.known:
         store.known[address] = Undecoded("HDF5 group", "a group that holds itself")
-        store.known[address] = _group(store, found, path, depth) if isinstance(found, h5py.Group) else _dataset(store, found, path)
+        store.known[address] = (
+            _group(store, found, path, depth) if isinstance(found, h5py.Group) else _dataset(store, found, path)
+        )
     return store.known[address]
 
 
@@ -180,7 +182,9 @@ class Store:
             if reason:
                 return Undecoded("HDF5 attribute", reason)
             if _is_variable(entry.get_type()):
-                if math.prod(entry.shape or ()) * self.size > limits.TOTAL_BYTES:  # several entries may share the same bytes
+                if (
+                    math.prod(entry.shape or ()) * self.size > limits.TOTAL_BYTES
+                ):  # several entries may share the same bytes
                     return Undecoded("HDF5 attribute", "text of unbounded length")
                 self.heaps.check_attribute(name)
             return decoded_attribute(found.attrs[name])
@@ -239,7 +243,9 @@ class Store:
     def _measure(self, found: h5py.Dataset, settings: Any, path: str) -> None:
         """Compressed chunks must hold what a chunk holds and no more: the library would expand whatever is there."""
         chunk = found.chunks
-        self.budget.take_objects(math.prod(-(-n // c) for n, c in zip(found.shape, chunk, strict=True)), f"'{path[:80]}'")
+        self.budget.take_objects(
+            math.prod(-(-n // c) for n, c in zip(found.shape, chunk, strict=True)), f"'{path[:80]}'"
+        )
         size = math.prod(chunk) * found.id.get_type().get_size()
         self.budget.take_bytes(size, f"'{path[:80]}'")
         if settings.get_nfilters() == 0:
@@ -279,6 +285,10 @@ def _inflates_to(packed: bytes, size: int, path: str) -> None:
 
 def decoded_attribute(value: Any) -> Any:
     """As `decoded`; the names of MATLAB_fields arrive as arrays of single characters."""
-    if isinstance(value, np.ndarray) and value.dtype == object and all(isinstance(v, np.ndarray) and v.dtype == "S1" for v in value.flat):
+    if (
+        isinstance(value, np.ndarray)
+        and value.dtype == object
+        and all(isinstance(v, np.ndarray) and v.dtype == "S1" for v in value.flat)
+    ):
         return [b"".join(v.tolist()).decode("utf-8", "replace") for v in value.flat]
     return decoded(value)

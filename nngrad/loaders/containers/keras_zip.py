@@ -37,7 +37,11 @@ OTHERS = (  # (a member's name ends or begins so, what it is then)
     ("simulink/", "a Simulink model (.slx)", "save the network itself: save('net.mat', 'net')"),
     ("saved_model.pb", "a zipped TensorFlow SavedModel", "load it in Keras and write model.save('model.keras')"),
     ("xl/workbook.xml", "an Excel workbook", "name the model file, not a table"),
-    ("matlab/document.xml", "a MATLAB live script (.mlx)", "export it as .m, or save the network: save('net.mat', 'net')"),
+    (
+        "matlab/document.xml",
+        "a MATLAB live script (.mlx)",
+        "export it as .m, or save the network: save('net.mat', 'net')",
+    ),
     (".onnx", "a zip around an ONNX file", "nngrad reads .mat, .h5 and .keras files"),
     (".mat", "a zip around .mat files", "unpack it and name one of them"),
     (".keras", "a zip around .keras files", "unpack it and name one of them"),
@@ -59,7 +63,9 @@ def read(data: bytes) -> Tree:
             config = _json(_content(archive, members[CONFIG], budget), CONFIG)
             weights = _content(archive, members[WEIGHTS], budget)
     except FAILURES as error:
-        raise ModelError(f"the zip archive is truncated or corrupt ({' '.join(str(error).split())[:200]}); copy the file again") from None
+        raise ModelError(
+            f"the zip archive is truncated or corrupt ({' '.join(str(error).split())[:200]}); copy the file again"
+        ) from None
     from nngrad.loaders.containers import hdf5
 
     return Tree("Keras zip", {"metadata": metadata, "config": config, "weights": hdf5.group(weights, budget)})
@@ -75,14 +81,18 @@ def _other(names: list[str]) -> ModelError:
 
 def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: limits.Budget) -> bytes:
     if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ModelError(f"'{info.filename}' in it is encrypted or compressed in an unusual way; write it again with model.save")
+        raise ModelError(
+            f"'{info.filename}' in it is encrypted or compressed in an unusual way; write it again with model.save"
+        )
     if info.filename != WEIGHTS and info.file_size > limits.JSON_BYTES:
         raise ModelError(f"'{info.filename}' in it has {info.file_size} bytes, at most {limits.JSON_BYTES} are read")
     budget.take_bytes(info.file_size, f"'{info.filename}' in it")
     with archive.open(info) as member:
         content = member.read(info.file_size + 1)
     if len(content) != info.file_size:
-        raise ModelError(f"'{info.filename}' in it hasn't the {info.file_size} bytes that it states; copy the file again")
+        raise ModelError(
+            f"'{info.filename}' in it hasn't the {info.file_size} bytes that it states; copy the file again"
+        )
     return content
 
 
@@ -97,5 +107,7 @@ def _json(content: bytes, name: str) -> dict[str, Any]:
     except ValueError as error:
         raise ModelError(f"'{name}' in it isn't JSON ({error}); write it again with model.save") from None
     if not isinstance(value, dict):
-        raise ModelError(f"'{name}' in it holds a {type(value).__name__}, not an object; write it again with model.save")
+        raise ModelError(
+            f"'{name}' in it holds a {type(value).__name__}, not an object; write it again with model.save"
+        )
     return value

@@ -58,7 +58,14 @@ def _header(data: bytes, position: int) -> Mat4Header | None:
         name = data[first : first + length].rstrip(b"\0") if 2 <= length <= 128 else b""
         if rows < 0 or columns < 0 or imaginary not in (0, 1) or not NAME.fullmatch(name):
             continue
-        return Mat4Header(np.dtype(order + PRECISIONS[precision]), kind, (rows, columns), bool(imaginary), name.decode(), first + length)
+        return Mat4Header(
+            np.dtype(order + PRECISIONS[precision]),
+            kind,
+            (rows, columns),
+            bool(imaginary),
+            name.decode(),
+            first + length,
+        )
     return None
 
 
@@ -70,9 +77,13 @@ def read(data: bytes) -> Tree:
     while position < len(data):
         head = _header(data, position)
         if head is None:
-            raise ModelError(f"corrupt or truncated at byte {position}: no matrix of a MAT v4 file begins there; copy the file again")
+            raise ModelError(
+                f"corrupt or truncated at byte {position}: no matrix of a MAT v4 file begins there; copy the file again"
+            )
         if head.end > len(data):
-            raise ModelError(f"truncated: '{head.name}' at byte {position} needs {head.end - len(data)} more bytes; copy the file again")
+            raise ModelError(
+                f"truncated: '{head.name}' at byte {position} needs {head.end - len(data)} more bytes; copy the file again"
+            )
         budget.take_elements(1, "it")
         variables[head.name] = _value(data, head, budget)
         position = head.end
@@ -107,7 +118,9 @@ def _filled(triples: np.ndarray, head: Mat4Header, budget: limits.Budget) -> Any
         raise ModelError(f"'{head.name}' is a sparse matrix of {head.shape}; the file is corrupt")
     entries, shape = triples[:-1], tuple(int(n) for n in triples[-1, :2].real)
     if min(shape) < 0 or max(shape) > 2**31 or shape[0] * shape[1] > limits.SPARSE_FILL:
-        raise ModelError(f"'{head.name}' is a sparse matrix of {shape[0]}x{shape[1]}, too large to fill; {limits.ADVICE}")
+        raise ModelError(
+            f"'{head.name}' is a sparse matrix of {shape[0]}x{shape[1]}, too large to fill; {limits.ADVICE}"
+        )
     places = entries[:, :2].real
     if entries.size and not ((places >= 1) & (places <= shape)).all():
         raise ModelError(f"'{head.name}' is a sparse matrix with an entry outside; the file is corrupt")

@@ -61,11 +61,15 @@ def _created(data: bytes) -> str | None:
 def _top_element(data: bytes, position: int, order: str, budget: limits.Budget) -> tuple[int, bytes | memoryview, int]:
     """The kind of a top-level element, the bytes of its matrix with its tag, and where the next one begins."""
     if len(data) - position < 8:
-        raise ModelError(f"truncated at byte {position}: {len(data) - position} bytes are left, an element needs 8; copy the file again")
+        raise ModelError(
+            f"truncated at byte {position}: {len(data) - position} bytes are left, an element needs 8; copy the file again"
+        )
     code, count = struct.unpack_from(order + "II", data, position)
     end = position + 8 + count
     if code not in (MATRIX, COMPRESSED):
-        raise ModelError(f"corrupt at byte {position}: element of type {code} where a variable must stand; copy the file again")
+        raise ModelError(
+            f"corrupt at byte {position}: element of type {code} where a variable must stand; copy the file again"
+        )
     if end > len(data):
         raise ModelError(
             f"truncated: the variable at byte {position} has {count} bytes, {len(data) - position - 8} are left; copy the file again"
@@ -86,13 +90,17 @@ def _inflated(packed: memoryview, position: int, order: str, budget: limits.Budg
             raise ModelError(f"corrupt at byte {position}: the compressed variable is empty; copy the file again")
         (count,) = struct.unpack(order + "I", head[4:])
         if count > DEFLATE_RATIO * len(packed):
-            raise ModelError(f"corrupt: {len(packed)} bytes at byte {position} can't hold the {count} that they state; copy the file again")
+            raise ModelError(
+                f"corrupt: {len(packed)} bytes at byte {position} can't hold the {count} that they state; copy the file again"
+            )
         budget.take_bytes(count, f"the variable at byte {position}")
         body = stream.decompress(stream.unconsumed_tail, count + 1)
         if not stream.eof and len(body) <= count:
             body += stream.decompress(stream.unconsumed_tail, 1)
     except zlib.error as error:
-        raise ModelError(f"corrupt: the compressed variable at byte {position} can't be unpacked ({error}); copy the file again") from None
+        raise ModelError(
+            f"corrupt: the compressed variable at byte {position} can't be unpacked ({error}); copy the file again"
+        ) from None
     if len(body) != count or not (stream.eof or _is_flushed(packed)):
         raise ModelError(
             f"corrupt: the compressed variable at byte {position} hasn't the {count} bytes that it states; copy the file again"

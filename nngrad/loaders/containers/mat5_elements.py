@@ -18,7 +18,17 @@ from nngrad.loaders.tree import MatlabObject, Undecoded
 
 INT8, INT32, UINT32, MATRIX = 1, 5, 6, 14
 STORAGE = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
-TEXT = {1: "latin-1", 2: "latin-1", 16: "utf-8", 3: "utf-16", 4: "utf-16", 17: "utf-16", 5: "utf-32", 6: "utf-32", 18: "utf-32"}
+TEXT = {
+    1: "latin-1",
+    2: "latin-1",
+    16: "utf-8",
+    3: "utf-16",
+    4: "utf-16",
+    17: "utf-16",
+    5: "utf-32",
+    6: "utf-32",
+    18: "utf-32",
+}
 NUMERIC = {n: np.dtype(t) for n, t in enumerate(("f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"), 6)}
 CELL, STRUCT, OBJECT, CHAR, SPARSE, FUNCTION, OPAQUE = 1, 2, 3, 4, 5, 16, 17
 USUAL_BYTES = 40  # of a header: flags, two dimensions, no name
@@ -59,7 +69,9 @@ class ElementReader:
             return code, first, count, position + 8
         first = position + 8
         if count > end - first:
-            raise ModelError(f"an element of {count} bytes at byte {position} of it, where {end - first} are left; the file is corrupt")
+            raise ModelError(
+                f"an element of {count} bytes at byte {position} of it, where {end - first} are left; the file is corrupt"
+            )
         return code, first, count, min(end, first + count + (-count % 8))
 
     def numbers(self, position: int, end: int, what: str) -> tuple[np.ndarray, int]:
@@ -93,10 +105,18 @@ class ElementReader:
     def header(self, position: int, end: int) -> ArrayHeader:
         """Flags, dimensions and name; opaque arrays have no dimensions."""
         if end - position >= USUAL_BYTES:
-            flags_code, flags_size, flags, _, shape_code, shape_size, rows, columns, *name_tag = self.usual.unpack_from(self.data, position)
-            usual = flags_code == UINT32 and flags_size == shape_size == 8 and shape_code == INT32 and name_tag == [INT8, 0]
-            if usual and flags & 0xFF != OPAQUE and rows >= 0 and columns >= 0:  # two dimensions and no name: nearly every array
-                return ArrayHeader(flags & 0xFF, bool(flags & 0x200), bool(flags & 0x800), (rows, columns), "", position + USUAL_BYTES)
+            flags_code, flags_size, flags, _, shape_code, shape_size, rows, columns, *name_tag = self.usual.unpack_from(
+                self.data, position
+            )
+            usual = (
+                flags_code == UINT32 and flags_size == shape_size == 8 and shape_code == INT32 and name_tag == [INT8, 0]
+            )
+            if (
+                usual and flags & 0xFF != OPAQUE and rows >= 0 and columns >= 0
+            ):  # two dimensions and no name: nearly every array
+                return ArrayHeader(
+                    flags & 0xFF, bool(flags & 0x200), bool(flags & 0x800), (rows, columns), "", position + USUAL_BYTES
+                )
         code, first, count, position = self.tag(position, end)
         if code != UINT32 or count != 8:
             raise ModelError(f"no array flags at byte {first} of it; the file is corrupt")
@@ -130,7 +150,9 @@ class ElementReader:
         if head.complex:
             imaginary, _ = self.numbers(position, end, "an imaginary part")
             if imaginary.size != count:
-                raise ModelError(f"a complex array of {head.shape} holds {imaginary.size} imaginary parts; the file is corrupt")
+                raise ModelError(
+                    f"a complex array of {head.shape} holds {imaginary.size} imaginary parts; the file is corrupt"
+                )
             values = values.astype("c16")
             values.imag = imaginary
         return values.reshape(head.shape, order="F")
@@ -165,7 +187,9 @@ class ElementReader:
         for _ in range(count):
             code, first, size, position = self.tag(position, end)
             if code != MATRIX:
-                raise ModelError(f"element of type {code} where an array must stand, at byte {first} of it; the file is corrupt")
+                raise ModelError(
+                    f"element of type {code} where an array must stand, at byte {first} of it; the file is corrupt"
+                )
             values.append(self.matrix(first, first + size, depth + 1)[1])
         return values, position
 
@@ -179,7 +203,9 @@ class ElementReader:
         count = limits.volume(shape, "a struct array")
         names, position = self.field_names(position, end)
         if 8 * count * len(names) > end - position:
-            raise ModelError(f"a struct array of {shape} with {len(names)} fields in {end - position} bytes; the file is corrupt")
+            raise ModelError(
+                f"a struct array of {shape} with {len(names)} fields in {end - position} bytes; the file is corrupt"
+            )
         self.budget.take_elements(count, "a struct array")
         records = []
         for _ in range(count):

@@ -194,7 +194,9 @@ def _records(store: Store, found: h5py.Group, names: list[str], path: str, depth
     columns = {name: _cells_of_field(store, member, f"{path}.{name}", depth) for name, member in members.items()}
     shapes = {column.shape for column in columns.values()}
     if len(shapes) > 1:
-        raise ModelError(f"'{path[:80]}' is a struct array whose fields have different sizes {sorted(shapes)[:3]}; the file is corrupt")
+        raise ModelError(
+            f"'{path[:80]}' is a struct array whose fields have different sizes {sorted(shapes)[:3]}; the file is corrupt"
+        )
     shape = shapes.pop()
     flat = {name: column.ravel(order="F") for name, column in columns.items()}
     count = limits.volume(shape, f"'{path[:80]}'")
@@ -218,9 +220,13 @@ def _sparse(store: Store, found: h5py.Group, path: str) -> Any:
     for name in ("ir", "jc", "data"):
         member = store.member(found, name, f"{path}/{name}") if name in found else None
         values = store.values(member, f"{path}/{name}") if isinstance(member, h5py.Dataset) else np.zeros(0, np.uint64)
-        parts[name] = np.zeros(0, np.uint64) if isinstance(values, Undecoded | h5py.Empty) else np.asarray(values).ravel()
+        parts[name] = (
+            np.zeros(0, np.uint64) if isinstance(values, Undecoded | h5py.Empty) else np.asarray(values).ravel()
+        )
     data = parts["data"]
-    real, imaginary = (data["real"], data["imag"]) if data.dtype.names and set(data.dtype.names) == {"real", "imag"} else (data, None)
+    real, imaginary = (
+        (data["real"], data["imag"]) if data.dtype.names and set(data.dtype.names) == {"real", "imag"} else (data, None)
+    )
     if any(v.dtype.kind not in "fiub" for v in (parts["ir"], parts["jc"], real)):
         raise ModelError(f"'{path[:80]}' is a sparse matrix without numbers; the file is corrupt")
     shape = (_flag(store, found, "MATLAB_sparse", path), max(parts["jc"].size - 1, 0))

@@ -13,7 +13,9 @@ from nngrad.loaders.tree import Tree
 def read(data: bytes) -> Tree:
     """The text, UTF-8 or Latin-1, with plain newlines."""
     if len(data) > limits.TEXT_BYTES:
-        raise ModelError(f"is a text of {len(data)} bytes, at most {limits.TEXT_BYTES} are read; save the network as .mat")
+        raise ModelError(
+            f"is a text of {len(data)} bytes, at most {limits.TEXT_BYTES} are read; save the network as .mat"
+        )
     if b"\0" in data:
         raise ModelError("looks like MATLAB source but holds NUL bytes; save it as plain text or the network as .mat")
     try:

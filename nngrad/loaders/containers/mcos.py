@@ -155,7 +155,11 @@ class Subsystem:
         shape, numbers = tuple(column[2 : 2 + column[1]]), column[2 + column[1] : -1]
         self.budget.take_elements(len(numbers), "an object array")
         values = [self._guarded(classname, lambda n=n: self._object(n)) for n in numbers]
-        return values[0] if len(values) == 1 and shape == (1, 1) else np.fromiter(values, object, len(values)).reshape(shape, order="F")
+        return (
+            values[0]
+            if len(values) == 1 and shape == (1, 1)
+            else np.fromiter(values, object, len(values)).reshape(shape, order="F")
+        )
 
     def _guarded(self, classname: str, make: Any) -> Any:
         """A thing that can't be made out becomes Undecoded; the rest of the file is still good."""
@@ -219,7 +223,11 @@ class Subsystem:
         """The default values of a class, from the last cell."""
         if number not in self.defaults:
             cell = self.cells[-1]
-            found = cell.ravel(order="F")[number] if isinstance(cell, np.ndarray) and cell.dtype == object and number < cell.size else {}
+            found = (
+                cell.ravel(order="F")[number]
+                if isinstance(cell, np.ndarray) and cell.dtype == object and number < cell.size
+                else {}
+            )
             self.defaults[number] = self.finish(found, inside=True) if isinstance(found, dict) else {}
         return self.defaults[number]
 
@@ -237,14 +245,22 @@ class Subsystem:
         if self.tables is None:
             return Undecoded("enumeration", self.reason)
         names, indices = fields.get("ValueNames"), fields.get("ValueIndices")
-        if not isinstance(names, np.ndarray) or not isinstance(indices, np.ndarray) or object in (names.dtype, indices.dtype):
+        if (
+            not isinstance(names, np.ndarray)
+            or not isinstance(indices, np.ndarray)
+            or object in (names.dtype, indices.dtype)
+        ):
             return Undecoded("enumeration", "a form of enumeration that isn't known")
         members = [self.tables.name(int(n)) for n in names.flat]
         self.budget.take_elements(indices.size, "an enumeration")
         if indices.size and int(indices.max()) >= len(members):
             raise ModelError(f"member {int(indices.max())} of {len(members)}")
         values = [members[int(k)] for k in indices.ravel(order="F")]
-        return values[0] if indices.size == 1 else np.fromiter(values, object, len(values)).reshape(indices.shape, order="F")
+        return (
+            values[0]
+            if indices.size == 1
+            else np.fromiter(values, object, len(values)).reshape(indices.shape, order="F")
+        )
 
 
 def _is_reference(column: list[int]) -> bool:

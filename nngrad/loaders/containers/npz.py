@@ -38,7 +38,9 @@ def read(data: bytes) -> Tree:
                     content = member.read(info.file_size + 1)
                 variables[info.filename.removesuffix(".npy")] = array(content, budget)
     except FAILURES as error:
-        raise ModelError(f"the NumPy archive is truncated or corrupt ({' '.join(str(error).split())[:200]}); copy the file again") from None
+        raise ModelError(
+            f"the NumPy archive is truncated or corrupt ({' '.join(str(error).split())[:200]}); copy the file again"
+        ) from None
     return Tree("NumPy zip", variables)
 
 
@@ -47,7 +49,9 @@ def array(content: bytes, budget: limits.Budget) -> Any:
     wide = content[6:7] != b"\x01"
     start = 12 if wide else 10
     begin = start + int.from_bytes(content[8:start], "little")
-    head = HEADER.fullmatch(content[start:begin]) if content.startswith(MAGIC) and begin - start <= MOST_HEADER else None
+    head = (
+        HEADER.fullmatch(content[start:begin]) if content.startswith(MAGIC) and begin - start <= MOST_HEADER else None
+    )
     if head is None:
         return Undecoded("array", "an array of structures, or no array")
     dtype, shape = np.dtype(head[1].decode("ascii")), tuple(int(n) for n in re.findall(rb"\d{1,18}", head[3]))

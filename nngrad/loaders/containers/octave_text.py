@@ -100,7 +100,9 @@ class Cursor:
             shape = tuple(int(n.real) for n in self.numbers(count) if math.isfinite(n.real))
         limits.volume(shape, "an array")
         if len(shape) < 2:
-            raise ModelError(f"corrupt before byte {self.position}: an array of {len(shape)} dimensions; copy the file again")
+            raise ModelError(
+                f"corrupt before byte {self.position}: an array of {len(shape)} dimensions; copy the file again"
+            )
         return shape, "C" if key == "rows" else "F"
 
 
@@ -120,7 +122,9 @@ def _number(token: bytes) -> float | complex:
 def read(data: bytes) -> Tree:
     """The variables of an Octave text file."""
     if len(data) > limits.TEXT_BYTES:
-        raise ModelError(f"is a text of {len(data)} bytes, at most {limits.TEXT_BYTES} are read; in Octave: save -v7 net.mat net")
+        raise ModelError(
+            f"is a text of {len(data)} bytes, at most {limits.TEXT_BYTES} are read; in Octave: save -v7 net.mat net"
+        )
     cursor = Cursor(data)
     created = cursor.line().decode("utf-8", "replace").partition(", ")[2].partition(" <")[0]
     variables = {}
@@ -172,7 +176,9 @@ def _range(cursor: Cursor, depth: int) -> np.ndarray:
     base, limit, step = (float(v.real) for v in cursor.numbers(width)[:3])
     steps = (limit - base) / step if step else math.nan
     if not abs(steps) < limits.TEXT_BYTES:
-        raise ModelError(f"corrupt before byte {cursor.position}: a range from {base} to {limit} by {step}; copy the file again")
+        raise ModelError(
+            f"corrupt before byte {cursor.position}: a range from {base} to {limit} by {step}; copy the file again"
+        )
     count = max(0, math.floor(steps * (1 + 1e-15) + 1e-10) + 1)
     cursor.budget.take_bytes(8 * count, "a range")
     return (base + step * np.arange(count)).reshape(1, -1)
@@ -194,7 +200,9 @@ def _string(cursor: Cursor, depth: int) -> Any:
 
 def _bytes(cursor: Cursor, count: int) -> str:
     if count > cursor.left:
-        raise ModelError(f"truncated at byte {cursor.position}: {count} characters expected, {cursor.left} are left; copy the file again")
+        raise ModelError(
+            f"truncated at byte {cursor.position}: {count} characters expected, {cursor.left} are left; copy the file again"
+        )
     text = cursor.data[cursor.position : cursor.position + count]
     cursor.position += count
     return text.decode("utf-8", "replace")
@@ -240,7 +248,10 @@ def _struct(cursor: Cursor, depth: int) -> Any:
     """A struct array: every field is a cell array of the array's shape."""
     shape, fields = _fields(cursor, depth)
     count = limits.volume(shape, "a struct array")
-    columns = {name: f.ravel(order="F") if isinstance(f, np.ndarray) and f.dtype == object else [f] for name, f in fields.items()}
+    columns = {
+        name: f.ravel(order="F") if isinstance(f, np.ndarray) and f.dtype == object else [f]
+        for name, f in fields.items()
+    }
     if any(len(column) != count for column in columns.values()):
         raise ModelError(
             f"corrupt before byte {cursor.position}: a struct array of {shape} with fields of other sizes; copy the file again"
@@ -259,7 +270,9 @@ def _sparse(cursor: Cursor, depth: int) -> Any:
     triples = cursor.numbers(3 * entries).reshape(-1, 3)
     places = triples[:, :2].real
     if entries and not ((places >= 1) & (places <= shape)).all():
-        raise ModelError(f"corrupt before byte {cursor.position}: a sparse matrix with an entry outside; copy the file again")
+        raise ModelError(
+            f"corrupt before byte {cursor.position}: a sparse matrix with an entry outside; copy the file again"
+        )
     cursor.budget.take_bytes(16 * math.prod(shape), "a sparse matrix")
     full = np.zeros(shape, triples.dtype)
     full[places[:, 0].astype(np.int64) - 1, places[:, 1].astype(np.int64) - 1] = triples[:, 2]

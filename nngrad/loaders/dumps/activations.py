@@ -15,7 +15,17 @@ from nngrad.loaders.dumps.names import field_called
 from nngrad.loaders.tree import Group
 
 ACTIVATIONS = frozenset(
-    {"act", "acts", "actfcn", "actfcns", "activation", "activations", "activationfcn", "activationfcns", "activationfunction"}
+    {
+        "act",
+        "acts",
+        "actfcn",
+        "actfcns",
+        "activation",
+        "activations",
+        "activationfcn",
+        "activationfcns",
+        "activationfunction",
+    }
     | {"activationfunctions", "activetype", "transferfcn", "transferfcns", "actfun", "actfuns"}
 )
 SAYS_ACTIVATION = re.compile(r"(?i)activ|transfer|(?<![a-z])act(?![a-z])|actf")
@@ -28,7 +38,11 @@ def _texts(value: Any) -> tuple[str, ...] | None:
         return (value.strip(),)
     if isinstance(value, np.ndarray) and value.dtype == object:
         value = value.ravel(order="F").tolist()
-    return tuple(v.strip() for v in value) if isinstance(value, list) and value and all(isinstance(v, str) for v in value) else None
+    return (
+        tuple(v.strip() for v in value)
+        if isinstance(value, list) and value and all(isinstance(v, str) for v in value)
+        else None
+    )
 
 
 def said_activations(fields: dict[str, Any]) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
@@ -46,28 +60,37 @@ def texts_of_activations(fields: dict[str, Any], used: set[str]) -> tuple[str, .
     return tuple(
         f"{name} {value}"
         for name, value in fields.items()
-        if name not in used and isinstance(value, str) and SAYS_ACTIVATION.search(name) and not isinstance(function_of(value.strip()), str)
+        if name not in used
+        and isinstance(value, str)
+        and SAYS_ACTIVATION.search(name)
+        and not isinstance(function_of(value.strip()), str)
     )
 
 
 # for the layers
 
 
-def named_activations(dump: Dump, pairs: list[Any], hint: tuple[str, ...] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def named_activations(
+    dump: Dump, pairs: list[Any], hint: tuple[str, ...] | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(one name for each layer, doubts), from the user or else from the file."""
     count = len(pairs)
     stored: tuple[str | None, ...] = dump.activations or tuple(layer.activation for layer in dump.layers)
     if hint is not None:
         names = _spread(hint, count, dump, pairs)
         differs = any(s is not None and function_of(s) != function_of(n) for s, n in zip_longest(stored, names))
-        words = [*([listed([s or "?" for s in stored])] if differs else []), *([listed(dump.texts)] if dump.texts else [])]
-        return names, (f"activations {listed(names)} as you named them; the file says {', '.join(words)}",) * bool(words)
+        words = [
+            *([listed([s or "?" for s in stored])] if differs else []),
+            *([listed(dump.texts)] if dump.texts else []),
+        ]
+        return names, (f"activations {listed(names)} as you named them; the file says {', '.join(words)}",) * bool(
+            words
+        )
     if len(stored) < count or any(s is None for s in stored):
         raise ModelError(_question(dump, pairs, stored))
     taken = tuple(s or "" for s in stored[:count])
-    extra = (
-        f"the file names {len(stored)} activations ({listed([s or '?' for s in stored])}) for {count} layers: the first {count} are taken"
-    )
+    named = listed([s or "?" for s in stored])
+    extra = f"the file names {len(stored)} activations ({named}) for {count} layers: the first {count} are taken"
     return taken, (f"{extra}; if others are right, name them with --activation",) * (len(stored) > count)
 
 
@@ -76,7 +99,10 @@ def function_of(name: str | None) -> Any:
     if name is None:
         return None
     try:
-        return [(type(layer), getattr(layer, "activation", None), getattr(layer, "params", None)) for layer in activation_layers(name)]
+        return [
+            (type(layer), getattr(layer, "activation", None), getattr(layer, "params", None))
+            for layer in activation_layers(name)
+        ]
     except ModelError:
         return name
 
@@ -88,7 +114,9 @@ def _spread(hint: tuple[str, ...], count: int, dump: Dump, pairs: list[Any]) -> 
     if len(names) == 2 < count:
         return (*(names[0],) * (count - 1), names[1])
     if len(names) != count:
-        raise ModelError(f": {len(names)} activations named for {count} layers ({_sizes(dump, pairs)}); {_how(count, 'tanh', 'linear')}")
+        raise ModelError(
+            f": {len(names)} activations named for {count} layers ({_sizes(dump, pairs)}); {_how(count, 'tanh', 'linear')}"
+        )
     return names
 
 
@@ -106,7 +134,9 @@ def _question(dump: Dump, pairs: list[Any], stored: tuple[str | None, ...]) -> s
 def _how(count: int, hidden: str, output: str) -> str:
     each = [hidden] * (count - 1) + [output]
     short = [hidden, output] if count > 2 else each
-    ways = "one for all hidden layers and one for the output, or one for each layer" if count > 2 else "one for each layer"
+    ways = (
+        "one for all hidden layers and one for the output, or one for each layer" if count > 2 else "one for each layer"
+    )
     return f"name them, {ways}: --activation {','.join(short)}, in Python load(path, activation={short!r}), with yours in place of these"
 
 

@@ -53,7 +53,9 @@ def oriented(layers: tuple[DumpedLayer, ...], hint: str | None) -> tuple[list[Pa
     found = {o: pairs for o in (OUT_BY_IN, IN_BY_OUT) if (pairs := chained(layers, o)) and hint in (None, o)}
     if not found:
         way = f"as {hint}" if hint else f"neither as {OUT_BY_IN} nor as {IN_BY_OUT}"
-        raise ModelError(f": {_listing(layers)}: these do not chain, {way}; a convolution or a layer of another kind is not supported here")
+        raise ModelError(
+            f": {_listing(layers)}: these do not chain, {way}; a convolution or a layer of another kind is not supported here"
+        )
     way = next(iter(found))
     square = [layer.label for layer in layers if _is_square(layer.W)]
     if len(found) > 1 and any(layer.ask for layer in layers):
@@ -118,7 +120,9 @@ def _squeezed(W: np.ndarray, units: int | None, way: str) -> np.ndarray | None:
 
 
 def _listing(layers: tuple[DumpedLayer, ...]) -> str:
-    return listed([f"{a.label} {size_of(a.W)}" + (f" with bias {size_of(a.b)}" if a.b is not None else "") for a in layers], 4)
+    return listed(
+        [f"{a.label} {size_of(a.W)}" + (f" with bias {size_of(a.b)}" if a.b is not None else "") for a in layers], 4
+    )
 
 
 def size_of(array: Any) -> str:

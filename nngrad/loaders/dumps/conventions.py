@@ -74,25 +74,38 @@ def _cells(fields: dict[str, Any]) -> Dump | None:
 def _network_fields(fields: dict[str, Any]) -> Dump | None:
     """IW, LW and b as users copy them out of a `network` object: cells, or matrices with b1, b2, ..."""
     prefix = next((n[:-2] for n in fields if re.fullmatch(r"(?:\w+_)?iw", n, re.IGNORECASE)), None)
-    iw, lw, b = (next((n for n in fields if n.lower() == f"{prefix}{role}".lower()), None) for role in ("iw", "lw", "b"))
+    iw, lw, b = (
+        next((n for n in fields if n.lower() == f"{prefix}{role}".lower()), None) for role in ("iw", "lw", "b")
+    )
     if prefix is None or not iw or not lw:
         return None
     weights = [*_entries(iw, fields[iw]), *_entries(lw, fields[lw])]
     cells = (_listed(fields[b]) or ([fields[b]] if _is_parameter(fields[b]) else None)) if b else None
     numbered = sorted(
-        (n for n in fields if re.fullmatch(rf"{re.escape(prefix)}b_?\d+", n, re.IGNORECASE) and _is_parameter(fields[n])), key=order_of
+        (
+            n
+            for n in fields
+            if re.fullmatch(rf"{re.escape(prefix)}b_?\d+", n, re.IGNORECASE) and _is_parameter(fields[n])
+        ),
+        key=order_of,
     )
     biases = cells or [fields[n] for n in numbered]
     if not weights or not biases:
         return None
     problem = ""
-    if [place for _, _, place in weights] != [None] * len(weights) and [p for _, _, p in weights] != _chain_places(len(weights)):
-        problem = f": {', '.join(n for n, _, _ in weights)} are not a plain chain of layers; save the network object itself"
+    if [place for _, _, place in weights] != [None] * len(weights) and [p for _, _, p in weights] != _chain_places(
+        len(weights)
+    ):
+        problem = (
+            f": {', '.join(n for n, _, _ in weights)} are not a plain chain of layers; save the network object itself"
+        )
     elif len(weights) != len(biases):
         problem = f": {len(weights)} matrices ({', '.join(n for n, _, _ in weights)}) and {len(biases)} biases"
     layers = tuple(DumpedLayer(n, W, B) for (n, W, _), B in zip(weights, biases, strict=False))
     said, where = said_activations(fields)
-    return Dump((iw, lw, *([b] if b and cells else numbered), *where), layers, said, problem=problem, network_fields=True)
+    return Dump(
+        (iw, lw, *([b] if b and cells else numbered), *where), layers, said, problem=problem, network_fields=True
+    )
 
 
 def _entries(name: str, value: Any) -> list[tuple[str, Any, tuple[str, int, int] | None]]:
@@ -113,7 +126,10 @@ def _roles(fields: Any) -> tuple[str | None, str | None]:
     """The fields of a struct that hold the weights and the bias of a layer."""
     if not isinstance(fields, dict):
         return None, None
-    w, b = (name if (name := field_called(fields, names)) and _is_parameter(fields[name]) else None for names in (WEIGHTS, BIASES))
+    w, b = (
+        name if (name := field_called(fields, names)) and _is_parameter(fields[name]) else None
+        for names in (WEIGHTS, BIASES)
+    )
     return w, b
 
 
@@ -138,13 +154,17 @@ def _without_partner(lonely: str | None) -> str:
 
 
 def _structs(fields: dict[str, Any]) -> Dump | None:
-    """fc1.Weights, fc1.Bias, ..., output.Weights: a struct for each layer, in order of their numbers, the output last."""
+    """fc1.Weights, fc1.Bias, ..., output.Weights: a struct for each layer, in order of their
+    numbers, the output last.
+    """
     names = sorted((name for name in fields if name not in SKIPPED and _of_struct(name, fields[name])), key=order_of)
     if len(names) < 2:
         return None
     layers = [_of_struct(name, fields[name]) for name in names]
     lonely = next((w for name, value in fields.items() if name not in SKIPPED and (w := _alone(name, value))), None)
-    return Dump(tuple(names), tuple(layer for layer in layers if layer), problem=_without_partner(lonely), keys=tuple(names))
+    return Dump(
+        tuple(names), tuple(layer for layer in layers if layer), problem=_without_partner(lonely), keys=tuple(names)
+    )
 
 
 def _list_of_structs(items: list[Any]) -> Dump | None:
@@ -159,7 +179,11 @@ def _without_weights(label: str, fields: Any) -> str:
     """What is wrong with an entry that has arrays, but no weights: it computes something that isn't known."""
     if not isinstance(fields, dict) or _roles(fields) != (None, None):
         return ""
-    arrays = [name for name, value in fields.items() if _is_parameter(value) and isinstance(value, np.ndarray) and value.size > 1]
+    arrays = [
+        name
+        for name, value in fields.items()
+        if _is_parameter(value) and isinstance(value, np.ndarray) and value.size > 1
+    ]
     if not arrays:
         return ""
     return f": {label} holds {listed(arrays, 4)}, but no weights: a normalisation or another layer than a dense one is not supported here"
@@ -169,7 +193,12 @@ def _positional(items: list[Any]) -> Dump | None:
     """{W, b, W, b, ...}: at least two layers, each bias as long as one side of its matrix."""
     pairs = list(zip(items[::2], items[1::2], strict=False))
     fits = all(isinstance(v, np.ndarray) and v.dtype == np.float64 and v.size for pair in pairs for v in pair)
-    if len(items) < 4 or len(items) % 2 or not fits or not all(b.size == max(b.shape, default=1) and b.size in W.shape for W, b in pairs):
+    if (
+        len(items) < 4
+        or len(items) % 2
+        or not fits
+        or not all(b.size == max(b.shape, default=1) and b.size in W.shape for W, b in pairs)
+    ):
         return None
     layers = tuple(DumpedLayer(f"{{{2 * k + 1}}}", W, b) for k, (W, b) in enumerate(pairs))
     if not any(min(W.shape, default=1) > 1 for W, _ in pairs) and not _is_narrow_chain(layers):
@@ -193,7 +222,9 @@ def _numbered_arrays(fields: dict[str, Any]) -> Dump | None:
 
 
 def _named(fields: dict[str, Any]) -> Iterator[Dump]:
-    """W1,b1,W2,b2 / fc1_weight,fc1_bias / IW1_1,b1,LW2_1,b2 / Theta1,Theta2; a prefix (actor_W1) tells networks apart."""
+    """W1,b1,W2,b2 / fc1_weight,fc1_bias / IW1_1,b1,LW2_1,b2 / Theta1,Theta2; a prefix (actor_W1)
+    tells networks apart.
+    """
     families: dict[str, dict[str, dict[str, str]]] = {}
     for name, value in fields.items():
         told = parsed(name) if _is_parameter(value) else None
@@ -219,13 +250,19 @@ def _named(fields: dict[str, Any]) -> Iterator[Dump]:
 
 
 def _numbered(
-    fields: dict[str, Any], groups: dict[str, dict[str, str]], keys: list[str], said: tuple[str, ...] | None, where: tuple[str, ...]
+    fields: dict[str, Any],
+    groups: dict[str, dict[str, str]],
+    keys: list[str],
+    said: tuple[str, ...] | None,
+    where: tuple[str, ...],
 ) -> Dump:
     weights = {k: groups[k].get("W") or groups[k].get("theta") or "" for k in keys}
     lonely = [weights[k] for k in keys if "b" not in groups[k]] + [groups[k]["b"] for k in groups if k not in weights]
     problem = _without_partner(lonely[0] if lonely else None)
     if any(k.isdigit() for k in keys) and not in_sequence([k for k in keys if k.isdigit()]):
         problem = f": {', '.join(weights.values())}: a layer between them is missing"
-    layers = tuple(DumpedLayer(weights[k], fields[weights[k]], fields[groups[k]["b"]]) for k in keys if "b" in groups[k])
+    layers = tuple(
+        DumpedLayer(weights[k], fields[weights[k]], fields[groups[k]["b"]]) for k in keys if "b" in groups[k]
+    )
     names = tuple(n for k in keys for n in (weights[k], groups[k].get("b")) if n)
     return Dump((*names, *where), layers, said, problem=problem, keys=tuple(k for k in keys if "b" in groups[k]))

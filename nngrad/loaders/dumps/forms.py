@@ -17,11 +17,33 @@ from nngrad.loaders.tree import Group
 
 COLUMN, NONE = "column", "none"
 ROLLED = frozenset(
-    {"nnparams", "nnweights", "params", "theta", "thetavec", "thetavector", "unrolledthetas", "w", "weights", "initialnnparams"}
+    {
+        "nnparams",
+        "nnweights",
+        "params",
+        "theta",
+        "thetavec",
+        "thetavector",
+        "unrolledthetas",
+        "w",
+        "weights",
+        "initialnnparams",
+    }
 )
 SURELY_ROLLED = frozenset({"nnparams", "nnweights"})
 SIZES = frozenset(
-    {"layersizes", "layers", "sizes", "nnsizes", "networksizes", "architecture", "topology", "units", "layerunits", "structure"}
+    {
+        "layersizes",
+        "layers",
+        "sizes",
+        "nnsizes",
+        "networksizes",
+        "architecture",
+        "topology",
+        "units",
+        "layerunits",
+        "structure",
+    }
 )
 INPUT_SIZE = re.compile(r"(?:num|n|size)?(?:of)?(?:inputs?|features?)(?:layer)?(?:size|units|num|number)?")
 HIDDEN_SIZE = re.compile(r"(?:num|n|size)?(?:of)?hidden(?:layer)?(\d*)(?:size|units|num|number)?(\d*)")
@@ -83,19 +105,25 @@ def _is_vector(value: Any) -> bool:
 
 
 def rolled(fields: dict[str, Any]) -> Dump | None:
-    """nn_params: all Theta one after the other, column by column, the sizes of the layers beside (a well-known course)."""
+    """nn_params: all Theta one after the other, column by column, the sizes of the layers beside
+    (a well-known course).
+    """
     if isinstance(fields, Group):  # other programs put rows first
         return None
     found = [n for n in fields if plain(n) in ROLLED and _is_vector(fields[n]) and fields[n].size > 1]
     if not found:
         return None
-    name = min(found, key=lambda n: (plain(n) not in SURELY_ROLLED, plain(n).startswith("initial")))  # what training began with comes last
+    name = min(
+        found, key=lambda n: (plain(n) not in SURELY_ROLLED, plain(n).startswith("initial"))
+    )  # what training began with comes last
     sizes, where = _sizes(fields)
     count = sum((a + 1) * b for a, b in pairwise(sizes))
     if not sizes or fields[name].size != count:
         if plain(name) not in SURELY_ROLLED:
             return None
-        needed = f"the sizes {', '.join(map(str, sizes))} need {count}" if sizes else "the sizes of its layers are missing"
+        needed = (
+            f"the sizes {', '.join(map(str, sizes))} need {count}" if sizes else "the sizes of its layers are missing"
+        )
         advice = "save input_layer_size, hidden_layer_size and num_labels beside it, or Theta1, Theta2, ..."
         return Dump((name,), (), problem=f": {fields[name].size} numbers in one vector, {needed}; {advice}")
     flat, layers, start = fields[name].ravel(order="F"), [], 0
@@ -157,7 +185,10 @@ def indexed(fields: dict[str, Any]) -> Dump | None:
     if missing:
         there = ", ".join([*matrices.values(), *biases.values()])
         return Dump(names, (), problem=f": {there}: the bias {' and '.join(missing)} is missing")
-    return Dump(names, tuple(DumpedLayer(matrices[link], fields[matrices[link]], fields[biases[link[1]]], ask=True) for link in links))
+    return Dump(
+        names,
+        tuple(DumpedLayer(matrices[link], fields[matrices[link]], fields[biases[link[1]]], ask=True) for link in links),
+    )
 
 
 # no biases
@@ -174,8 +205,14 @@ def without_biases(
     if not any(all(a.shape[i] == b.shape[j] for (_, a), (_, b) in pairwise(matrices)) for i, j in ((0, 1), (1, 0))):
         return None
     units = {n for _, W in matrices for n in W.shape} - {1}
-    like = [n for n, v in fields.items() if n not in names and _is_vector(v) and v.size in units and not statistic(n)[0]]
+    like = [
+        n for n, v in fields.items() if n not in names and _is_vector(v) and v.size in units and not statistic(n)[0]
+    ]
     listed = ", ".join(label for label, _ in matrices)
-    problem = f": {listed} have no biases by name, and {', '.join(like[:4])} may be some: name them b1, b2, ..." if like else ""
+    problem = (
+        f": {listed} have no biases by name, and {', '.join(like[:4])} may be some: name them b1, b2, ..."
+        if like
+        else ""
+    )
     layers = tuple(DumpedLayer(label, W, None, bias=NONE, ask=True) for label, W in matrices)
     return Dump(names, layers, problem=problem, doubts=(f"there are no biases beside {listed}: none are added",))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from nngrad.core.layers import Affine
+from nngrad.core.layers import Affine, Layer
 from nngrad.core.network import Network
 from nngrad.core.ports import Origin
 from nngrad.errors import ModelError
@@ -29,7 +29,9 @@ NAME = "dump of plain weights (W1,b1,... or cells W,b or fc1.Weights,...)"
 HINTS = ("activation", "weights")
 MOST_NAMES = 10  # in one path
 IN_BY_OUT_BY_HABIT = frozenset({"kernel", "kernels", "coefs"})  # names of Keras and scikit-learn, which compute x W + b
-NORMALISATION = frozenset({"bn", "batchnorm", "batchnormalization", "normalization", "norm", "ln", "layernorm", "groupnorm", "gn"})
+NORMALISATION = frozenset(
+    {"bn", "batchnorm", "batchnormalization", "normalization", "norm", "ln", "layernorm", "groupnorm", "gn"}
+)
 
 
 def find(tree: Tree) -> list[tuple[str, Dump]]:
@@ -46,11 +48,19 @@ def find(tree: Tree) -> list[tuple[str, Dump]]:
         dumps = [replace(dump, owner=owner) for dump in dumps_in(element)]
         used = {name for dump in dumps for name in dump.names}
         for dump in dumps:
-            rest = tuple(n for n, v in element.items() if n not in used and not is_data(n, v)) if isinstance(element, dict) else ()
+            rest = (
+                tuple(n for n, v in element.items() if n not in used and not is_data(n, v))
+                if isinstance(element, dict)
+                else ()
+            )
             texts = texts_of_activations(element, used) if isinstance(element, dict) else ()
             found.append((_path(path, dump, len(dumps)), replace(dump, unused=rest, texts=texts)))
         if not dumps or isinstance(element, dict):
-            parts = [(p, e) for p, e in children(path, element) if not isinstance(element, dict) or p.rsplit(".", 1)[-1] not in used]
+            parts = [
+                (p, e)
+                for p, e in children(path, element)
+                if not isinstance(element, dict) or p.rsplit(".", 1)[-1] not in used
+            ]
             stack.extend((p, e, depth + 1) for p, e in reversed(parts))
     return found
 
@@ -67,7 +77,9 @@ def _path(path: str, dump: Dump, count: int) -> str:
 
 def read(dump: Dump, hints: Hints = NO_HINTS) -> Network:
     """The network of a dump; ModelError where something is missing, with the option that says it."""
-    wrapped = sorted(layer.label for layer in dump.layers if isinstance(layer.W, MatlabObject) or isinstance(layer.b, MatlabObject))
+    wrapped = sorted(
+        layer.label for layer in dump.layers if isinstance(layer.W, MatlabObject) or isinstance(layer.b, MatlabObject)
+    )
     if wrapped:
         raise ModelError(
             f": dlarray parameters of a custom training loop ({', '.join(wrapped)}): what is computed with them stands in MATLAB code, "
@@ -75,9 +87,15 @@ def read(dump: Dump, hints: Hints = NO_HINTS) -> Network:
         )
     if dump.problem:
         raise ModelError(dump.problem)
-    recurrent = [layer.label for key, layer in zip(dump.keys, dump.layers, strict=False) if "hh" in re.findall("[a-z]+", key.lower())]
+    recurrent = [
+        layer.label
+        for key, layer in zip(dump.keys, dump.layers, strict=False)
+        if "hh" in re.findall("[a-z]+", key.lower())
+    ]
     if recurrent:
-        raise ModelError(f": {recurrent[0]}: weights of a layer from itself; recurrent networks are not supported as plain weights")
+        raise ModelError(
+            f": {recurrent[0]}: weights of a layer from itself; recurrent networks are not supported as plain weights"
+        )
     if len(dump.layers) == 1 and dump.unused and any(place_of(key) == AT_THE_END for key in dump.keys):
         raise ModelError(
             f": {dump.layers[0].label} is an output layer, and no layer before it is recognised among {', '.join(dump.unused[:8])}; "
@@ -89,11 +107,19 @@ def read(dump: Dump, hints: Hints = NO_HINTS) -> Network:
     dump = replace(dump, layers=tuple(replace(layer, ask=layer.ask or _is_by_habit(layer.label)) for layer in chain))
     pairs, notes, doubts = oriented(dump.layers, hints.weights)
     activations, said = named_activations(dump, pairs, hints.activation)
-    layers: list[Any] = []
+    layers: list[Layer] = []
     for (W, b), name in zip(pairs, activations, strict=True):
         layers += [Affine(W, b), *activation_layers(name)]
-    lines = [f"layer {k}: {a}, {len(W)} units ({layer.label})" for k, ((W, _), a, layer) in _counted(pairs, activations, dump.layers)]
-    origin = Origin(classname="plain weights", layers=tuple(lines), notes=notes, doubts=(*said, *doubts, *dump.doubts, *_left_out(dump)))
+    lines = [
+        f"layer {k}: {a}, {len(W)} units ({layer.label})"
+        for k, ((W, _), a, layer) in _counted(pairs, activations, dump.layers)
+    ]
+    origin = Origin(
+        classname="plain weights",
+        layers=tuple(lines),
+        notes=notes,
+        doubts=(*said, *doubts, *dump.doubts, *_left_out(dump)),
+    )
     return Network.chain(layers, input_size=pairs[0][0].shape[1], origin=origin)
 
 
@@ -103,7 +129,9 @@ def _counted(*columns: Iterable[Any]) -> Iterator[tuple[int, tuple[Any, ...]]]:
 
 def _left_out(dump: Dump) -> tuple[str, ...]:
     if dump.owner:
-        return (f"these are properties of an object of a class of its own ({dump.owner}): what its methods do to x and y is not known",)
+        return (
+            f"these are properties of an object of a class of its own ({dump.owner}): what its methods do to x and y is not known",
+        )
     if not dump.network_fields:
         return ()
     return (
@@ -121,7 +149,11 @@ def _refuse_normalisation(dump: Dump) -> None:
     """Gain and shift of a normalisation are called weight and bias, too: two vectors of one length are no layer."""
     for key, layer in zip(dump.keys, dump.layers, strict=False):
         by_name = not NORMALISATION.isdisjoint(re.findall("[a-z]+", key.lower()))
-        if layer.b is not None and _are_vectors(layer) and (by_name or (key.startswith("module ") and layer.W.ndim == 1)):
+        if (
+            layer.b is not None
+            and _are_vectors(layer)
+            and (by_name or (key.startswith("module ") and layer.W.ndim == 1))
+        ):
             raise ModelError(_normalisation(layer))
 
 

@@ -77,7 +77,10 @@ class Calculator:
                 case m.Do(value):
                     self.evaluate(value, env)
                 case m.If(branches):
-                    chosen = next((b for condition, b in branches if condition is None or truth(self.evaluate(condition, env))), ())
+                    chosen = next(
+                        (b for condition, b in branches if condition is None or truth(self.evaluate(condition, env))),
+                        (),
+                    )
                     if word := self.run(chosen, env):
                         return word
                 case m.For(name, over, inner):
@@ -121,7 +124,9 @@ class Calculator:
             flat = old.ravel(order="F").copy()
             if index[0].size and index[0].max() >= flat.size:
                 raise StuckError("an assignment that makes an array grow")
-            flat[index[0]] = new.ravel(order="F") if new.size > 1 else float(new.ravel()[0]) if new.size else new.ravel()
+            flat[index[0]] = (
+                new.ravel(order="F") if new.size > 1 else float(new.ravel()[0]) if new.size else new.ravel()
+            )
             return flat.reshape(old.shape, order="F")
         if len(index) != 2:
             raise StuckError("an index with more than two dimensions")
@@ -169,7 +174,9 @@ class Calculator:
                 return array(self.evaluate(of, env)).T
             case m.Range(start, step, stop):
                 first, by, last = (number(self.evaluate(p, env)) if p else 1.0 for p in (start, step, stop))
-                count = int(np.floor((last - first) / by + 1e-10)) + 1 if by and np.isfinite([first, by, last]).all() else 0
+                count = (
+                    int(np.floor((last - first) / by + 1e-10)) + 1 if by and np.isfinite([first, by, last]).all() else 0
+                )
                 return first + by * np.arange(bounded((1, max(0, count)))[1])[None]
             case m.BracketMatrix(rows, False):
                 return joined(0, [joined(1, [self.evaluate(i, env) for i in row]) for row in rows])

@@ -32,7 +32,9 @@ from nngrad.loaders.matlab.shallow import (
     StatedStep,
 )
 
-StepSettings = tuple[SignalStep, dict[str, Any], list[Any]]  # with the arguments that the file hands to the step's helper
+StepSettings = tuple[
+    SignalStep, dict[str, Any], list[Any]
+]  # with the arguments that the file hands to the step's helper
 
 
 @dataclass(eq=False)
@@ -47,7 +49,9 @@ class Description:
         """The description; ModelError where what was followed does not fit together."""
         layers = self.found.layers
         if sorted(layers) != list(range(1, len(layers) + 1)):
-            raise ModelError(f": computes the layers {sorted(layers)}, which are not numbered from 1 without a gap; {SUPPORTED}")
+            raise ModelError(
+                f": computes the layers {sorted(layers)}, which are not numbered from 1 without a gap; {SUPPORTED}"
+            )
         connections = {i: self.connections(i, layer) for i, layer in layers.items()}
         inputs = self.inputs()
         return ShallowNetwork(
@@ -71,7 +75,9 @@ class Description:
                 raise self.found.refuse(f"{term.weights} is used twice in layer {i}", layer.line)
             seen.add(place)
             if term.signal:
-                found.append(self.connection(term.signal, term.function, self.found.written.number_of(term.weights), layer.line))
+                found.append(
+                    self.connection(term.signal, term.function, self.found.written.number_of(term.weights), layer.line)
+                )
         return tuple(sorted(found, key=lambda c: (c.kind != INPUT, c.source)))
 
     def connection(self, signal: Signal, function: str, weights: np.ndarray, line: int) -> Connection:
@@ -96,7 +102,9 @@ class Description:
     # inputs and outputs
 
     def inputs(self) -> tuple[StatedInput, ...]:
-        signals = [t.signal for layer in self.found.layers.values() for t in layer.terms if t.signal and t.signal.kind == "x"]
+        signals = [
+            t.signal for layer in self.found.layers.values() for t in layer.terms if t.signal and t.signal.kind == "x"
+        ]
         indices = sorted({s.index for s in signals})
         given = [int(n[1:]) for n in self.found.function.ins if INPUT_NAME.match(n)]
         if indices != list(range(1, max([0, *indices, *given]) + 1)):
@@ -153,7 +161,9 @@ class Description:
         return after
 
     def raw_rows(self, j: int, steps: list[StepSettings]) -> int:
-        """How many numbers an input has before its first step: from the settings, or from the weights without any step."""
+        """How many numbers an input has before its first step: from the settings, or from the
+        weights without any step.
+        """
         for step, settings, _ in steps:
             rows = _rows_before(step.function, settings)
             if rows is not None:
@@ -168,7 +178,9 @@ class Description:
         return W.shape[1] // delays
 
     def rows_in_comment(self, j: int, step: SignalStep) -> int:
-        said = re.search(rf"%[^\n]{{0,60}}\b(?:x{j}|X\{{{j},ts\}}) = (?:(\d{{1,6}})x[A-Z]+|[A-Z]+x(\d{{1,6}})) matrix", self.text)
+        said = re.search(
+            rf"%[^\n]{{0,60}}\b(?:x{j}|X\{{{j},ts\}}) = (?:(\d{{1,6}})x[A-Z]+|[A-Z]+x(\d{{1,6}})) matrix", self.text
+        )
         if not said:
             raise ModelError(f"{step.settings}: how many numbers input {j} has is not stored; {SUPPORTED}")
         self.doubts.append(f"that input {j} has {said[1] or said[2]} numbers stands in a comment only")
@@ -191,7 +203,10 @@ def ranges(steps: Iterable[StatedStep], size: int) -> np.ndarray | None:
         keep = next((settings[k] for k in ("keep", "keep_ind") if isinstance(settings.get(k), np.ndarray)), None)
         if name not in LEAVING_OUT or keep is None:
             break
-        constants, removed = settings.get("constants", settings.get("value")), np.setdiff1d(rows, rows[keep.ravel().astype(int) - 1])
+        constants, removed = (
+            settings.get("constants", settings.get("value")),
+            np.setdiff1d(rows, rows[keep.ravel().astype(int) - 1]),
+        )
         if name == "removeconstantrows" and isinstance(constants, np.ndarray) and constants.size == removed.size:
             found[removed] = constants.reshape(-1, 1)
         rows = rows[keep.ravel().astype(int) - 1]

@@ -37,7 +37,19 @@ from nngrad.loaders.matlab.processing import STEPS
 from nngrad.loaders.matlab.shallow import MOST_UNITS, TRANSFER, WEIGHT
 from nngrad.loaders.matlab_code import tree as m
 
-HARMLESS = ("error", "warning", "disp", "display", "fprintf", "assert", "tic", "toc", "validateattributes", "narginchk", "nargoutchk")
+HARMLESS = (
+    "error",
+    "warning",
+    "disp",
+    "display",
+    "fprintf",
+    "assert",
+    "tic",
+    "toc",
+    "validateattributes",
+    "narginchk",
+    "nargoutchk",
+)
 MEDDLERS = ("eval", "evalc", "evalin", "assignin", "load", "run", "feval", "builtin", "input")
 BUILT_IN = ("repmat", "bsxfun", "cat", "vertcat", "reshape", "mod", "cell2mat", "cellfun", "zeros", "ones")
 MOST_LAYERS = 300
@@ -69,7 +81,9 @@ class Follower:
         return ModelError(f"{self.source.at(self.line if line is None else line)}: {why}; {SUPPORTED}")
 
     def fixed(self, value: WrittenNumbers) -> ModelError:
-        return self.refuse(f"{value.name} is fixed in the text: make it an argument of the function, as genFunction does")
+        return self.refuse(
+            f"{value.name} is fixed in the text: make it an argument of the function, as genFunction does"
+        )
 
     @property
     def local(self) -> set[str]:
@@ -168,7 +182,11 @@ class Follower:
                     self.put(target, NotUnderstood(self.line), None)
             return
         number = self.number(value)
-        self.put(targets[0], None if number is not None else value if isinstance(value, m.TextLiteral) else self.evaluate(value), number)
+        self.put(
+            targets[0],
+            None if number is not None else value if isinstance(value, m.TextLiteral) else self.evaluate(value),
+            number,
+        )
 
     def put(self, target: Any, value: Any, number: Any) -> None:
         match target:
@@ -200,7 +218,11 @@ class Follower:
         if isinstance(last, RingPlace) and ((brace and len(where) == 1) or columns):
             signal = self.signal(value)
             layer = LAYER_RING.match(name)
-            if signal is None or signal.delays != (0,) or (layer and (signal.kind, signal.index, signal.steps) != ("a", int(layer[1]), ())):
+            if (
+                signal is None
+                or signal.delays != (0,)
+                or (layer and (signal.kind, signal.index, signal.steps) != ("a", int(layer[1]), ()))
+            ):
                 raise self.refuse("what is written into the delays is not understood")
             self.env[name] = DelayRing(signal, last.size)
         elif brace and len(where) == 2 and isinstance(last, LoopVariable) and name == self.function.outs[0]:
@@ -232,7 +254,11 @@ class Follower:
                 return self.env.get(name, NotUnderstood(self.line))
             case m.Transpose(of):  # samples in rows or in columns: in nngrad they are always in rows
                 value = self.evaluate(of)
-                return value if isinstance(value, Signal | InputCells | OutputCells | NetInput) else NotUnderstood(self.line)
+                return (
+                    value
+                    if isinstance(value, Signal | InputCells | OutputCells | NetInput)
+                    else NotUnderstood(self.line)
+                )
             case m.BracketMatrix(((one,),), True):
                 value = self.evaluate(one)
                 return value if isinstance(value, InputCells) else NotUnderstood(self.line)
@@ -254,7 +280,11 @@ class Follower:
                 shift: Any = 0
                 if isinstance(inner, m.Binary) and inner.op in "+-":
                     shift = self.number(inner.right)
-                    shift = None if shift is None or shift.size != 1 else float(shift[0, 0]) * (1 if inner.op == "+" else -1)
+                    shift = (
+                        None
+                        if shift is None or shift.size != 1
+                        else float(shift[0, 0]) * (1 if inner.op == "+" else -1)
+                    )
                     inner = inner.left
                 if places and shift is not None and isinstance(self.evaluate(inner), LoopVariable):
                     if (shift - (places - 2)) % places != 0:
@@ -293,11 +323,19 @@ class Follower:
         return NetInput("+", (Term(W.name, function, signal),))
 
     def signal(self, value: Any) -> Signal | None:
-        return self.layer(value, "purelin") if isinstance(value, NetInput) else value if isinstance(value, Signal) else None
+        return (
+            self.layer(value, "purelin")
+            if isinstance(value, NetInput)
+            else value
+            if isinstance(value, Signal)
+            else None
+        )
 
     def layer(self, net: NetInput, transfer: str) -> Signal:
         """Takes the layer down; its number stands in the names of its weights and bias."""
-        numbers = {int(found[2 if found.re is WEIGHTS_NAME else 1]) for t in net.terms if (found := _numbered(t.weights))}
+        numbers = {
+            int(found[2 if found.re is WEIGHTS_NAME else 1]) for t in net.terms if (found := _numbered(t.weights))
+        }
         index = numbers.pop() if numbers else 0
         layer = FollowedLayer(transfer, net.op, net.terms, self.line)
         if numbers or self.layers.get(index, layer) != layer or not 0 < index <= MOST_LAYERS:
@@ -308,11 +346,19 @@ class Follower:
     def element(self, name: str, args: tuple[Any, ...]) -> Any:
         """X{1,ts}, Y{1,ts}, Xd1{xdts}, or Xd1{mod(xdts-[1 2]-1,3)+1}."""
         value = self.env.get(name)
-        if isinstance(value, InputCells | OutputCells) and len(args) == 2 and isinstance(self.evaluate(args[1]), LoopVariable):
+        if (
+            isinstance(value, InputCells | OutputCells)
+            and len(args) == 2
+            and isinstance(self.evaluate(args[1]), LoopVariable)
+        ):
             k = small(self.number(args[0]))
             if k is None:
                 return NotUnderstood(self.line)
-            return Signal("x", k) if isinstance(value, InputCells) else self.env.get(f"{name}{{{k}}}", NotUnderstood(self.line))
+            return (
+                Signal("x", k)
+                if isinstance(value, InputCells)
+                else self.env.get(f"{name}{{{k}}}", NotUnderstood(self.line))
+            )
         return self.tapped(name, args[0]) if len(args) == 1 else NotUnderstood(self.line)
 
     def columns(self, name: str, args: tuple[Any, ...]) -> Any:
@@ -344,9 +390,18 @@ class Follower:
     def delays(self, place: Any) -> tuple[tuple[int, ...] | None, int]:
         """The delays that an index into a ring stands for, and the size of the ring."""
         match place:
-            case m.Binary("+", m.CallOrIndex(m.Name("mod"), (m.Binary("-", m.Binary("-", slot, delays), one), size), False), other):
+            case m.Binary(
+                "+", m.CallOrIndex(m.Name("mod"), (m.Binary("-", m.Binary("-", slot, delays), one), size), False), other
+            ):
                 at, steps, places = self.evaluate(slot), self.number(delays), small(self.number(size))
-                if isinstance(at, RingPlace) and steps is not None and steps.size and places and is_one(one) and is_one(other):
+                if (
+                    isinstance(at, RingPlace)
+                    and steps is not None
+                    and steps.size
+                    and places
+                    and is_one(one)
+                    and is_one(other)
+                ):
                     if at.size != places or np.any(steps != np.round(steps)) or np.abs(steps).max() > MOST_UNITS:
                         raise self.refuse("these delays do not fit their ring")
                     return tuple(int(d) for d in steps.ravel(order="F")), places
@@ -379,7 +434,9 @@ class Follower:
         if not args or (ending == "" and name in self.local):
             return NotUnderstood(self.line)
         first = self.evaluate(args[0])
-        if ending == "reverse" or (ending == "apply" and (plain in STEPS or (isinstance(first, Signal) and first.kind == "x"))):
+        if ending == "reverse" or (
+            ending == "apply" and (plain in STEPS or (isinstance(first, Signal) and first.kind == "x"))
+        ):
             return self.step(plain, ending, first, args[1:])
         if plain in WEIGHT and len(args) == 2:
             return self.weighted(first, self.known("weight", plain, name), self.evaluate(args[1]))
@@ -397,7 +454,11 @@ class Follower:
             return value if isinstance(value, NotUnderstood) else NotUnderstood(self.line)
         if plain not in STEPS:
             raise self.refuse(f"the processing function {plain} is not supported: supported are {', '.join(STEPS)}")
-        if signal.delays != (0,) or signal.kind != ("x" if ending == "apply" else "a") or not all(isinstance(a, m.Name) for a in args):
+        if (
+            signal.delays != (0,)
+            or signal.kind != ("x" if ending == "apply" else "a")
+            or not all(isinstance(a, m.Name) for a in args)
+        ):
             raise self.refuse(f"{plain}_{ending} is applied to something else than an input or output")
         return replace(signal, steps=(*signal.steps, SignalStep(plain, tuple(a.id for a in args))))
 

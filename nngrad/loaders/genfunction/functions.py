@@ -125,7 +125,9 @@ def _along(f: Callable[..., Any]) -> Callable[..., Any]:
     return reduce
 
 
-def _extreme(pick: Callable[..., Any], at: Callable[..., Any], other: float) -> tuple[Callable[..., Any], Callable[..., Any]]:
+def _extreme(
+    pick: Callable[..., Any], at: Callable[..., Any], other: float
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """max and min: they pass over NaN, and may tell where."""
 
     def both(wanted: int, x: Value, y: Value | None = None, dim: Value | None = None) -> list[Value]:
@@ -159,7 +161,9 @@ def _sizes(wanted: int, x: Value) -> list[Value]:
 def _filled(value: float) -> Callable[..., Any]:
     def make(*args: Value) -> np.ndarray:
         sizes = (
-            [a for a in args if isinstance(a, np.ndarray)] if not any(a == "like" for a in args if isinstance(a, str)) else list(args[:-2])
+            [a for a in args if isinstance(a, np.ndarray)]
+            if not any(a == "like" for a in args if isinstance(a, str))
+            else list(args[:-2])
         )
         shape = [float(n) for n in sizes[0].ravel()] if len(sizes) == 1 else [number(a) for a in sizes]
         shape = shape * 2 if len(shape) == 1 else shape or [1.0, 1.0]
@@ -182,7 +186,9 @@ def _repmat(x: Value, *times: Value) -> np.ndarray:
 
 def _reshape(x: Value, *shape: Value) -> np.ndarray:
     a = array(x)
-    sizes = [int(n) if (n := float(s)) == n else -1 for t in shape for s in (array(t).ravel() if array(t).size else [-1])]
+    sizes = [
+        int(n) if (n := float(s)) == n else -1 for t in shape for s in (array(t).ravel() if array(t).size else [-1])
+    ]
     if len(sizes) != 2:
         raise StuckError("reshape to more than two dimensions")
     return a.reshape(sizes, order="F")
@@ -200,7 +206,9 @@ def _sparse(*args: Value) -> np.ndarray:
         return array(args[0])
     i, j, v, rows, columns = (array(a) for a in args)
     out = np.zeros(bounded((int(number(rows)), int(number(columns)))))
-    np.add.at(out, (i.ravel().astype(int) - 1, j.ravel().astype(int) - 1), v.ravel() if v.size > 1 else float(v.ravel()[0]))
+    np.add.at(
+        out, (i.ravel().astype(int) - 1, j.ravel().astype(int) - 1), v.ravel() if v.size > 1 else float(v.ravel()[0])
+    )
     return out
 
 
@@ -228,10 +236,29 @@ BUILT_IN: dict[str, Callable[..., Value]] = {
         name: _elementwise(getattr(np, name))
         for name in ("exp", "log", "sqrt", "sign", "tanh", "floor", "ceil", "isnan", "isinf", "isfinite")
     },
-    **{name: _named(op) for name, op in {"plus": "+", "minus": "-", "times": ".*", "rdivide": "./", "power": ".^", "mtimes": "*"}.items()},
     **{
         name: _named(op)
-        for name, op in {"eq": "==", "ne": "~=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&", "or": "|"}.items()
+        for name, op in {
+            "plus": "+",
+            "minus": "-",
+            "times": ".*",
+            "rdivide": "./",
+            "power": ".^",
+            "mtimes": "*",
+        }.items()
+    },
+    **{
+        name: _named(op)
+        for name, op in {
+            "eq": "==",
+            "ne": "~=",
+            "lt": "<",
+            "le": "<=",
+            "gt": ">",
+            "ge": ">=",
+            "and": "&",
+            "or": "|",
+        }.items()
     },
     "abs": _elementwise(np.abs),
     "round": _elementwise(lambda a: np.sign(a) * np.floor(np.abs(a) + 0.5)),
@@ -249,7 +276,9 @@ BUILT_IN: dict[str, Callable[..., Value]] = {
     "size": _size,
     "numel": lambda x: scalar(array(x).size),
     "length": lambda x: scalar(max(array(x).shape) if array(x).size else 0),
-    "isempty": lambda x: logical(isinstance(x, np.ndarray | str) and not np.size(x) if not isinstance(x, str) else not x),
+    "isempty": lambda x: logical(
+        isinstance(x, np.ndarray | str) and not np.size(x) if not isinstance(x, str) else not x
+    ),
     "isa": _isa,
     "isnumeric": lambda x: logical(isinstance(x, np.ndarray) and x.dtype != bool),
     "islogical": lambda x: logical(isinstance(x, np.ndarray) and x.dtype == bool),

@@ -18,7 +18,9 @@ TOLERANCE = 1e-9
 
 
 def check(source: m.SourceFile, name: str, args: list[Value], expected: np.ndarray, only_finite: bool = False) -> None:
-    """ModelError unless the file's function gives `expected` (MATLAB shape); `only_finite` overlooks its NaN and inf."""
+    """ModelError unless the file's function gives `expected` (MATLAB shape); `only_finite`
+    overlooks its NaN and inf.
+    """
     functions = {f.name: f for f in source.functions[1:]}
     calculator = Calculator(functions)
     try:
@@ -34,9 +36,9 @@ def check(source: m.SourceFile, name: str, args: list[Value], expected: np.ndarr
     if good:
         sure = np.isfinite(found) if only_finite else np.ones(found.shape, bool)
         scale = max(1.0, float(np.max(np.abs(expected[np.isfinite(expected)]), initial=0.0)))
-        good = np.allclose(found[sure], expected[sure], rtol=TOLERANCE, atol=TOLERANCE * 1e-3 * scale, equal_nan=True) and bool(
-            sure.any() or not found.size
-        )
+        good = np.allclose(
+            found[sure], expected[sure], rtol=TOLERANCE, atol=TOLERANCE * 1e-3 * scale, equal_nan=True
+        ) and bool(sure.any() or not found.size)
     if not good:
         raise ModelError(
             f"{source.at(functions[name].line)}: the helper function {name} does not compute {name.rsplit('_', 1)[0]}: it was changed by "

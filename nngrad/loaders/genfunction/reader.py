@@ -51,7 +51,9 @@ def find(tree: Tree) -> list[tuple[str, SourceText]]:
 def read(candidate: SourceText, hints: Hints = NO_HINTS) -> Network:
     """The network that the function evaluates; ModelError, with line and text, for what is not understood."""
     if len(candidate.text) > MOST_TEXT:
-        raise ModelError(f": {len(candidate.text)} characters, at most {MOST_TEXT} are read; save the network itself as .mat")
+        raise ModelError(
+            f": {len(candidate.text)} characters, at most {MOST_TEXT} are read; save the network itself as .mat"
+        )
     _refuse_other(candidate.text)
     source = parse(candidate.text)
     try:
@@ -68,7 +70,9 @@ def _refuse_other(text: str) -> None:
     """Source of other kinds, each refused for what it is."""
     bare = COMMENT.sub("", text)
     if re.match(r"\s*classdef\b", bare):
-        raise ModelError(": a class definition, not a network; create the object, train it, and save its network: save('net.mat', 'net')")
+        raise ModelError(
+            ": a class definition, not a network; create the object, train it, and save its network: save('net.mat', 'net')"
+        )
     if not re.search(r"(?m)^[ \t]*function\b", bare):
         if not re.search(r"[A-DF-Za-df-z]", bare.replace("NaN", "").replace("Inf", "")):
             raise ModelError(

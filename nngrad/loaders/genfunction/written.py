@@ -34,7 +34,9 @@ class Assigned:
     """What has been written so far, by the names of variables and of the fields of structs."""
 
     values: dict[str, np.ndarray] = field(default_factory=dict)
-    settings: dict[str, dict[str, Any]] = field(default_factory=dict)  # of structs: arrays, texts, and what is NotUnderstood
+    settings: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # of structs: arrays, texts, and what is NotUnderstood
     changed: set[str] = field(default_factory=set)  # what is assigned twice: variable, or struct.field
     computed: float = 0.0
 
@@ -46,7 +48,9 @@ class Assigned:
 
     def _keep(self, store: dict[str, Any], name: str, value: Any, before: str = "") -> None:
         old = store.get(name)
-        if old is not None and not (isinstance(old, np.ndarray) and isinstance(value, np.ndarray) and np.array_equal(old, value, True)):
+        if old is not None and not (
+            isinstance(old, np.ndarray) and isinstance(value, np.ndarray) and np.array_equal(old, value, True)
+        ):
             self.changed.add(before + name)
         store[name] = value
 
@@ -76,7 +80,9 @@ class Assigned:
         """The matrix of a variable; ModelError where it has none, or two."""
         value = self.values.get(name)
         if value is None or name in self.changed:
-            raise ModelError(f"{name}: {'is assigned twice' if value is not None else 'its numbers are missing'}; {SUPPORTED}")
+            raise ModelError(
+                f"{name}: {'is assigned twice' if value is not None else 'its numbers are missing'}; {SUPPORTED}"
+            )
         return value
 
     def settings_of(self, step: SignalStep, variable: object) -> tuple[dict[str, Any], list[Any]]:
@@ -88,13 +94,17 @@ class Assigned:
         first = step.settings[0] if len(step.settings) == 1 else ""
         if first and variable == WrittenSettings(first):
             settings = self.settings[first]
-            if any(isinstance(v, NotUnderstood) for v in settings.values()) or any(f"{first}.{k}" in self.changed for k in settings):
+            if any(isinstance(v, NotUnderstood) for v in settings.values()) or any(
+                f"{first}.{k}" in self.changed for k in settings
+            ):
                 raise ModelError(f"{first}: its settings are not plain numbers, or assigned twice; {SUPPORTED}")
             return dict(settings), [settings]
         stated = [STATED.match(name) for name in step.settings]
         prefixes = {s and s[1] for s in stated}
         if None in prefixes or len(prefixes) > 1:
-            raise ModelError(f"{', '.join(step.settings)}: these are not the settings of one {step.function}; {SUPPORTED}")
+            raise ModelError(
+                f"{', '.join(step.settings)}: these are not the settings of one {step.function}; {SUPPORTED}"
+            )
         prefix = f"{prefixes.pop()}_" if prefixes else ""
         own = {k[len(prefix) :]: self.number_of(k) for k in self.values if prefix and k.startswith(prefix)}
         return own, [self.number_of(name) for name in step.settings]
@@ -102,7 +112,11 @@ class Assigned:
 
 def small(number: np.ndarray | None) -> int | None:
     """A whole number from 1 to MOST_UNITS; None for anything else."""
-    if number is None or number.size != 1 or not (1 <= number[0, 0] <= MOST_UNITS and number[0, 0] == int(number[0, 0])):
+    if (
+        number is None
+        or number.size != 1
+        or not (1 <= number[0, 0] <= MOST_UNITS and number[0, 0] == int(number[0, 0]))
+    ):
         return None
     return int(number[0, 0])
 
@@ -127,7 +141,11 @@ def _cost(e: Any) -> float | None:
             return float(np.fmin(abs(stop[0, 0] - start[0, 0]), 1e300) + 1)
         case m.CallOrIndex(m.Name("zeros" | "ones" | "nan" | "NaN" | "inf" | "Inf"), args, False):
             sizes = [float(a.value.ravel()[0]) for a in args if isinstance(a, m.NumberLiteral) and a.value.size == 1]
-            return float(np.fmin(np.prod(np.abs(sizes)) ** (2 if len(sizes) == 1 else 1), 1e300)) if len(sizes) == len(args) else None
+            return (
+                float(np.fmin(np.prod(np.abs(sizes)) ** (2 if len(sizes) == 1 else 1), 1e300))
+                if len(sizes) == len(args)
+                else None
+            )
         case m.Name("pi" | "eps" | "nan" | "NaN" | "inf" | "Inf"):
             return 1.0
     return None

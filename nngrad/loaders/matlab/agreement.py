@@ -18,7 +18,11 @@ from nngrad.loaders.matlab.shallow import INPUT, ShallowNetwork
 from nngrad.loaders.tree import is_cell, shown
 
 COUNTS = {"numInputs": "inputConnect", "numLayers": "layerConnect", "numOutputs": "outputConnect"}
-RECORDS = {"IW": "inputWeights", "LW": "layerWeights", "b": "biases"}  # where the sizes of weights and biases are said again
+RECORDS = {
+    "IW": "inputWeights",
+    "LW": "layerWeights",
+    "b": "biases",
+}  # where the sizes of weights and biases are said again
 FEEDBACK = ("none", "open", "closed")
 
 
@@ -32,7 +36,9 @@ def agree(fields: Fields, stated: ShallowNetwork) -> None:
     connects = _connected(stated)
     elements = sum(_weight_elements(fields, name, connects[name]) for name in RECORDS)
     if "numWeightElements" in fields and (stored := number(fields, "numWeightElements")) != elements:
-        raise ModelError(f".numWeightElements: {stored:g}, but there are {elements} weights and biases; the object is damaged")
+        raise ModelError(
+            f".numWeightElements: {stored:g}, but there are {elements} weights and biases; the object is damaged"
+        )
     for name, connect in (("biases", "b"), ("inputWeights", "IW"), ("layerWeights", "LW"), ("outputs", "outputs")):
         _records_stand_where_connected(fields, name, connects[connect])
     _longest_delay(fields, "numInputDelays", stated.input_taps)
@@ -49,7 +55,10 @@ def _connected(stated: ShallowNetwork) -> dict[str, np.ndarray]:
             connects["IW" if c.kind == INPUT else "LW"][i, c.source] = True
     outputs = np.zeros((1, layers), bool)
     outputs[0, [output.layer for output in stated.outputs]] = True
-    return connects | {"b": np.array([[layer.biased] for layer in stated.layers], bool).reshape(layers, 1), "outputs": outputs}
+    return connects | {
+        "b": np.array([[layer.biased] for layer in stated.layers], bool).reshape(layers, 1),
+        "outputs": outputs,
+    }
 
 
 def _cells_have_their_size(fields: Fields, inputs: int, layers: int) -> None:
@@ -93,7 +102,9 @@ def _is_size(stated: list[float], shape: tuple[int, ...]) -> bool:
 def _entry(fields: Fields, name: str, i: int, j: int) -> Any:
     """What stands in a cell, an empty matrix where there is no such cell."""
     value = fields.get(name)
-    return value[i, j] if is_cell(value) and value.ndim == 2 and i < value.shape[0] and j < value.shape[1] else np.zeros(0)
+    return (
+        value[i, j] if is_cell(value) and value.ndim == 2 and i < value.shape[0] and j < value.shape[1] else np.zeros(0)
+    )
 
 
 def _records_stand_where_connected(fields: Fields, name: str, connect: np.ndarray) -> None:
@@ -124,9 +135,13 @@ def _feedback(fields: Fields, stated: ShallowNetwork) -> None:
         stored = located(path, vector, part, "feedbackOutput")
         layers = [float(fed[j + 1])] if j + 1 in fed else []
         if stored is not None and stored.tolist() != layers:
-            raise ModelError(f"{path}.feedbackOutput: {stored.tolist()}, but the outputs say {layers}; the object is damaged")
+            raise ModelError(
+                f"{path}.feedbackOutput: {stored.tolist()}, but the outputs say {layers}; the object is damaged"
+            )
     if unknown := [k for k in fed if k not in range(1, len(stated.inputs) + 1)]:
-        raise ModelError(f".outputs{{{fed[unknown[0]]}}}.feedbackInput: there is no input {unknown[0]:g}; the object is damaged")
+        raise ModelError(
+            f".outputs{{{fed[unknown[0]]}}}.feedbackInput: there is no input {unknown[0]:g}; the object is damaged"
+        )
 
 
 def _inputs_fed_by(fields: Fields, layer: int) -> list[float]:

@@ -20,6 +20,7 @@ from nngrad.core.layers import (
     Compet,
     Distance,
     Elementwise,
+    Layer,
     NormProd,
     Place,
     Product,
@@ -50,7 +51,12 @@ from nngrad.loaders.matlab.shallow import (
 from nngrad.loaders.port_names import columns_of
 from nngrad.loaders.tree import is_numeric
 
-UNVERIFIED = ("elliotsig", "elliot2sig", "netinv", "scalprod")  # never compared with MATLAB's numbers: formulas from its documentation
+UNVERIFIED = (
+    "elliotsig",
+    "elliot2sig",
+    "netinv",
+    "scalprod",
+)  # never compared with MATLAB's numbers: formulas from its documentation
 
 
 def assembled(stated: ShallowNetwork) -> Network:
@@ -118,7 +124,9 @@ class _Assembly:
         return checked_size(self.stated.layers[i].size, f".layers{{{i + 1}}}")
 
     def _input_ports(self) -> Iterable[Port]:
-        units_of_ports = columns_of([(port.name, size) for port, size in zip(self.stated.inputs, self.input_sizes, strict=True)])
+        units_of_ports = columns_of(
+            [(port.name, size) for port, size in zip(self.stated.inputs, self.input_sizes, strict=True)]
+        )
         for j, (port, taps) in enumerate(zip(self.stated.inputs, self.stated.input_taps, strict=True)):
             lower, upper = _ends(port.range, self.input_sizes[j], f".inputs{{{j + 1}}}")
             columns = [f"{unit}{self._when(d)}" for d in taps for unit in units_of_ports[j]]
@@ -127,7 +135,10 @@ class _Assembly:
         for j, taps in self.stated.state_taps.items():
             size = self._size(j)
             units = [f"a{j + 1}"] if size == 1 else [f"a{j + 1}_{u + 1}" for u in range(size)]
-            yield Port(f"outputs of layer {j + 1} before (normalised units)", tuple(f"{u}{self._when(d)}" for d in taps for u in units))
+            yield Port(
+                f"outputs of layer {j + 1} before (normalised units)",
+                tuple(f"{u}{self._when(d)}" for d in taps for u in units),
+            )
 
     def _when(self, delay: int) -> str:
         return "" if not self.stated.dynamic else f"(t-{delay})" if delay else "(t)"
@@ -165,7 +176,7 @@ class _Assembly:
     def _undone(self, output: StatedOutput) -> tuple[list[Any], int]:
         """The layers that undo the steps of an output, and the raw rows."""
         path, size = f".outputs{{{output.layer + 1}}}", self._size(output.layer)
-        layers: list[Any] = []
+        layers: list[Layer] = []
         _same_rows(output.processed_size, size, f"{path}.processedSize")
         for q, step in reversed(list(enumerate(output.steps, 1))):
             maps, size = _effective(step, STEPS[step.function].reverse, size, f"{path}.processSettings{{{q}}}")
@@ -179,7 +190,10 @@ class _Assembly:
         """Layers so that what a layer reads without delay comes before it."""
         ready: list[int] = []
         waiting = set(range(len(self.stated.layers)))
-        needs = {i: {c.source for c in self.stated.layers[i].connections if c.kind == LAYER and 0 in c.delays} for i in waiting}
+        needs = {
+            i: {c.source for c in self.stated.layers[i].connections if c.kind == LAYER and 0 in c.delays}
+            for i in waiting
+        }
         while waiting:
             free = [i for i in sorted(waiting) if not needs[i] & waiting]
             if not free:
@@ -203,7 +217,9 @@ class _Assembly:
             b = np.ones(self._size(i)) if bias is None else bias
             if layer.net_input == "netprod" or bias is None:  # exp(-(b|x - c|)^2), which is smooth at its centre
                 value = self.builder.add(SquaredDistance(sources[0].W, b * b), sources[0].value)
-                return self.builder.add(Softmax() if layer.transfer == "radbasn" else Elementwise(BY_NAME["exp"]), value)
+                return self.builder.add(
+                    Softmax() if layer.transfer == "radbasn" else Elementwise(BY_NAME["exp"]), value
+                )
         value = self._net_input(self._size(i), layer.net_input, sources, bias)
         return self.builder.through(_transfer(layer.transfer), value)
 
@@ -212,12 +228,16 @@ class _Assembly:
             return None
         b, size = layer.bias, self._size(i)
         if not is_numeric(b) or b.size != size:
-            problem = f"{sized(b)} where a bias for {size} units belongs; the network was never initialised or is damaged"
+            problem = (
+                f"{sized(b)} where a bias for {size} units belongs; the network was never initialised or is damaged"
+            )
             raise ModelError(f".b{{{i + 1}}}: {problem}")
         return b.ravel()
 
     def _weighted_source(self, i: int, c: Connection) -> _WeightedSource:
-        value, width = self._tapped_input(c.source, c.delays) if c.kind == INPUT else self._tapped_layer(c.source, c.delays)
+        value, width = (
+            self._tapped_input(c.source, c.delays) if c.kind == INPUT else self._tapped_layer(c.source, c.delays)
+        )
         W, rows, path = c.weights, self._size(i), c.path(i)
         expected = (1, 1) if c.function == "scalprod" else (rows, width)
         if c.function == "scalprod" and rows != width:
@@ -275,7 +295,9 @@ class _Assembly:
     def _origin(self) -> Origin:
         stated = self.stated
         if stated.dynamic:
-            self.notes.append("has delays: this is its one-step map on stacked taps, x(t-1) being the input one step before")
+            self.notes.append(
+                "has delays: this is its one-step map on stacked taps, x(t-1) being the input one step before"
+            )
         return Origin(
             classname=stated.classname,
             version=stated.version,
@@ -288,7 +310,9 @@ class _Assembly:
 
     def _layer_lines(self) -> Iterable[str]:
         for i, layer in enumerate(self.stated.layers):
-            yield layer_line(i + 1, layer.transfer, self._size(i), [f"{c.kind} {c.source + 1}" for c in layer.connections])
+            yield layer_line(
+                i + 1, layer.transfer, self._size(i), [f"{c.kind} {c.source + 1}" for c in layer.connections]
+            )
 
     def _processed_ports(self) -> Iterable[tuple[str, tuple[StatedStep, ...]]]:
         """Inputs and outputs by their paths, with their steps."""

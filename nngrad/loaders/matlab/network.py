@@ -43,7 +43,9 @@ from nngrad.loaders.tree import find as find_in
 
 NAME = "MATLAB network object"
 VERSIONS = ("", "6", "7", "8", "9")
-CONNECTIONS = frozenset({"inputConnect", "layerConnect", "biasConnect", "outputConnect", "inputWeights", "layerWeights"})
+CONNECTIONS = frozenset(
+    {"inputConnect", "layerConnect", "biasConnect", "outputConnect", "inputWeights", "layerWeights"}
+)
 FIELDS = CONNECTIONS | {"inputs", "layers", "outputs", "IW", "LW", "b"}
 IGNORED = {  # what an object may hold, or not hold, and no output depends on, by where it stands; unknown fields count here too
     "the object": (
@@ -62,7 +64,10 @@ IGNORED = {  # what an object may hold, or not hold, and no output depends on, b
 
 def find(tree: Tree) -> list[tuple[str, MatlabObject]]:
     """Objects of the class, and structs that hold all of one: what MATLAB's struct(net) makes."""
-    return [(path, e if isinstance(e, MatlabObject) else MatlabObject("network", e)) for path, e in find_in(tree, _is_network)]
+    return [
+        (path, e if isinstance(e, MatlabObject) else MatlabObject("network", e))
+        for path, e in find_in(tree, _is_network)
+    ]
 
 
 def _is_network(e: Any) -> bool:
@@ -143,7 +148,11 @@ class NetworkObject:
 
     def refuse_unknown_functions(self) -> None:
         """Refuses functions that are not supported, all of them at once."""
-        unknown = [(path, found, known) for path, found, known in self._functions() if not (isinstance(found, str) and found in known)]
+        unknown = [
+            (path, found, known)
+            for path, found, known in self._functions()
+            if not (isinstance(found, str) and found in known)
+        ]
         if not unknown:
             return
         path, found, known = unknown[0]
@@ -163,14 +172,20 @@ class NetworkObject:
             yield f"{path}.transferFcn", part.get("transferFcn"), TRANSFER
             yield f"{path}.netInputFcn", part.get("netInputFcn"), NET_INPUT
             for kind, j in self.links_of_layer(i):
-                yield f".{kind}{{{i + 1},{j + 1}}}.weightFcn", struct_at(self.fields, kind, i, j).get("weightFcn"), WEIGHT
+                yield (
+                    f".{kind}{{{i + 1},{j + 1}}}.weightFcn",
+                    struct_at(self.fields, kind, i, j).get("weightFcn"),
+                    WEIGHT,
+                )
         for i in self.output_layers:
             yield from _processing_functions(struct_at(self.fields, "outputs", 0, i), f".outputs{{{i + 1}}}")
 
     def _layer_lines(self) -> Iterable[str]:
         for i in range(self.layer_count):
             sources = [f"{'input' if k == 'inputWeights' else 'layer'} {j + 1}" for k, j in self.links_of_layer(i)]
-            yield layer_line(i + 1, struct_at(self.fields, "layers", i, 0).get("transferFcn"), self.layer_size(i), sources)
+            yield layer_line(
+                i + 1, struct_at(self.fields, "layers", i, 0).get("transferFcn"), self.layer_size(i), sources
+            )
 
     # inputs, layers, outputs
 
@@ -182,7 +197,9 @@ class NetworkObject:
         else:
             size = len(stored) if isinstance(stored, np.ndarray) and stored.ndim else 0
         refuse_no_rows(size, path)
-        return StatedInput(size, self.steps(part, path), _name(part), stored, _count_of_rows(part, "processedSize", path))
+        return StatedInput(
+            size, self.steps(part, path), _name(part), stored, _count_of_rows(part, "processedSize", path)
+        )
 
     def output(self, i: int) -> StatedOutput:
         part, path = struct_at(self.fields, "outputs", 0, i), f".outputs{{{i + 1}}}"
@@ -194,7 +211,9 @@ class NetworkObject:
         part = struct_at(self.fields, "layers", i, 0)
         biased = bool(self.bias_connect[i, 0])
         bias = cell_at(self.fields, "b", i, 0) if biased else None
-        return StatedLayer(self.layer_size(i), str(part["transferFcn"]), str(part["netInputFcn"]), connections, biased, bias)
+        return StatedLayer(
+            self.layer_size(i), str(part["transferFcn"]), str(part["netInputFcn"]), connections, biased, bias
+        )
 
     def layer_size(self, i: int) -> int:
         path = f".layers{{{i + 1}}}"
@@ -203,7 +222,9 @@ class NetworkObject:
     def connection(self, kind: str, i: int, j: int) -> Connection:
         """Of `kind` inputWeights or layerWeights, from j into layer i."""
         function, name = str(struct_at(self.fields, kind, i, j)["weightFcn"]), "IW" if kind == "inputWeights" else "LW"
-        return Connection(INPUT if name == "IW" else LAYER, j, function, self.delays(kind, i, j), cell_at(self.fields, name, i, j))
+        return Connection(
+            INPUT if name == "IW" else LAYER, j, function, self.delays(kind, i, j), cell_at(self.fields, name, i, j)
+        )
 
     def delays(self, kind: str, i: int, j: int) -> tuple[int, ...]:
         part, path = struct_at(self.fields, kind, i, j), f".{kind}{{{i + 1},{j + 1}}}.delays"
@@ -232,7 +253,9 @@ class NetworkObject:
         if not isinstance(names, np.ndarray) or not isinstance(settings, np.ndarray) or names.size != settings.size:
             raise ModelError(f"{path}.processSettings: does not match .processFcns")
         pairs = zip(names.ravel(order="F"), settings.ravel(order="F"), strict=True)
-        return tuple(self.step(name, setting, f"{path}.processSettings{{{q}}}") for q, (name, setting) in enumerate(pairs, 1))
+        return tuple(
+            self.step(name, setting, f"{path}.processSettings{{{q}}}") for q, (name, setting) in enumerate(pairs, 1)
+        )
 
     def step(self, name: str, settings: Any, path: str) -> StatedStep:
         if not isinstance(settings, dict):

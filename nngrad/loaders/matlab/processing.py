@@ -48,8 +48,12 @@ def _agrees(settings: Settings, name: str, expected: np.ndarray, what: str, chec
         return
     expected = np.atleast_1d(expected)
     rows = slice(None) if checked is None else checked
-    if stored.size != expected.size or not np.allclose(stored[rows], expected[rows], rtol=1e-9, atol=0.0, equal_nan=True):
-        raise ModelError(f".{name}: disagrees with {what}; the settings are damaged, or of a version that is not understood")
+    if stored.size != expected.size or not np.allclose(
+        stored[rows], expected[rows], rtol=1e-9, atol=0.0, equal_nan=True
+    ):
+        raise ModelError(
+            f".{name}: disagrees with {what}; the settings are damaged, or of a version that is not understood"
+        )
 
 
 # one scale for each row
@@ -143,7 +147,9 @@ def _total(settings: Settings, rows: int) -> int:
     return int(total)
 
 
-def _kept(settings: Settings, rows: int, keep: tuple[str, ...], remove: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+def _kept(
+    settings: Settings, rows: int, keep: tuple[str, ...], remove: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray]:
     kept, removed = _indices(settings, keep, rows), _indices(settings, remove, rows)
     for name in (*keep, *remove):
         expected = kept if name in keep else removed
@@ -183,7 +189,9 @@ def _removeconstantrows_reverse(settings: Settings, rows: int) -> RowMaps:
 
 
 def _constants(settings: Settings, removed: np.ndarray) -> np.ndarray | None:
-    """What the removed rows are, one number for each or for all; older objects call it `value`, newer ones store both."""
+    """What the removed rows are, one number for each or for all; older objects call it `value`,
+    newer ones store both.
+    """
     constants, value = vector(settings, "constants"), vector(settings, "value")
     if constants is not None and value is not None:
         _agrees(settings, "value", constants, ".constants")
@@ -260,7 +268,9 @@ def _processpca(name: str) -> Direction:
         if there is not None and back is not None:
             fits = there.shape == back.shape[::-1]
             if not fits or not np.allclose(there @ back, np.eye(len(there)), atol=1e-6):
-                raise ModelError(".inverseTransform: does not undo .transform; the settings are damaged, or not understood")
+                raise ModelError(
+                    ".inverseTransform: does not undo .transform; the settings are damaged, or not understood"
+                )
         W = there if name == "transform" else back
         if W is None or W.shape[1] != rows:
             raise ModelError(f".{name}: not a matrix for {rows} rows")
@@ -286,7 +296,9 @@ def _checked(call: Direction, fields: frozenset[str], before: str, after: str) -
         found = call(settings, rows)
         for field, expected in ((before, rows), (after, rows_behind(found, rows))):
             if field in settings and number(settings, field) != expected:
-                raise ModelError(f".{field}: {number(settings, field):g} rows stored, {expected} follow from the network")
+                raise ModelError(
+                    f".{field}: {number(settings, field):g} rows stored, {expected} follow from the network"
+                )
         return [] if _changes_nothing(settings, found, rows) else found
 
     return maps
@@ -305,7 +317,9 @@ def _changes_nothing(settings: Settings, maps: RowMaps, rows: int) -> bool:
     if stated not in (0.0, 1.0):
         raise ModelError(f".no_change: {stated:g}; it is 0 or 1")
     if stated and not all(rows_behind([row_map], rows) == rows and row_map.keeps for row_map in maps):
-        raise ModelError(".no_change: 1, but by its other settings the step changes its rows; this version of it is not understood")
+        raise ModelError(
+            ".no_change: 1, but by its other settings the step changes its rows; this version of it is not understood"
+        )
     return bool(stated)
 
 
@@ -321,7 +335,9 @@ class ProcessingStep(NamedTuple):
 
 
 EVERY = ("name", "xrows", "yrows", "no_change")
-FOR_PEOPLE = frozenset({"name", "max_range", "recreate", "recreate_ind", "maxfrac", "classRatios"})  # no number depends on them
+FOR_PEOPLE = frozenset(
+    {"name", "max_range", "recreate", "recreate_ind", "maxfrac", "classRatios"}
+)  # no number depends on them
 KNOWN: dict[str, tuple[Direction, Direction, tuple[str, ...]]] = {
     "mapminmax": (*_scaled(_mapminmax), ("xmax", "xmin", "xrange", "ymax", "ymin", "yrange", "gain", "xoffset")),
     "mapstd": (*_scaled(_mapstd), ("xmean", "xstd", "ymean", "ystd", "gain", "xoffset")),
@@ -335,7 +351,11 @@ KNOWN: dict[str, tuple[Direction, Direction, tuple[str, ...]]] = {
         _fixunknowns_reverse,
         ("unknown", "known", "shift", "xmeans", "xknown", "xunknown", "yknown", "yunknown", "yflags"),
     ),
-    "processpca": (_processpca("transform"), _processpca("inverseTransform"), ("transform", "inverseTransform", "maxfrac")),
+    "processpca": (
+        _processpca("transform"),
+        _processpca("inverseTransform"),
+        ("transform", "inverseTransform", "maxfrac"),
+    ),
     "removerows": (
         _removerows_apply,
         _removerows_reverse,

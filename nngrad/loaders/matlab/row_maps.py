@@ -71,7 +71,9 @@ class TakenRows:
 
 @dataclass(frozen=True, eq=False)
 class PlacedRows:
-    """The rows put into the places of `index`, constants elsewhere: only on the way back, so never for several blocks."""
+    """The rows put into the places of `index`, constants elsewhere: only on the way back, so
+    never for several blocks.
+    """
 
     index: np.ndarray
     fill: np.ndarray

@@ -46,7 +46,9 @@ class StatedInput(NamedTuple):
 
 
 class StatedOutput(NamedTuple):
-    """An output: the layer it comes from, and its steps in the order in which MATLAB lists them (undone from the last)."""
+    """An output: the layer it comes from, and its steps in the order in which MATLAB lists them
+    (undone from the last).
+    """
 
     layer: int
     steps: tuple[StatedStep, ...] = ()

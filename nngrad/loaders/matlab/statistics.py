@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.core.activations import BY_NAME
-from nngrad.core.layers import Affine, Elementwise, Scale, Softmax
+from nngrad.core.layers import Affine, Elementwise, Layer, Scale, Softmax
 from nngrad.core.network import Network
 from nngrad.core.ports import Origin, Port, numbered
 from nngrad.errors import ModelError
@@ -27,7 +27,9 @@ ACTIVATIONS = {"relu": "relu", "tanh": "tansig", "sigmoid": "logsig", "none": "p
 OUTPUT_ACTIVATIONS = ("none", "softmax")
 TRANSFORMS = ("PrivResponseTransform", "ResponseTransform", "PrivScoreTransform", "ScoreTransform")
 IDENTITY = ("none", "identity")
-RESPONSE_SCALE = re.compile(r"(?i)standardi[sz]e\w*response|(response|^y)_?(mu|mean|sigma|std|scale)s?$")  # of releases never seen
+RESPONSE_SCALE = re.compile(
+    r"(?i)standardi[sz]e\w*response|(response|^y)_?(mu|mean|sigma|std|scale)s?$"
+)  # of releases never seen
 MOST_LAYERS = 10_000
 
 
@@ -45,7 +47,7 @@ def _network(candidate: MatlabObject, fields: Fields) -> Network:
     _check(fields, _kind(candidate))
     weights = _weights(fields)
     inputs = weights[0].W.shape[1]
-    layers: list[Any] = _standardized(fields, inputs)
+    layers: list[Layer] = _standardized(fields, inputs)
     standardized = bool(layers)
     hidden = _hidden(fields, len(weights) - 1)
     for affine, activation in zip(weights, [*hidden, "none"], strict=True):
@@ -58,7 +60,10 @@ def _network(candidate: MatlabObject, fields: Fields) -> Network:
         notes=notes,
         doubts=doubts,
         processing=("X: " + ("standardized with Mu and Sigma" if standardized else "none"),),
-        layers=tuple(f"layer {k}: {len(a.b)} units, {f}" for k, (a, f) in enumerate(zip(weights, [*hidden, output], strict=True), 1)),
+        layers=tuple(
+            f"layer {k}: {len(a.b)} units, {f}"
+            for k, (a, f) in enumerate(zip(weights, [*hidden, output], strict=True), 1)
+        ),
     )
     return Network.chain(layers, inputs, inputs=(_inputs(fields, inputs),), outputs=(outputs,), origin=origin)
 
@@ -95,8 +100,14 @@ def _check(fields: Fields, kind: str) -> None:
             )
     found = _function_name(inside(fields, "NeuralNetworkImpl", "OutputTransformation"))
     if "Regression" in kind and found is not None and np.size(found) and not _is_identity(found):
-        raise ModelError(f".NeuralNetworkImpl.OutputTransformation: {shown(found)} is not supported; supported is none: train without it")
-    for name, value in (*fields.items(), *members(fields.get("ModelParams")).items(), *members(fields.get("NeuralNetworkImpl")).items()):
+        raise ModelError(
+            f".NeuralNetworkImpl.OutputTransformation: {shown(found)} is not supported; supported is none: train without it"
+        )
+    for name, value in (
+        *fields.items(),
+        *members(fields.get("ModelParams")).items(),
+        *members(fields.get("NeuralNetworkImpl")).items(),
+    ):
         if RESPONSE_SCALE.search(name) and (stored := numbers(value)) is not None and stored.any():
             raise ModelError(
                 f".{name}: standardised responses are not supported; train without StandardizeResponses, on responses that you standardise "
@@ -123,7 +134,9 @@ def _weights(fields: Fields) -> list[Affine]:
         if W is None or b is None or W.ndim != 2 or not W.size or b.size != len(W):
             raise ModelError(f"{path}.LayerWeights{{{k}}}: {_shape(W)} weights with {_shape(b)} biases; {UNTRAINED}")
         if layers and W.shape[1] != len(layers[-1].b):
-            raise ModelError(f"{path}.LayerWeights{{{k}}}: {_shape(W)} weights behind {len(layers[-1].b)} units; the model is damaged")
+            raise ModelError(
+                f"{path}.LayerWeights{{{k}}}: {_shape(W)} weights behind {len(layers[-1].b)} units; the model is damaged"
+            )
         layers.append(Affine(np.ascontiguousarray(W), b.ravel()))
     return layers
 
@@ -132,15 +145,19 @@ def _shape(value: np.ndarray | None) -> str:
     return "no" if value is None else by(value.shape)
 
 
-def _standardized(fields: Fields, inputs: int) -> list[Any]:
+def _standardized(fields: Fields, inputs: int) -> list[Layer]:
     mu, sigma = numbers(fields.get("Mu")), numbers(fields.get("Sigma"))
     if (mu is None or not mu.size) and (sigma is None or not sigma.size):
         asked = numbers(fields.get("StandardizeData"))
         if asked is not None and asked.any():
-            raise ModelError(".StandardizeData is 1, but neither .Mu nor .Sigma is stored: the model is damaged; save it again")
+            raise ModelError(
+                ".StandardizeData is 1, but neither .Mu nor .Sigma is stored: the model is damaged; save it again"
+            )
         return []
     if mu is None or sigma is None or mu.size != inputs or sigma.size != inputs:
-        raise ModelError(f".Mu, .Sigma: {_shape(mu)} and {_shape(sigma)} values where {inputs} predictors need one each")
+        raise ModelError(
+            f".Mu, .Sigma: {_shape(mu)} and {_shape(sigma)} values where {inputs} predictors need one each"
+        )
     zero = np.flatnonzero(sigma.ravel() == 0)
     if zero.size:
         raise ModelError(
@@ -167,7 +184,9 @@ def _hidden(fields: Fields, count: int) -> list[str]:
 def _output_activation(fields: Fields, kind: str) -> str:
     stored = fields.get("OutputLayerActivation", "none" if "Regression" in kind else None)
     if not (isinstance(stored, str) and stored in OUTPUT_ACTIVATIONS):
-        raise ModelError(f".OutputLayerActivation: {shown(stored)} is not supported; supported are {', '.join(OUTPUT_ACTIVATIONS)}")
+        raise ModelError(
+            f".OutputLayerActivation: {shown(stored)} is not supported; supported are {', '.join(OUTPUT_ACTIVATIONS)}"
+        )
     return stored
 
 
@@ -175,8 +194,13 @@ def _output_activation(fields: Fields, kind: str) -> str:
 
 
 def _inputs(fields: Fields, count: int) -> Port:
-    known = [inside(fields, *p) for p in (("ExpandedPredictorNames",), ("PredictorNames",), ("DataSummary", "PredictorNames"))]
-    columns = next((tuple(c) for v in known if (c := names(v)) and len(c) == count == len(set(c))), numbered("x", count))
+    known = [
+        inside(fields, *p)
+        for p in (("ExpandedPredictorNames",), ("PredictorNames",), ("DataSummary", "PredictorNames"))
+    ]
+    columns = next(
+        (tuple(c) for v in known if (c := names(v)) and len(c) == count == len(set(c))), numbered("x", count)
+    )
     return Port("X", columns, *_ranges(fields, count))
 
 
@@ -203,7 +227,11 @@ def _outputs(fields: Fields, kind: str, count: int) -> tuple[Port, tuple[str, ..
         if classes is None or len(classes) != count or len(set(classes)) != count:
             doubt = "the names of the classes are not understood: y1 is the score of ClassNames(1)"
             return Port("scores", numbered("y", count)), (), (doubt,)
-        return Port("scores", tuple(classes)), ("outputs are the scores of the classes, in the order of ClassNames",), ()
+        return (
+            Port("scores", tuple(classes)),
+            ("outputs are the scores of the classes, in the order of ClassNames",),
+            (),
+        )
     stored = names(inside(fields, "DataSummary", "ResponseName")) or names(fields.get("ResponseName")) or []
     columns = tuple(stored) if len(stored) == count == len(set(stored)) and all(stored) else numbered("y", count)
     return Port("response", columns), (), ()

@@ -30,9 +30,21 @@ from nngrad.loaders.matlab_code.tree import (
 
 MOST_NESTED = 40
 MOST_CHAINED = 200  # operators or indices one after the other
-LEVELS = {"||": 1, "&&": 2, "|": 3, "&": 4, "==": 5, "~=": 5, "<": 5, "<=": 5, ">": 5, ">=": 5, ":": 6, "+": 7, "-": 7} | dict.fromkeys(
-    ("*", "/", "\\", ".*", "./", ".\\"), 8
-)
+LEVELS = {
+    "||": 1,
+    "&&": 2,
+    "|": 3,
+    "&": 4,
+    "==": 5,
+    "~=": 5,
+    "<": 5,
+    "<=": 5,
+    ">": 5,
+    ">=": 5,
+    ":": 6,
+    "+": 7,
+    "-": 7,
+} | dict.fromkeys(("*", "/", "\\", ".*", "./", ".\\"), 8)
 
 
 class UnreadableError(Exception):

@@ -40,7 +40,9 @@ TOKEN = re.compile(
 NUMBERS = re.compile(r"\[(?:\.\.\.[^\n]*+\n|%[^\n]*+\n|[-+0-9.eEdD \t\f\v,;\n]|[Ii]nf|[Nn]a[Nn])*+\]", re.ASCII)
 NOISE = re.compile(r"\.\.\.[^\n]*\n|%[^\n]*")  # a continuation joins lines, a comment leaves the newline
 ITEM = rf"[-+]?(?:{NUMBER}|[Ii]nf|[Nn]a[Nn])"
-PLAIN = re.compile(rf"[ \t\f\v;]*+(?:{ITEM}(?:[ \t\f\v]*+,[ \t\f\v]*+(?=[^;])|[ \t\f\v]*+;[ \t\f\v;]*+|[ \t\f\v]++|\Z))*+\Z", re.ASCII)
+PLAIN = re.compile(
+    rf"[ \t\f\v;]*+(?:{ITEM}(?:[ \t\f\v]*+,[ \t\f\v]*+(?=[^;])|[ \t\f\v]*+;[ \t\f\v;]*+|[ \t\f\v]++|\Z))*+\Z", re.ASCII
+)
 ROW = re.compile(r"[^;]+")
 TO_BLANKS = str.maketrans(",;\t\f\vdD", "     ee")
 STRINGS = {"'": re.compile(r"'((?:[^'\n]|'')*+)'"), '"': re.compile(r'"((?:[^"\n]|"")*+)"')}
@@ -54,7 +56,9 @@ def tokens(text: str) -> list[Token]:
     at, line, spaced = 0, 1, False
     while at < len(text):
         if len(out) > MOST_TOKENS:
-            raise ModelError(f"line {line}: more than {MOST_TOKENS} words and signs; a generated function has a few thousand")
+            raise ModelError(
+                f"line {line}: more than {MOST_TOKENS} words and signs; a generated function has a few thousand"
+            )
         found = TOKEN.match(text, at)
         kind, piece = (str(found.lastgroup), found.group()) if found else ("op", text[at])
         start, at = at, at + len(piece)
@@ -66,7 +70,9 @@ def tokens(text: str) -> list[Token]:
         elif kind == "op" and piece in STRINGS and (piece == '"' or not _ends_value(out, spaced, brackets)):
             string = STRINGS[piece].match(text, start)
             out.append(
-                Token("text", string[1].replace(piece * 2, piece), line, spaced) if string else Token("op", "unclosed", line, spaced)
+                Token("text", string[1].replace(piece * 2, piece), line, spaced)
+                if string
+                else Token("op", "unclosed", line, spaced)
             )
             at, spaced = (string.end() if string else at), False
         else:

@@ -1,4 +1,6 @@
-"""Dumps of plain weights: every convention against a computation of its own, one sample at a time, with complex steps."""
+"""Dumps of plain weights: every convention against a computation of its own, one sample at a
+time, with complex steps.
+"""
 
 import contextlib
 import json
@@ -90,7 +92,10 @@ CONVENTIONS = {
     "Wout": ({"W1": W1, "b1": b1, "Wout": W2, "bout": b2}, "W1,b1,Wout,bout"),
     "from and to": ({"W_ho": W2, "b_ho": b2, "W_ih": W1, "b_ih": b1}, "W_ih,b_ih,W_ho,b_ho"),
     "prefix": ({"net_W1": W1, "net_b1": b1, "net_W2": W2, "net_b2": b2}, "net_W1,net_b1,net_W2,net_b2"),
-    "suffix": ({"fc1_weight": W1, "fc1_bias": b1, "fc2_weight": W2, "fc2_bias": b2}, "fc1_weight,fc1_bias,fc2_weight,fc2_bias"),
+    "suffix": (
+        {"fc1_weight": W1, "fc1_bias": b1, "fc2_weight": W2, "fc2_bias": b2},
+        "fc1_weight,fc1_bias,fc2_weight,fc2_bias",
+    ),
     "genFunction's names": ({"IW1_1": W1, "b1": b1, "LW2_1": W2, "b2": b2}, "IW1_1,b1,LW2_1,b2"),
     "IW,LW,b cells": ({"IW": cells([W1, EMPTY]), "LW": LW, "b": cells([b1, b2])}, "IW,LW,b"),
     "IW,LW matrices": ({"IW": W1, "LW": W2, "b1": b1, "b2": b2}, "IW,LW,b1,b2"),
@@ -117,7 +122,10 @@ CONVENTIONS = {
     ),
     "in-by-out": ({"W1": W1.T, "b1": b1.T, "W2": W2.T, "b2": b2.T}, "W1,b1,W2,b2"),
     "4-D": ({"W": cell(W1[..., None, None], W2[..., None, None]), "b": cell(b1, b2)}, "W,b"),
-    "float32 and columns of others": ({"W1": W1.astype("f4"), "b1": b1, "W2": W2, "b2": b2, "X": np.ones((100, 3))}, "W1,b1,W2,b2"),
+    "float32 and columns of others": (
+        {"W1": W1.astype("f4"), "b1": b1, "W2": W2, "b2": b2, "X": np.ones((100, 3))},
+        "W1,b1,W2,b2",
+    ),
 }
 
 
@@ -138,7 +146,10 @@ SAID = {
     "char matrix, padded": {"W": cell(W1, W2), "b": cell(b1, b2), "act_fcns": np.array(["tansig", "relu  "])},
     "cell of names": {"W": cell(W1, W2), "b": cell(b1, b2), "activations": cell("tansig", "relu")},
     "struct with activeType": {"network": NET | {"activeType": cell("tansig", "relu")}},
-    "in each layer": {"fc1": {"W": W1, "b": b1, "activation": "tansig"}, "fc2": {"W": W2, "b": b2, "activation": "relu"}},
+    "in each layer": {
+        "fc1": {"W": W1, "b": b1, "activation": "tansig"},
+        "fc2": {"W": W2, "b": b2, "activation": "relu"},
+    },
     "beside W1,b1": {"W1": W1, "b1": b1, "W2": W2, "b2": b2, "transferFcns": cell("tansig", "relu")},
 }
 
@@ -150,7 +161,9 @@ def test_activations_that_the_file_says(tmp_path, name):
     told = nngrad.load(tmp_path / "dump.mat", activation=["relu", "softmax"])
     same(told, TWO, ("relu", "softmax"))
     assert any("the file says tansig, relu" in text for text in told.origin.doubts)
-    assert nngrad.load(tmp_path / "dump.mat", activation=["tanh", "relu"]).origin.doubts == ()  # tansig by its other name
+    assert (
+        nngrad.load(tmp_path / "dump.mat", activation=["tanh", "relu"]).origin.doubts == ()
+    )  # tansig by its other name
 
 
 def hdf5(path, members, attributes=()):
@@ -165,7 +178,12 @@ HDF5 = {
     "names with dots": {"fc1.weight": W1, "fc1.bias": b1.ravel(), "fc2.weight": W2, "fc2.bias": b2.ravel()},
     "names of a state": {"net.0.weight": W1, "net.0.bias": b1.ravel(), "net.2.weight": W2, "net.2.bias": b2.ravel()},
     "numbers of modules": {"0.weight": W1, "0.bias": b1.ravel(), "2.weight": W2, "2.bias": b2.ravel()},
-    "shapes tell the order": {"fc1.weight": W1, "fc1.bias": b1.ravel(), "classify.weight": W2, "classify.bias": b2.ravel()},
+    "shapes tell the order": {
+        "fc1.weight": W1,
+        "fc1.bias": b1.ravel(),
+        "classify.weight": W2,
+        "classify.bias": b2.ravel(),
+    },
     "groups, in-by-out": {"fc1/kernel": W1.T, "fc1/bias": b1.ravel(), "out/kernel": W2.T, "out/bias": b2.ravel()},
     "lists": {"W/1": W1, "W/2": W2, "b/1": b1.ravel(), "b/2": b2.ravel()},
     "written column by column": {"W1": W1.T, "b1": b1.T, "W2": W2.T, "b2": b2.T},
@@ -180,7 +198,11 @@ def test_hdf5(tmp_path, name):
 
 def test_hdf5_vectors_and_numbers_and_attributes(tmp_path):
     (A, a), (B, b) = layers = pairs(1, 4, 1)
-    hdf5(tmp_path / "dump.h5", {"W1": A.ravel(), "b1": a.ravel(), "W2": B.ravel(), "b2": b[0, 0]}, {"activations": ["tanh", "linear"]})
+    hdf5(
+        tmp_path / "dump.h5",
+        {"W1": A.ravel(), "b1": a.ravel(), "W2": B.ravel(), "b2": b[0, 0]},
+        {"activations": ["tanh", "linear"]},
+    )
     same(nngrad.load(tmp_path / "dump.h5"), layers, ("tanh", "linear"), X[:, :1])
 
 
@@ -270,11 +292,17 @@ def test_activations_that_do_not_fit_are_refused(tmp_path, told, words):
 
 def test_a_parameter_of_an_activation(tmp_path):
     savemat(tmp_path / "dump.mat", CONVENTIONS["W1,b1"][0])
-    same(nngrad.load(tmp_path / "dump.mat", activation=["leaky_relu(0.2)", "softmax"]), TWO, ("leaky_relu(0.2)", "softmax"))
+    same(
+        nngrad.load(tmp_path / "dump.mat", activation=["leaky_relu(0.2)", "softmax"]),
+        TWO,
+        ("leaky_relu(0.2)", "softmax"),
+    )
 
 
 def test_more_activations_than_layers_are_taken_literally(tmp_path):
-    savemat(tmp_path / "dump.mat", {"W": cell(W1, W2), "b": cell(b1, b2), "act_fcns": np.array(["tanh", "relu", "tanh"])})
+    savemat(
+        tmp_path / "dump.mat", {"W": cell(W1, W2), "b": cell(b1, b2), "act_fcns": np.array(["tanh", "relu", "tanh"])}
+    )
     net = nngrad.load(tmp_path / "dump.mat")
     same(net, TWO, ("tanh", "relu"))
     assert "names 3 activations" in net.origin.doubts[0]
@@ -308,7 +336,9 @@ def test_square_matrices_are_noted_and_told():
 
 def test_one_square_matrix_goes_with_the_others(tmp_path):
     layers = pairs(3, 4, 4, 2)
-    savemat(tmp_path / "dump.mat", {f"{n}{k}": v for k, (W, b) in enumerate(layers, 1) for n, v in (("W", W.T), ("b", b))})
+    savemat(
+        tmp_path / "dump.mat", {f"{n}{k}": v for k, (W, b) in enumerate(layers, 1) for n, v in (("W", W.T), ("b", b))}
+    )
     net = nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"])
     same(net, layers, ("tanh", "tanh", "linear"))
     assert net.origin.notes == ("W2 is square: taken as in-by-out, as the shapes of the other layers are",)
@@ -340,7 +370,9 @@ def test_layers_whose_order_nothing_tells_are_refused(tmp_path, names):
     variables = {f"{name}_{role}": value for name, fields in structs.items() for role, value in fields.items()}
     for made in (structs, variables):
         savemat(tmp_path / "dump.mat", made)
-        with pytest.raises(ModelError, match="neither names nor shapes tell the order of these layers; name them W1, b1, W2, b2"):
+        with pytest.raises(
+            ModelError, match="neither names nor shapes tell the order of these layers; name them W1, b1, W2, b2"
+        ):
             nngrad.load(tmp_path / "dump.mat", activation=ASKED)
 
 
@@ -348,20 +380,34 @@ def test_networks_beside_each_other_are_not_put_one_after_the_other(tmp_path):
     """An actor 3 -> 5 -> 3 and a critic 3 -> 5 -> 1 would chain."""
     state = {}
     for name, layers in (("actor", pairs(3, 5, 3)), ("critic", pairs(3, 5, 1))):
-        state |= {f"{name}.{2 * k}.{role}": v for k, pair in enumerate(layers) for role, v in zip(("weight", "bias"), pair, strict=True)}
+        state |= {
+            f"{name}.{2 * k}.{role}": v
+            for k, pair in enumerate(layers)
+            for role, v in zip(("weight", "bias"), pair, strict=True)
+        }
     hdf5(tmp_path / "dump.h5", {name: v.ravel() if name.endswith("bias") else v for name, v in state.items()})
-    with pytest.raises(ModelError, match=r"neither names nor shapes tell the order of these layers.*, and those of each network apart"):
+    with pytest.raises(
+        ModelError, match=r"neither names nor shapes tell the order of these layers.*, and those of each network apart"
+    ):
         nngrad.load(tmp_path / "dump.h5", activation=ASKED)
 
 
 @pytest.mark.parametrize(
     ("variables", "told", "words"),
     [
-        ({"W1": W1, "b1": b1, "W2": W1, "b2": b1}, None, ["W1 5x3 with bias 5x1, W2 5x3 with bias 5x1", "do not chain", "neither"]),
+        (
+            {"W1": W1, "b1": b1, "W2": W1, "b2": b1},
+            None,
+            ["W1 5x3 with bias 5x1, W2 5x3 with bias 5x1", "do not chain", "neither"],
+        ),
         ({"W1": W1, "b1": b1, "W2": W2.T, "b2": b2}, None, ["W2 5x2", "neither as out-by-in nor as in-by-out"]),
         ({"W1": W1, "b1": b1, "W2": W2, "b2": b2}, "in-by-out", ["do not chain, as in-by-out"]),
         ({"W1": W1, "b1": b1, "W2": W2, "b2": b2}, "sideways", ["'sideways'; they are out-by-in or in-by-out"]),
-        ({"W1": np.ones((5, 5, 1, 6)), "b1": np.ones((6, 1)), "W2": np.ones((2, 6)), "b2": b2}, None, ["W1 5x5x1x6", "convolution"]),
+        (
+            {"W1": np.ones((5, 5, 1, 6)), "b1": np.ones((6, 1)), "W2": np.ones((2, 6)), "b2": b2},
+            None,
+            ["W1 5x5x1x6", "convolution"],
+        ),
         ({"W1": W1, "b1": b1, "W2": W2}, None, ["W2 has no partner"]),
         ({"W1": W1, "b1": b1, "b2": b2}, None, ["b2 has no partner"]),
         ({"W1": W1, "b1": b1, "W3": W2, "b3": b2}, None, ["W1, W3: a layer between them is missing"]),
@@ -438,7 +484,10 @@ def test_dlarrays_are_refused_by_name():
 
 
 def test_several_dumps_are_chosen_from(tmp_path):
-    savemat(tmp_path / "dump.mat", {"actor_W1": W1, "actor_b1": b1, "critic": {"W1": W2, "b1": b2}, "critic_W1": W2, "critic_b1": b2 + 1})
+    savemat(
+        tmp_path / "dump.mat",
+        {"actor_W1": W1, "actor_b1": b1, "critic": {"W1": W2, "b1": b2}, "critic_W1": W2, "critic_b1": b2 + 1},
+    )
     with pytest.raises(ModelError, match=r"3 networks found \(actor_W1,actor_b1, critic_W1,critic_b1, critic\)"):
         nngrad.load(tmp_path / "dump.mat")
     net = nngrad.load(tmp_path / "dump.mat", "critic", activation=["tanh"])
@@ -467,7 +516,9 @@ def test_layers_that_are_structs_lose_nothing_quietly(tmp_path, form):
 
     assert not any("not used" in text for text in doubts(W=W2, b=b2))
     assert "2.gamma" in doubts(W=W2, b=b2, gamma=3.0)[0].replace("{2}", "fc2")
-    with pytest.raises(ModelError, match=r"2\}?\.W has no partner: a plain chain of layers has one matrix and one bias for each"):
+    with pytest.raises(
+        ModelError, match=r"2\}?\.W has no partner: a plain chain of layers has one matrix and one bias for each"
+    ):
         doubts(W=W2)
 
 
@@ -482,19 +533,28 @@ def test_the_option_of_the_command_line(tmp_path, capsys):
     savemat(tmp_path / "dump.mat", CONVENTIONS["W1,b1"][0])
     assert run(["info", str(tmp_path / "dump.mat")]) == 3
     assert "--activation tanh,linear" in capsys.readouterr().err
-    assert run(["info", str(tmp_path / "dump.mat"), "--activation", "tanh,linear", "--weights", "out-by-in", "--json"]) == 0
+    assert (
+        run(["info", str(tmp_path / "dump.mat"), "--activation", "tanh,linear", "--weights", "out-by-in", "--json"])
+        == 0
+    )
     assert json.loads(capsys.readouterr().out)["networks"][0]["layers"][0].startswith("layer 1: tanh, 5 units")
 
 
 # anything at all
 
-NAMES = st.sampled_from(["W", "b", "W1", "b1", "W2", "b2", "IW", "LW", "Theta1", "Theta2", "fc1", "act_fcns", "W1_1", "fc_W", "x", "IW2_1"])
+NAMES = st.sampled_from(
+    ["W", "b", "W1", "b1", "W2", "b2", "IW", "LW", "Theta1", "Theta2", "fc1", "act_fcns", "W1_1", "fc_W", "x", "IW2_1"]
+)
 NUMBERS = st.lists(st.integers(0, 3), min_size=0, max_size=4).map(lambda s: np.ones(s))
-LEAVES = st.one_of(NUMBERS, st.text(max_size=3), st.lists(st.text(max_size=3), max_size=2), st.just(1j * np.ones((2, 2))))
+LEAVES = st.one_of(
+    NUMBERS, st.text(max_size=3), st.lists(st.text(max_size=3), max_size=2), st.just(1j * np.ones((2, 2)))
+)
 
 
 TREES = st.recursive(
-    LEAVES, lambda inner: st.dictionaries(NAMES, inner, max_size=6) | st.lists(inner, max_size=6).map(cells), max_leaves=20
+    LEAVES,
+    lambda inner: st.dictionaries(NAMES, inner, max_size=6) | st.lists(inner, max_size=6).map(cells),
+    max_leaves=20,
 )
 
 
@@ -524,7 +584,9 @@ def test_arrays_saved_by_numpy(tmp_path):
 
 def test_object_arrays_of_numpy_are_never_unpickled(tmp_path):
     np.savez(tmp_path / "w.npz", weights=np.array({"W1": W1, "call": print}, object))
-    with pytest.raises(ModelError, match=r"no network found.*weights.*an object array is a pickle, which is never opened.*np\.savez"):
+    with pytest.raises(
+        ModelError, match=r"no network found.*weights.*an object array is a pickle, which is never opened.*np\.savez"
+    ):
         nngrad.load(tmp_path / "w.npz")
 
 
@@ -580,7 +642,9 @@ def test_matrices_that_chain_both_ways_are_asked_about(tmp_path):
     net = nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"], weights="out-by-in")
     same(net, [(A, np.zeros(4)), (B, np.zeros(3))], ("tanh", "linear"))
     net = nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"], weights="in-by-out")
-    same(net, [(A.T, np.zeros(3)), (B.T, np.zeros(4))], ("tanh", "linear"), np.random.default_rng(0).normal(size=(3, 4)))
+    same(
+        net, [(A.T, np.zeros(3)), (B.T, np.zeros(4))], ("tanh", "linear"), np.random.default_rng(0).normal(size=(3, 4))
+    )
 
 
 @pytest.mark.parametrize(
@@ -604,7 +668,10 @@ INDICES = {
 @pytest.mark.parametrize("name", INDICES)
 def test_names_of_units(tmp_path, name):
     names = INDICES[name]
-    savemat(tmp_path / "dump.mat", dict(zip(names, (W1.T, b1.T, W2.T, b2.T), strict=True)) | {"net": 1.0, "max": np.ones((2, 2))})
+    savemat(
+        tmp_path / "dump.mat",
+        dict(zip(names, (W1.T, b1.T, W2.T, b2.T), strict=True)) | {"net": 1.0, "max": np.ones((2, 2))},
+    )
     net = nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"])
     same(net, TWO, ("tanh", "linear"))
     savemat(tmp_path / "dump.mat", dict(zip(names[:3], (W1.T, b1.T, W2.T), strict=True)))
@@ -614,10 +681,16 @@ def test_names_of_units(tmp_path, name):
 
 def test_names_of_units_never_settle_a_square(tmp_path):
     layers = pairs(3, 3, 3)
-    savemat(tmp_path / "dump.mat", {"Vij": layers[0][0].T, "Voj": layers[0][1], "Wjk": layers[1][0].T, "Wok": layers[1][1]})
+    savemat(
+        tmp_path / "dump.mat", {"Vij": layers[0][0].T, "Voj": layers[0][1], "Wjk": layers[1][0].T, "Wok": layers[1][1]}
+    )
     with pytest.raises(ModelError, match="chain both ways round"):
         nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"])
-    same(nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"], weights="in-by-out"), layers, ("tanh", "linear"))
+    same(
+        nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"], weights="in-by-out"),
+        layers,
+        ("tanh", "linear"),
+    )
 
 
 ROLLED = {
@@ -637,7 +710,9 @@ def test_rolled_parameters(tmp_path, name, called):
         nngrad.load(tmp_path / "dump.mat")
     net = nngrad.load(tmp_path / "dump.mat", activation=["sigmoid", "sigmoid"])
     same(net, layers, ("sigmoid", "sigmoid"))
-    assert any("was cut into 4x4, 2x5, column by column, the bias in the first column" in text for text in net.origin.doubts)
+    assert any(
+        "was cut into 4x4, 2x5, column by column, the bias in the first column" in text for text in net.origin.doubts
+    )
 
 
 def test_rolled_parameters_with_several_hidden_layers(tmp_path):
@@ -650,7 +725,10 @@ def test_rolled_parameters_with_several_hidden_layers(tmp_path):
 
 @pytest.mark.parametrize(
     ("beside", "words"),
-    [({}, "the sizes of its layers are missing"), (ROLLED["course"] | {"num_labels": 3.0}, "the sizes 3, 4, 3 need 31")],
+    [
+        ({}, "the sizes of its layers are missing"),
+        (ROLLED["course"] | {"num_labels": 3.0}, "the sizes 3, 4, 3 need 31"),
+    ],
 )
 def test_rolled_parameters_that_do_not_fit_say_what_is_missing(tmp_path, beside, words):
     savemat(tmp_path / "dump.mat", {"nn_params": np.ones(26), **beside})
@@ -671,8 +749,22 @@ NORMALISED = {
     "by name": {**FLAT, "bn1.weight": (3,), "bn1.bias": (3,)},
     "by name, two axes": {**FLAT, "norm.weight": (1, 3), "norm.bias": (1, 3)},
     "by shape": {**FLAT, "between.weight": (3,), "between.bias": (3,)},
-    "modules": {"0.weight": (3, 2), "0.bias": (3,), "1.weight": (3,), "1.bias": (3,), "3.weight": (1, 3), "3.bias": (1,)},
-    "modules of one unit": {"0.weight": (1, 1), "0.bias": (1,), "1.weight": (1,), "1.bias": (1,), "3.weight": (1, 1), "3.bias": (1,)},
+    "modules": {
+        "0.weight": (3, 2),
+        "0.bias": (3,),
+        "1.weight": (3,),
+        "1.bias": (3,),
+        "3.weight": (1, 3),
+        "3.bias": (1,),
+    },
+    "modules of one unit": {
+        "0.weight": (1, 1),
+        "0.bias": (1,),
+        "1.weight": (1,),
+        "1.bias": (1,),
+        "3.weight": (1, 1),
+        "3.bias": (1,),
+    },
     "by order": {"arr_0": (2, 3), "arr_1": (3,), "arr_2": (3,), "arr_3": (3,), "arr_4": (3, 1), "arr_5": (1,)},
 }
 
@@ -699,18 +791,27 @@ def test_what_training_began_with_is_not_taken_before_what_it_led_to(tmp_path):
     same(nngrad.load(tmp_path / "dump.mat", activation=["sigmoid", "sigmoid"]), layers, ("sigmoid", "sigmoid"))
 
 
-@pytest.mark.parametrize("names", [("dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"), ("arr_0", "arr_1", "arr_2", "arr_3")])
+@pytest.mark.parametrize(
+    "names", [("dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"), ("arr_0", "arr_1", "arr_2", "arr_3")]
+)
 def test_square_matrices_under_names_of_keras_are_asked_for(tmp_path, names):
     (A, a), (B, b) = layers = pairs(3, 3, 3)
     np.savez(tmp_path / "dump.npz", **dict(zip(names, (A.T, a.ravel(), B.T, b.ravel()), strict=True)))
     with pytest.raises(ModelError, match="these chain both ways round; say --weights"):
         nngrad.load(tmp_path / "dump.npz", activation=["tanh", "linear"])
-    same(nngrad.load(tmp_path / "dump.npz", activation=["tanh", "linear"], weights="in-by-out"), layers, ("tanh", "linear"))
+    same(
+        nngrad.load(tmp_path / "dump.npz", activation=["tanh", "linear"], weights="in-by-out"),
+        layers,
+        ("tanh", "linear"),
+    )
 
 
 def test_activations_that_the_file_names_one_by_one_are_said(tmp_path):
     (A, a), (B, b) = pairs(3, 4, 2)
-    savemat(tmp_path / "dump.mat", {"W1": A, "b1": a, "W2": B, "b2": b, "act1": "relu", "output_activation": "linear", "factor": "relu"})
+    savemat(
+        tmp_path / "dump.mat",
+        {"W1": A, "b1": a, "W2": B, "b2": b, "act1": "relu", "output_activation": "linear", "factor": "relu"},
+    )
     with pytest.raises(ModelError, match="the file says act1 relu, output_activation linear, but not in one list"):
         nngrad.load(tmp_path / "dump.mat")
     (doubt,) = nngrad.load(tmp_path / "dump.mat", activation=["tanh", "linear"]).origin.doubts

@@ -1,4 +1,5 @@
-"""genFunction files: the same numbers as the network object, as GNU Octave running the file, and refusals with the line.
+"""genFunction files: the same numbers as the network object, as GNU Octave running the file, and refusals with the
+line.
 
 Two independent routes: `matlab_network` on the object that the text was written from, and Octave on the text itself.
 """
@@ -171,14 +172,20 @@ def changed(text, old, new):
         ("b1 = [", "b1 = [ ...\n  "),
         ("IW1_1 = [", "IW1_1 = [ % the weights [of layer 1]\n"),
         (";", ",\n"),
-        ("a1 = tansig_apply(repmat(b1,1,Q) + IW1_1*xp1);", "n1 = IW1_1*xp1 + ...\n  b1\n a1=tansig_apply( n1 ) % 'quote"),
+        (
+            "a1 = tansig_apply(repmat(b1,1,Q) + IW1_1*xp1);",
+            "n1 = IW1_1*xp1 + ...\n  b1\n a1=tansig_apply( n1 ) % 'quote",
+        ),
         ("a1 = tansig_apply(repmat(b1,1,Q) + IW1_1*xp1);", "a1 = tansig_apply(bsxfun(@plus,IW1_1*xp1,b1));"),
         ("Q = size(x1,2);", "Q = size(x1,2); if Q > 5, disp('many'), end\nunused = x1.^2;"),
         ("x1_step1.ymin = -1;", "x1_step1.ymin = 1 - 2; x1_step1.name = 'it''s';"),
         ("% ===== SIMULATION", "%{\nx1 = 3;\n%}\n% ===== SIMULATION"),
         ("function [y1] = f(x1)", "function y1 = net(x1)"),
         ("a = 2 ./ (1 + exp(-2*n)) - 1;", "a = tanh(n);"),
-        ("a = 2 ./ (1 + exp(-2*n)) - 1;", "if any(any(isnan(n))), error('NaN'), end\nfor k=1:size(n,2)\n a(:,k) = tanh(n(:,k)); end"),
+        (
+            "a = 2 ./ (1 + exp(-2*n)) - 1;",
+            "if any(any(isnan(n))), error('NaN'), end\nfor k=1:size(n,2)\n a(:,k) = tanh(n(:,k)); end",
+        ),
         ("y = bsxfun(@minus,x,settings.xoffset);", "y = x - repmat(settings.xoffset, 1, size(x, 2));"),
     ],
 )
@@ -241,9 +248,19 @@ def test_old_and_new_settings_without_a_helper(settings):
     [
         (FIT, "xp1 = mapminmax_apply(x1", "x1 = x1/2;\nxp1 = mapminmax_apply(x1", "line 36: `x1 = x1/2;`"),
         (FIT, "a2 = repmat(b2,1,Q) + LW2_1*a1;", "a2 = repmat(b2,1,Q) + LW2_1*tanh(a1);", "LW2_1*tanh(a1)"),
-        (FIT, "a2 = repmat(b2,1,Q) + LW2_1*a1;", "a2 = max(0, repmat(b2,1,Q) + LW2_1*a1);", "the output y1 depends on it"),
+        (
+            FIT,
+            "a2 = repmat(b2,1,Q) + LW2_1*a1;",
+            "a2 = max(0, repmat(b2,1,Q) + LW2_1*a1);",
+            "the output y1 depends on it",
+        ),
         (FIT, "tansig_apply(repmat", "gaussian_apply(repmat", "gaussian_apply is not supported: supported are tansig"),
-        (FIT, "mapminmax_apply(x1,x1_step1)", "whiten_apply(x1,x1_step1)", "whiten is not supported: supported are mapminmax"),
+        (
+            FIT,
+            "mapminmax_apply(x1,x1_step1)",
+            "whiten_apply(x1,x1_step1)",
+            "whiten is not supported: supported are mapminmax",
+        ),
         (FIT, "LW2_1*a1", "LW2_1*xp1", "LW2_1 belongs to layer 1"),
         (FIT, "% Sizes", "if nargin > 0, x1 = [1;2;3]; end", "x1 depends on a condition"),
         (FIT, "% Sizes", "x1 = [1000;50;290];", "x1 is fixed in the text: make it an argument"),
@@ -304,7 +321,11 @@ def test_numbers_that_do_not_fit(old, new, words):
 
 
 OTHER_SOURCE = {
-    "script": ("% trains\nnet = fitnet(10);\nnet = train(net, x, t);\n", "a script, not a function", "save('net.mat', 'net')"),
+    "script": (
+        "% trains\nnet = fitnet(10);\nnet = train(net, x, t);\n",
+        "a script, not a function",
+        "save('net.mat', 'net')",
+    ),
     "class": (
         "% mine\nclassdef Net\n  methods\n    function y = f(x)\n    end\n  end\nend\n",
         "a class definition",
@@ -317,7 +338,11 @@ OTHER_SOURCE = {
         "its numbers stand in another file, stateFcnData.mat: name that one",
         "--activation",
     ),
-    "function that loads": ("function y = f(x)\ns = load('weights.mat');\ny = s.W*x;\nend\n", "another file, weights.mat", "--activation"),
+    "function that loads": (
+        "function y = f(x)\ns = load('weights.mat');\ny = s.W*x;\nend\n",
+        "another file, weights.mat",
+        "--activation",
+    ),
 }
 
 
@@ -333,7 +358,9 @@ def test_source_of_another_kind_is_refused_for_what_it_is(tmp_path, name):
     assert len(str(error.value)) - len(str(path)) < 300
 
 
-@pytest.mark.parametrize("text", ["\n" * 2_000_000, "load " * 200_000, "function" * 100_000, "coder" + " " * 1_000_000, "% " * 500_000])
+@pytest.mark.parametrize(
+    "text", ["\n" * 2_000_000, "load " * 200_000, "function" * 100_000, "coder" + " " * 1_000_000, "% " * 500_000]
+)
 def test_source_of_another_kind_is_refused_soon(tmp_path, text):
     path = tmp_path / "f.m"
     path.write_text(f"% x\n{text}\n")
@@ -351,7 +378,14 @@ def test_origin_says_what_it_was(tmp_path):
     assert origin.processing == ("inputs{1}: mapminmax", "outputs{2}: mapminmax")
 
 
-DEEP = ["[" * 20000, "(" * 20000, "x = " + "-" * 20000 + "1", "if 1\n" * 3000, "x = 1" + "+1" * 20000, "x = a" + "'" * 20000]
+DEEP = [
+    "[" * 20000,
+    "(" * 20000,
+    "x = " + "-" * 20000 + "1",
+    "if 1\n" * 3000,
+    "x = 1" + "+1" * 20000,
+    "x = a" + "'" * 20000,
+]
 
 
 @pytest.mark.parametrize("text", DEEP, ids=lambda t: t[:6])
@@ -448,7 +482,9 @@ class Case:
             case |= {"Xi": cell([[self.turned(v) for v in row] for row in Xi]), "Ai": cell(Ai)}
             r = np.random.default_rng(4)
             case["S"] = cell(self.series)
-            case["XiS"] = cell([[self.turned(r.normal(size=(w.rows_of(j), 2))) for _ in range(w.D)] for j in range(w.I)])
+            case["XiS"] = cell(
+                [[self.turned(r.normal(size=(w.rows_of(j), 2))) for _ in range(w.D)] for j in range(w.I)]
+            )
             case["AiS"] = cell([[r.normal(size=(w.size(i), 2)) for _ in range(w.DL)] for i in range(w.L)])
             return case
         batches = [self.rows] if not (w.D or w.DL) else [row[None] for row in self.rows]
@@ -471,7 +507,9 @@ def octave(tmp_path_factory):
     savemat(folder / "in.mat", {"names": names, "cases": {k: c.arguments() for k, c in cases.items()}})
     (folder / "driver.m").write_text(DRIVER)
     code = f"addpath('{SAMPLES_FOLDER}'); folder = '{folder}'; run(fullfile(folder, 'driver.m'));"
-    done = subprocess.run([OCTAVE, "--no-gui", "--quiet", "--eval", code], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [OCTAVE, "--no-gui", "--quiet", "--eval", code], capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr
     return cases, loadmat(folder / "out.mat", simplify_cells=True)["result"]
 
@@ -482,7 +520,10 @@ def test_octave_computes_the_same(octave, name):
     case, parts = cases[name], results[name]["Y"]
     parts = [parts] if isinstance(parts, np.ndarray) and parts.dtype != object else list(np.ravel(parts))
     sizes = [p.size for p in case.net.outputs]
-    turned = [np.reshape(p, (-1, s)) if case.style.rows else np.reshape(p, (s, -1)).T for p, s in zip(parts, sizes, strict=True)]
+    turned = [
+        np.reshape(p, (-1, s)) if case.style.rows else np.reshape(p, (s, -1)).T
+        for p, s in zip(parts, sizes, strict=True)
+    ]
     y = np.hstack(turned)
     rows = len(case.x)
     ours, J = case.net.value_and_jacobian(case.x)
@@ -490,7 +531,10 @@ def test_octave_computes_the_same(octave, name):
     pairs = y[rows:].reshape(case.x.shape[1], 2, rows, -1)
     differences = ((pairs[:, 0] - pairs[:, 1]) / (2 * case.h[:, None, None])).transpose(1, 2, 0)
     assert np.allclose(
-        differences, J, rtol=1e-6, atol=1e-7 * np.abs(J).max(initial=1e-300) + 1e-9 * np.abs(ours).max() / case.h.min() * 1e-6
+        differences,
+        J,
+        rtol=1e-6,
+        atol=1e-7 * np.abs(J).max(initial=1e-300) + 1e-9 * np.abs(ours).max() / case.h.min() * 1e-6,
     )
 
 

@@ -1,4 +1,6 @@
-"""Deep Learning Toolbox networks: every layer class against a formula of its own and complex steps; graphs, paths, refusals."""
+"""Deep Learning Toolbox networks: every layer class against a formula of its own and complex
+steps; graphs, paths, refusals.
+"""
 
 import re
 import time
@@ -37,7 +39,9 @@ def learnable(value):
 
 def layer(kind, name=None, **fields):
     classname = kind if "." in kind else LAYER + kind
-    return MatlabObject(classname, {"Version": number(1), "Name": classname.rsplit(".", 1)[-1] if name is None else name, **fields})
+    return MatlabObject(
+        classname, {"Version": number(1), "Name": classname.rsplit(".", 1)[-1] if name is None else name, **fields}
+    )
 
 
 def features(n, name="input", **fields):
@@ -49,7 +53,9 @@ def image(*size, name="image", **fields):
 
 
 def quantization(*layers):
-    """The store of quantization settings, as a struct around a containers.Map: without keys in networks that are not quantized."""
+    """The store of quantization settings, as a struct around a containers.Map: without keys in
+    networks that are not quantized.
+    """
     keys = {"keys": cells(*layers), "values": cells(*layers)}
     return {"version": number(1), "data": MatlabObject("containers.Map", {"serialization": keys})}
 
@@ -72,9 +78,13 @@ def with_fields(element, **fields):
 
 
 def function(text, captured=None, inputs=1, name="f"):
-    workspace = MatlabObject("function_handle_workspace", {"any": cells(Undecoded("object", "none"), captured or {}, column=True)})
+    workspace = MatlabObject(
+        "function_handle_workspace", {"any": cells(Undecoded("object", "none"), captured or {}, column=True)}
+    )
     ports = cells(*(["in"] if inputs == 1 else [f"in{k + 1}" for k in range(inputs)]))
-    return layer("FunctionLayer", name, PredictFcn=FunctionHandle(text, workspace), **{"nnet.layer.Layer.PrivateInputs": ports})
+    return layer(
+        "FunctionLayer", name, PredictFcn=FunctionHandle(text, workspace), **{"nnet.layer.Layer.PrivateInputs": ports}
+    )
 
 
 def series(*layers, classname="SeriesNetwork"):
@@ -148,7 +158,10 @@ LAYERS = [
     (layer("rl.layer.SoftplusLayer"), lambda x: np.log(1 + np.exp(x))),
     (layer("SwishLayer"), lambda x: x / (1 + np.exp(-x))),
     (layer("GELULayer", Approximation="none"), lambda x: x / 2 * (1 + erf(x / np.sqrt(2)))),
-    (layer("GELULayer", Approximation="tanh"), lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))),
+    (
+        layer("GELULayer", Approximation="tanh"),
+        lambda x: x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+    ),
     (layer("SoftmaxLayer"), lambda x: np.exp(x) / np.exp(x).sum()),
     (layer("rl.layer.ScalingLayer", Scale=number(3), Bias=column(*FOUR)), lambda x: 3 * x + FOUR),
     (layer("DropoutLayer", Probability=number(0.5)), lambda x: x),
@@ -161,7 +174,10 @@ LAYERS = [
         lambda x: POSITIVE * (x - [1, 2, 3, 4]) / np.sqrt(POSITIVE + 1e-5) + FOUR,
     ),
     (layer("LayerNormalizationLayer", **stats(4)), lambda x: POSITIVE * normalized(x) + FOUR),
-    (layer("LayerNormalizationLayer", OperationDimension="auto", **stats(4)), lambda x: POSITIVE * normalized(x) + FOUR),
+    (
+        layer("LayerNormalizationLayer", OperationDimension="auto", **stats(4)),
+        lambda x: POSITIVE * normalized(x) + FOUR,
+    ),
     (layer("GroupNormalizationLayer", NumGroups="all-channels", **stats(4)), lambda x: POSITIVE * normalized(x) + FOUR),
     (
         layer("GroupNormalizationLayer", NumGroups=number(2), **stats(4)),
@@ -207,7 +223,10 @@ NORMALISED = [
     ({"Type": "zerocenter", "Mean": column(*MEAN)}, lambda x: x - MEAN),
     ({"Type": "zerocenter", "AverageImage": number(2)}, lambda x: x - 2),
     ({"Type": "zscore", "Mean": column(*MEAN), "StandardDeviation": column(*STD)}, lambda x: (x - MEAN) / STD),
-    ({"Type": "rescale-symmetric", "Min": column(*MIN), "Max": column(*MAX)}, lambda x: 2 * (x - MIN) / (MAX - MIN) - 1),
+    (
+        {"Type": "rescale-symmetric", "Min": column(*MIN), "Max": column(*MAX)},
+        lambda x: 2 * (x - MIN) / (MAX - MIN) - 1,
+    ),
     ({"Type": "rescale-zero-one", "Min": column(*MIN), "Max": column(*MAX)}, lambda x: (x - MIN) / (MAX - MIN)),
     (
         {"Type": "rescale", "Min": column(*MIN), "Max": column(*MAX), "TargetMin": number(-3), "TargetMax": number(5)},
@@ -218,7 +237,9 @@ NORMALISED = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "formula"), NORMALISED, ids=lambda s: str(s.get("Type")) if isinstance(s, dict) else "")
+@pytest.mark.parametrize(
+    ("settings", "formula"), NORMALISED, ids=lambda s: str(s.get("Type")) if isinstance(s, dict) else ""
+)
 @pytest.mark.parametrize("kind", ["FeatureInputLayer", "SequenceInputLayer"])
 def test_normalisation_of_an_input(settings, formula, kind):
     net = network(series(layer(kind, "in", InputSize=number(3), Normalization=settings), layer("TanhLayer")))
@@ -239,7 +260,9 @@ def test_every_normalisation_is_tested():
 def test_an_image_is_flattened_in_matlabs_order(mean):
     W, b = R.normal(size=(2, 3, 2, 5)), R.normal(size=(1, 1, 5))
     fc = layer("FullyConnectedLayer", "fc", OutputSize=number(5), Weights=learnable(W), Bias=learnable(b))
-    net = network(series(image(2, 3, 2, Normalization={"Type": "zerocenter", "AverageImage": mean}), fc, layer("TanhLayer")))
+    net = network(
+        series(image(2, 3, 2, Normalization={"Type": "zerocenter", "AverageImage": mean}), fc, layer("TanhLayer"))
+    )
 
     def formula(x):
         picture = x.reshape(2, 3, 2, order="F") - mean
@@ -279,9 +302,18 @@ def test_channels_of_images_side_by_side():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"Type": "zscore", "Mean": number(0), "StandardDeviation": column(1, 0, 1)}, "StandardDeviation is 0 for input 2"),
         (
-            {"Type": "rescale", "Min": column(0, 1, 2), "Max": column(1, 2, 2), "TargetMin": number(0), "TargetMax": number(1)},
+            {"Type": "zscore", "Mean": number(0), "StandardDeviation": column(1, 0, 1)},
+            "StandardDeviation is 0 for input 2",
+        ),
+        (
+            {
+                "Type": "rescale",
+                "Min": column(0, 1, 2),
+                "Max": column(1, 2, 2),
+                "TargetMin": number(0),
+                "TargetMax": number(1),
+            },
             "Max equals Min for input 3",
         ),
         ({"Type": "zerocenter", "AverageImage": np.zeros((0, 0))}, "it was never trained"),
@@ -311,7 +343,15 @@ def test_skip_connections_several_inputs_and_outputs():
         dense(A, [0, 1], "a"),
         layer("AdditionLayer", "sum", NumInputs=number(2)),
     ]
-    pairs = [("action", "both/in2"), ("state", "both/in1"), ("both", "b"), ("b", "t"), ("t", "sum/in2"), ("state", "a"), ("a", "sum/in1")]
+    pairs = [
+        ("action", "both/in2"),
+        ("state", "both/in1"),
+        ("both", "b"),
+        ("b", "t"),
+        ("t", "sum/in2"),
+        ("state", "a"),
+        ("a", "sum/in1"),
+    ]
 
     def parts(x):
         t = np.tanh(B @ x + [1, 2])
@@ -335,14 +375,20 @@ def test_an_output_that_is_an_input():
 
 
 def test_classes_name_the_outputs():
-    codes = MatlabObject("categorical", {"categoryNames": cells("cat", "dog", "owl", column=True), "codes": column(2, 1, 3)})
+    codes = MatlabObject(
+        "categorical", {"categoryNames": cells("cat", "dog", "owl", column=True), "codes": column(2, 1, 3)}
+    )
     for classes in (codes, cells("dog", "cat", "owl")):
-        net = network(series(features(3), layer("SoftmaxLayer"), layer("ClassificationOutputLayer", "out", Classes=classes)))
+        net = network(
+            series(features(3), layer("SoftmaxLayer"), layer("ClassificationOutputLayer", "out", Classes=classes))
+        )
         assert net.output_names == ("dog", "cat", "owl")
 
 
 def test_a_loss_of_somebody_elses_is_passed_and_said():
-    loss = layer("rl.layer.internal.ClassificationLayerWithEntropy", "loss", Classes="auto", NumClasses=np.zeros((0, 0)))
+    loss = layer(
+        "rl.layer.internal.ClassificationLayerWithEntropy", "loss", Classes="auto", NumClasses=np.zeros((0, 0))
+    )
     net = network(series(features(3), layer("SoftmaxLayer"), loss))
     check(net, lambda x: np.exp(x) / np.exp(x).sum())
     assert any("'loss' (rl.layer.internal.ClassificationLayerWithEntropy)" in text for text in net.origin.doubts)
@@ -366,7 +412,9 @@ def test_weights_that_are_nan_are_said():
 
 
 def test_weights_on_a_graphics_card():
-    held = MatlabObject("dlarray", {"IsBlank": number(0), "Data": MatlabObject("gpuArray", {"any": cells(number(1), W34)})})
+    held = MatlabObject(
+        "dlarray", {"IsBlank": number(0), "Data": MatlabObject("gpuArray", {"any": cells(number(1), W34)})}
+    )
     fc = layer("FullyConnectedLayer", "fc", Weights={"Value": held}, Bias={"Value": column(1, 2, 3)})
     check(network(series(features(4), fc)), lambda x: W34 @ x + [1, 2, 3])
 
@@ -381,7 +429,10 @@ def test_networks_are_found_in_agents_structs_and_state_spaces():
     model = MatlabObject("rl.internal.model.DLNetworkModel", {"Net": net, "UseDevice": "cpu"})
     agent = MatlabObject(
         "rl.agent.rlACAgent",
-        {"Critic": cells(MatlabObject("c", {"Model_": model})), "Actor": {"rlFunction": untrained, "adModelExternal": other}},
+        {
+            "Critic": cells(MatlabObject("c", {"Model_": model})),
+            "Actor": {"rlFunction": untrained, "adModelExternal": other},
+        },
     )
     tree = Tree("MAT v7", {"agent": agent, "again": {"net": net}})
     assert [c.path for c in candidates(tree)] == ["agent.Critic{1}.Model_.Net", "agent.Actor.adModelExternal"]
@@ -389,7 +440,9 @@ def test_networks_are_found_in_agents_structs_and_state_spaces():
 
 def test_a_state_space_model_that_normalises_around_its_network_says_so():
     for scale, said in ((np.zeros((0, 0)), False), (column(1, 2), True)):
-        owner = MatlabObject("idNeuralStateSpace", {"StateTransitionFcn_": {"Network": series(features(2))}, "prvFcnInputScale": scale})
+        owner = MatlabObject(
+            "idNeuralStateSpace", {"StateTransitionFcn_": {"Network": series(features(2))}, "prvFcnInputScale": scale}
+        )
         net = network(owner)
         assert net.origin.network == "net.StateTransitionFcn_.Network"
         assert any("normalises around this network (prvFcnInputScale)" in text for text in net.origin.doubts) == said
@@ -397,15 +450,20 @@ def test_a_state_space_model_that_normalises_around_its_network_says_so():
 
 @pytest.mark.parametrize(("kind", "said"), [("none", False), ("zscore", True)])
 def test_a_normalizer_beside_the_network_of_an_agent_is_a_doubt(kind, said):
-    normalizer = MatlabObject("rl.util.rlNormalizer", {"Normalization": kind, "Mean": number(2), "StandardDeviation": number(3)})
+    normalizer = MatlabObject(
+        "rl.util.rlNormalizer", {"Normalization": kind, "Mean": number(2), "StandardDeviation": number(3)}
+    )
     actor = MatlabObject(
-        "rl.function.rlContinuousDeterministicActor", {"Normalizers_": cells(normalizer), "Model_": {"Net": series(features(2))}}
+        "rl.function.rlContinuousDeterministicActor",
+        {"Normalizers_": cells(normalizer), "Model_": {"Net": series(features(2))}},
     )
     critic = MatlabObject("rl.function.rlQValueFunction", {"Model_": {"Net": series(features(2))}})
     tree = Tree("MAT v7", {"agent": MatlabObject("rl.agent.rlDDPGAgent", {"Actor": actor, "Critic": critic})})
     first, second = (read("file.mat", tree, c).origin.doubts for c in candidates(tree))
     assert first == (
-        ("agent.Actor.Normalizers_{1}: MATLAB normalises an input with this before the network; that is not applied: do it to x",)
+        (
+            "agent.Actor.Normalizers_{1}: MATLAB normalises an input with this before the network; that is not applied: do it to x",
+        )
         if said
         else ()
     )
@@ -442,7 +500,10 @@ def test_layers_alone_with_their_weights_are_read():
 # refusals
 
 REFUSED = [
-    (MatlabObject("dlnetwork", graph([features(2)]).fields | {"Learnables": number(1)}), "net.Learnables: weights apart from the layers"),
+    (
+        MatlabObject("dlnetwork", graph([features(2)]).fields | {"Learnables": number(1)}),
+        "net.Learnables: weights apart from the layers",
+    ),
     (
         MatlabObject("dlnetwork", graph([features(2)]).fields | {"SerializedQuantizationInfo": quantization("fc")}),
         "net.SerializedQuantizationInfo: quantized networks are not supported",
@@ -451,26 +512,50 @@ REFUSED = [
         series(features(2), layer("LSTMLayer", "lstm")),
         "net.Layers(2): layer 'lstm' of the class nnet.cnn.layer.LSTMLayer is not supported; supported are",
     ),
-    (series(image(4, 4, 1), layer("Convolution2DLayer", "c")), "layer 'c' of the class nnet.cnn.layer.Convolution2DLayer is not supported"),
+    (
+        series(image(4, 4, 1), layer("Convolution2DLayer", "c")),
+        "layer 'c' of the class nnet.cnn.layer.Convolution2DLayer is not supported",
+    ),
     (series(features(2), layer("my.TanhLayer", "t")), "layer 't' of the class my.TanhLayer is not supported"),
     (
         graph([features(2), dense(np.zeros((0, 0)), [])]),
         "net.LayerGraph.Layers(2): FullyConnectedLayer 'fc': Weights are empty: it was never trained",
     ),
-    (series(features(2), dense(np.ones((3, 3)), np.zeros(3))), "Weights of 3x3 and a Bias of 3 don't take the 2 inputs"),
-    (series(features(3), dense(np.ones((3, 4)), np.zeros(4))), "Weights of 3x4 and a Bias of 4 don't take the 3 inputs"),
-    (series(features(2), layer("FullyConnectedLayer", "fc", Weights="x", Bias=number(1))), "no Weights that are understood: a str"),
+    (
+        series(features(2), dense(np.ones((3, 3)), np.zeros(3))),
+        "Weights of 3x3 and a Bias of 3 don't take the 2 inputs",
+    ),
+    (
+        series(features(3), dense(np.ones((3, 4)), np.zeros(4))),
+        "Weights of 3x4 and a Bias of 4 don't take the 3 inputs",
+    ),
+    (
+        series(features(2), layer("FullyConnectedLayer", "fc", Weights="x", Bias=number(1))),
+        "no Weights that are understood: a str",
+    ),
     (series(layer("TanhLayer", "t")), "reads nothing: no input layer"),
     (series(features(2), classname="DAGNetwork"), ".Connections: missing, and a DAGNetwork is no chain"),
     (series(features(np.inf)), "InputSize inf is more than"),
-    (series(features(2), with_fields(dense(np.eye(2), [0, 0]), OperationDimension=number(1))), "OperationDimension is a number"),
-    (series(features(2), with_fields(dense(np.eye(2), [0, 0]), OperationDimension="channel")), "OperationDimension is 'channel'"),
+    (
+        series(features(2), with_fields(dense(np.eye(2), [0, 0]), OperationDimension=number(1))),
+        "OperationDimension is a number",
+    ),
+    (
+        series(features(2), with_fields(dense(np.eye(2), [0, 0]), OperationDimension="channel")),
+        "OperationDimension is 'channel'",
+    ),
     (series(features(0)), "InputSize is not a number of features"),
     (series(features(2, SplitComplexInputs=number(1))), "complex inputs"),
     (series(image(2, 2, 3), layer("SoftmaxLayer", "s")), "softmax at each pixel of a 2x2x3 image"),
-    (series(features(2), layer("GELULayer", "g", Approximation="erf")), "Approximation 'erf' is not supported; supported are none, tanh"),
+    (
+        series(features(2), layer("GELULayer", "g", Approximation="erf")),
+        "Approximation 'erf' is not supported; supported are none, tanh",
+    ),
     (series(features(2), layer("ClippedReLULayer", "c")), "Ceiling is not one number"),
-    (series(features(3), layer("GroupNormalizationLayer", NumGroups=number(2), **stats(3))), "NumGroups 2 doesn't divide 3 channels"),
+    (
+        series(features(3), layer("GroupNormalizationLayer", NumGroups=number(2), **stats(3))),
+        "NumGroups 2 doesn't divide 3 channels",
+    ),
     (series(features(3), layer("BatchNormalizationLayer", TrainedMean=np.zeros((0, 0)))), "TrainedMean are empty"),
     (
         series(layer("SequenceInputLayer", "s", InputSize=number(4)), layer("LayerNormalizationLayer", **stats(4))),
@@ -491,14 +576,24 @@ REFUSED = [
         graph([features(2), layer("AdditionLayer", "s", NumInputs=number(2))], [("input", "s/in1")]),
         "its inputs are in1, in2; connected are in1",
     ),
-    (graph([features(2), layer("TanhLayer", "a"), layer("TanhLayer", "b")], [("a", "b"), ("b", "a")]), "is part of a circle"),
     (
-        graph([features(2), features(3, "j"), layer("AdditionLayer", "s", NumInputs=number(2))], [("input", "s/in1"), ("j", "s/in2")]),
+        graph([features(2), layer("TanhLayer", "a"), layer("TanhLayer", "b")], [("a", "b"), ("b", "a")]),
+        "is part of a circle",
+    ),
+    (
+        graph(
+            [features(2), features(3, "j"), layer("AdditionLayer", "s", NumInputs=number(2))],
+            [("input", "s/in1"), ("j", "s/in2")],
+        ),
         "AdditionLayer 's': inputs of 2, 3 units",
     ),
     (
         graph(
-            [image(2, 2, 1), image(2, 2, 1, name="j"), layer("ConcatenationLayer", "c", Dim=number(1), NumInputs=number(2))],
+            [
+                image(2, 2, 1),
+                image(2, 2, 1, name="j"),
+                layer("ConcatenationLayer", "c", Dim=number(1), NumInputs=number(2)),
+            ],
             [("image", "c/in1"), ("j", "c/in2")],
         ),
         "dimension 1 of 2x2x1, 2x2x1 units is not supported",
@@ -515,7 +610,9 @@ def test_refused_by_name(element, message):
 
 def test_two_connections_into_one_input():
     pairs = [("input", "t"), ("u", "t")]
-    assert "two connections into its input 'in'" in refusal(graph([features(2), layer("TanhLayer", "u"), layer("TanhLayer", "t")], pairs))
+    assert "two connections into its input 'in'" in refusal(
+        graph([features(2), layer("TanhLayer", "u"), layer("TanhLayer", "t")], pairs)
+    )
 
 
 # functions
@@ -605,7 +702,11 @@ def test_layers_that_are_the_same_object_many_times_stay_within_bounds():
 
 @pytest.mark.parametrize("count", [np.inf, -1, 1.5, np.nan, 1e9])
 def test_counts_that_count_nothing(count):
-    for name, kind in (("NumInputs", "AdditionLayer"), ("Dim", "ConcatenationLayer"), ("NumGroups", "GroupNormalizationLayer")):
+    for name, kind in (
+        ("NumInputs", "AdditionLayer"),
+        ("Dim", "ConcatenationLayer"),
+        ("NumGroups", "GroupNormalizationLayer"),
+    ):
         element = layer(kind, "odd", **(stats(4) | {"NumInputs": number(2), name: number(count)}))
         joined = graph([features(4), element], [("input", "odd/in1"), ("input", "odd/in2")])
         assert f"{name} is" in refusal(joined if name != "NumGroups" else series(features(4), element))
@@ -613,7 +714,13 @@ def test_counts_that_count_nothing(count):
 
 def test_numbers_that_are_infinite_make_no_warning():
     bn = layer("BatchNormalizationLayer", TrainedMean=column(np.inf), TrainedVariance=column(np.inf), **stats(1))
-    odd = {"Type": "rescale", "Min": number(-np.inf), "Max": number(np.inf), "TargetMin": number(np.nan), "TargetMax": number(1)}
+    odd = {
+        "Type": "rescale",
+        "Min": number(-np.inf),
+        "Max": number(np.inf),
+        "TargetMin": number(np.nan),
+        "TargetMax": number(1),
+    }
     assert np.isnan(network(series(features(1, Normalization=odd), bn))([1.0])).all()
 
 
@@ -646,9 +753,15 @@ def test_inputs_of_one_feature_are_called_what_they_are_called():
 
 
 def test_all_layers_that_are_not_supported_are_named_at_once():
-    lstm = layer("LSTMLayer", "lstm", InputWeights=learnable(np.ones((12, 2))), RecurrentWeights=learnable(np.ones((12, 3))))
+    lstm = layer(
+        "LSTMLayer", "lstm", InputWeights=learnable(np.ones((12, 2))), RecurrentWeights=learnable(np.ones((12, 3)))
+    )
     with pytest.raises(ModelError) as error:
-        network(series(features(2), lstm, layer("my.Layer", "own"), layer("Convolution2DLayer", "c"), layer("TanhLayer", "t")))
+        network(
+            series(
+                features(2), lstm, layer("my.Layer", "own"), layer("Convolution2DLayer", "c"), layer("TanhLayer", "t")
+            )
+        )
     nor = "is not supported, nor are own (Layer), c (Convolution2DLayer); supported are"
     assert f".Layers(2): layer 'lstm' of the class nnet.cnn.layer.LSTMLayer {nor}" in str(error.value)
     assert len(str(error.value)) < 310

@@ -19,7 +19,16 @@ def plain(size):
     return made.port("p", size, size, [], np.tile([-1.0, 1.0], (size, 1)), feedbackMode="none")
 
 
-def chain(transfer="tansig", weight_fcn="dotprod", net_input="netsum", bias=True, inputs=None, outputs=None, sizes=(3, 4, 2), kept=None):
+def chain(
+    transfer="tansig",
+    weight_fcn="dotprod",
+    net_input="netsum",
+    bias=True,
+    inputs=None,
+    outputs=None,
+    sizes=(3, 4, 2),
+    kept=None,
+):
     r = np.random.default_rng(4)
     n, h, m = sizes
     hidden = {"size": h, "transfer": transfer, "weight_fcn": weight_fcn, "net_input": net_input}
@@ -106,7 +115,9 @@ def test_several_links_with_netprod(tmp_path):
 
 def mapstd(mean, std):
     mean, std = made.column(mean), made.column(std)
-    return "mapstd", made.struct(name="mapstd", xrows=float(len(mean)), xmean=mean, xstd=std, ymean=0.0, ystd=1.0, yrows=float(len(mean)))
+    return "mapstd", made.struct(
+        name="mapstd", xrows=float(len(mean)), xmean=mean, xstd=std, ymean=0.0, ystd=1.0, yrows=float(len(mean))
+    )
 
 
 def pca(n):
@@ -148,7 +159,11 @@ def test_constant_rows_of_mapminmax_are_left_as_they_are(tmp_path):
     for old in (True, False):
         with np.errstate(all="ignore"):
             step = made.mapminmax([0.0, 7.0], [2.0, 7.0], old)
-        net = nngrad.load(saved(tmp_path, net=chain("purelin", inputs=made.port("in", 2, 2, [step], np.zeros((2, 2))), sizes=(2, 3, 1))))
+        net = nngrad.load(
+            saved(
+                tmp_path, net=chain("purelin", inputs=made.port("in", 2, 2, [step], np.zeros((2, 2))), sizes=(2, 3, 1))
+            )
+        )
         W1, W2 = net.layers[1].layer.W, net.layers[2].layer.W
         x = np.array([[0.5, 3.0]])
         np.testing.assert_allclose(forward(net.layers[0].layer, x.T), [[-0.5], [3.0]])
@@ -188,7 +203,12 @@ def test_fixunknowns(tmp_path):
 
 
 def test_removerows_both_ways(tmp_path):
-    step = "removerows", made.struct(name="removerows", keep_ind=np.array([[1.0, 3.0]]), remove_ind=np.array([[2.0]]), xrows=3.0, yrows=2.0)
+    step = (
+        "removerows",
+        made.struct(
+            name="removerows", keep_ind=np.array([[1.0, 3.0]]), remove_ind=np.array([[2.0]]), xrows=3.0, yrows=2.0
+        ),
+    )
     check(tmp_path, chain(inputs=made.port("in", 3, 2, [step], np.zeros((3, 2))), kept=2), points(3))
     net = nngrad.load(saved(tmp_path, net=chain(outputs=made.port("out", 3, 2, [step], np.zeros((3, 2))))))
     y, J = net.value_and_jacobian(points(3))
@@ -198,7 +218,9 @@ def test_removerows_both_ways(tmp_path):
 
 
 def test_delays_on_inputs_and_layers_become_taps(tmp_path):
-    """Different delays of one input into two layers, an unordered delay vector, self-feedback with delays 0 and above elsewhere."""
+    """Different delays of one input into two layers, an unordered delay vector, self-feedback
+    with delays 0 and above elsewhere.
+    """
     r = np.random.default_rng(6)
     layers = [
         {
@@ -230,7 +252,12 @@ def test_delays_on_inputs_and_layers_become_taps(tmp_path):
 def test_layers_in_any_order_and_outputs_in_matlabs_order(tmp_path):
     r = np.random.default_rng(8)
     layers = [
-        {"size": 2, "transfer": "logsig", "b": r.normal(size=2), "LW": {1: r.normal(size=(2, 3)), 2: r.normal(size=(2, 2))}},
+        {
+            "size": 2,
+            "transfer": "logsig",
+            "b": r.normal(size=2),
+            "LW": {1: r.normal(size=(2, 3)), 2: r.normal(size=(2, 2))},
+        },
         {"size": 3, "transfer": "tansig", "b": None, "LW": {2: r.normal(size=(3, 2))}},
         {"size": 2, "transfer": "tansig", "b": r.normal(size=2), "IW": {0: r.normal(size=(2, 2))}},
     ]
@@ -243,7 +270,13 @@ def test_layer_without_inputs_is_its_bias(tmp_path):
     r = np.random.default_rng(8)
     layers = [
         {"size": 2, "transfer": "tansig", "b": r.normal(size=2)},
-        {"size": 2, "transfer": "tansig", "b": r.normal(size=2), "IW": {0: r.normal(size=(2, 2))}, "LW": {0: r.normal(size=(2, 2))}},
+        {
+            "size": 2,
+            "transfer": "tansig",
+            "b": r.normal(size=2),
+            "IW": {0: r.normal(size=(2, 2))},
+            "LW": {0: r.normal(size=(2, 2))},
+        },
     ]
     check(tmp_path, made.network("made", [plain(2)], layers, {1: plain(2)}), points(2))
 
@@ -258,7 +291,8 @@ def test_layer_of_size_zero_gives_constants(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["fitnet", "old_version", "patternnet", "cascade", "rbf", "constant_rows", "two_inputs", "narx", "hard_limit"]
+    "name",
+    ["fitnet", "old_version", "patternnet", "cascade", "rbf", "constant_rows", "two_inputs", "narx", "hard_limit"],
 )
 def test_sample_models_against_the_second_route(name):
     path = SAMPLES / f"{name}.mat"
@@ -300,30 +334,58 @@ def cell_of(*names):
             r"\.layers\{1\}\.transferFcn: 'mytransfer' is not supported; supported are tansig",
         ),
         (("layers", (1, 0), "netInputFcn"), "netmax", r"\.layers\{2\}\.netInputFcn: 'netmax' is not supported"),
-        (("inputWeights", (0, 0), "weightFcn"), "convwf", r"\.inputWeights\{1,1\}\.weightFcn: 'convwf' is not supported"),
+        (
+            ("inputWeights", (0, 0), "weightFcn"),
+            "convwf",
+            r"\.inputWeights\{1,1\}\.weightFcn: 'convwf' is not supported",
+        ),
         (
             ("inputs", (0, 0), "processFcns"),
             cell_of("whiten"),
             r"\.inputs\{1\}\.processFcns\{1\}: 'whiten' is not supported; supported are mapminmax",
         ),
-        (("inputs", (0, 0), "processFcns"), cell_of(np.eye(2)), r"\.inputs\{1\}\.processFcns\{1\}: ndarray is not supported"),
-        (("inputs", (0, 0), "processFcns"), np.zeros((1, 0), object), r"\.inputs\{1\}\.processSettings: does not match \.processFcns"),
+        (
+            ("inputs", (0, 0), "processFcns"),
+            cell_of(np.eye(2)),
+            r"\.inputs\{1\}\.processFcns\{1\}: ndarray is not supported",
+        ),
+        (
+            ("inputs", (0, 0), "processFcns"),
+            np.zeros((1, 0), object),
+            r"\.inputs\{1\}\.processSettings: does not match \.processFcns",
+        ),
         (("layers", (0, 0), "transferFcn"), np.eye(30), r"\.layers\{1\}\.transferFcn: ndarray is not supported"),
         (("biasConnect",), np.array([[1.0], [np.nan]]), r"\.biasConnect: not a matrix of 0 and 1"),
         (("outputs", (0, 1), "processedSize"), 2.0, r"\.outputs\{2\}\.processedSize: 2 rows stored, 1 follow"),
         (("outputs", (0, 1), "size"), "one", r"\.outputs\{2\}\.size: one number is missing"),
         (("inputWeights", (0, 0), "delays"), "none", r"\.inputWeights\{1,1\}\.delays: no numbers are stored"),
         (("inputs", (0, 0), "size"), 0.0, r"\.inputs\{1\}\.size is 0: the network was never configured"),
-        (("inputs", (0, 0), "size"), 2.0, r"\.inputs\{1\}\.processSettings\{1\} \(mapminmax\)\.xmin: 3 values where 2 rows"),
+        (
+            ("inputs", (0, 0), "size"),
+            2.0,
+            r"\.inputs\{1\}\.processSettings\{1\} \(mapminmax\)\.xmin: 3 values where 2 rows",
+        ),
         (("inputs", (0, 0), "processedSize"), 2.0, r"\.inputs\{1\}\.processedSize: 2 rows stored, 3 follow"),
-        (("IW", (0, 0)), np.zeros((10, 0)), r"\.IW\{1,1\}: 10x0 values where 10x3 weights belong; the network was never trained"),
+        (
+            ("IW", (0, 0)),
+            np.zeros((10, 0)),
+            r"\.IW\{1,1\}: 10x0 values where 10x3 weights belong; the network was never trained",
+        ),
         (("b", (1, 0)), np.zeros((2, 1)), r"\.b\{2\}: 2x1 values where a bias for 1 units belongs"),
         (("layers", (0, 0), "size"), -1.0, r"\.layers\{1\}\.size: -1 is not a number of units"),
         (("inputConnect",), np.zeros((0, 0), object), r"\.inputConnect: not a connection matrix"),
         (("outputConnect",), np.zeros((1, 2)), r"\.outputConnect: no layer is connected"),
         (("layerConnect",), np.array([[0, 1], [1, 0]], bool), r"\.layerWeights\{1,2\}: not a struct"),
-        (("inputWeights", (0, 0), "delays"), np.array([[1.0, 1.0]]), r"\.inputWeights\{1,1\}\.delays: \[1\.0, 1\.0\] names a delay twice"),
-        (("inputWeights", (0, 0), "delays"), np.array([[0.5]]), r"\.inputWeights\{1,1\}\.delays: \[0\.5\] are not delays"),
+        (
+            ("inputWeights", (0, 0), "delays"),
+            np.array([[1.0, 1.0]]),
+            r"\.inputWeights\{1,1\}\.delays: \[1\.0, 1\.0\] names a delay twice",
+        ),
+        (
+            ("inputWeights", (0, 0), "delays"),
+            np.array([[0.5]]),
+            r"\.inputWeights\{1,1\}\.delays: \[0\.5\] are not delays",
+        ),
     ],
 )
 def test_what_is_not_understood_is_refused_by_name(tmp_path, path, value, message):
@@ -339,8 +401,16 @@ SETTINGS = ("inputs", (0, 0), "processSettings", (0, 0))
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("inputWeights", (0, 0), "delays"), np.zeros((1, 0)), r"\.inputWeights\{1,1\}\.delays: empty, but something is connected"),
-        (("layerWeights", (1, 0), "delays"), np.zeros((0, 0)), r"\.layerWeights\{2,1\}\.delays: empty, but something is connected"),
+        (
+            ("inputWeights", (0, 0), "delays"),
+            np.zeros((1, 0)),
+            r"\.inputWeights\{1,1\}\.delays: empty, but something is connected",
+        ),
+        (
+            ("layerWeights", (1, 0), "delays"),
+            np.zeros((0, 0)),
+            r"\.layerWeights\{2,1\}\.delays: empty, but something is connected",
+        ),
         (("numInputs",), 2.0, r"\.numInputs: 2, but \.inputConnect connects 1"),
         (("numLayers",), 3.0, r"\.numLayers: 3, but \.layerConnect connects 2"),
         (("numOutputs",), 0.0, r"\.numOutputs: 0, but \.outputConnect connects 1"),
@@ -349,13 +419,29 @@ SETTINGS = ("inputs", (0, 0), "processSettings", (0, 0))
         (("numWeightElements",), 7.0, r"\.numWeightElements: 7, but there are 51 weights and biases"),
         (("biasConnect",), np.array([[1.0], [0.0]]), r"\.b\{2\}: 1x1 values, but nothing is connected there"),
         (("LW", (0, 1)), np.ones((10, 1)), r"\.LW\{1,2\}: 10x1 values, but nothing is connected there"),
-        (("inputWeights", (0, 0), "size"), np.array([[10.0, 4.0]]), r"\.IW\{1,1\}: 10x3 values, but \.inputWeights says 10x4"),
+        (
+            ("inputWeights", (0, 0), "size"),
+            np.array([[10.0, 4.0]]),
+            r"\.IW\{1,1\}: 10x3 values, but \.inputWeights says 10x4",
+        ),
         (("biases", (0, 0), "size"), 9.0, r"\.b\{1\}: 10x1 values, but \.biases says 9"),
         (("b",), np.empty((3, 1), object), r"\.b(: 3x1 cells, where 2 belong|\{1\}: )"),
         (("inputs", (0, 0), "range"), np.zeros((2, 2)), r"\.inputs\{1\}\.range: 2x2 values where 3x2 belong"),
-        (("outputs", (0, 1), "feedbackMode"), "half", r"\.outputs\{2\}\.feedbackMode: 'half'; it is none, open, closed"),
-        (("outputs", (0, 1), "feedbackInput"), 1.0, r"\.outputs\{2\}\.feedbackInput: contradicts its feedbackMode 'none'"),
-        ((*SETTINGS, "gain"), np.ones((3, 1)), r"\.inputs\{1\}\.processSettings\{1\} \(mapminmax\)\.gain: disagrees with the ranges"),
+        (
+            ("outputs", (0, 1), "feedbackMode"),
+            "half",
+            r"\.outputs\{2\}\.feedbackMode: 'half'; it is none, open, closed",
+        ),
+        (
+            ("outputs", (0, 1), "feedbackInput"),
+            1.0,
+            r"\.outputs\{2\}\.feedbackInput: contradicts its feedbackMode 'none'",
+        ),
+        (
+            (*SETTINGS, "gain"),
+            np.ones((3, 1)),
+            r"\.inputs\{1\}\.processSettings\{1\} \(mapminmax\)\.gain: disagrees with the ranges",
+        ),
         ((*SETTINGS, "xoffset"), np.ones((3, 1)), r"\.xoffset: disagrees with \.xmin"),
         ((*SETTINGS, "xmax"), np.ones((3, 1)), r"\.xmin: above \.xmax"),
         ((*SETTINGS, "xrange"), np.ones((3, 1)), r"\.xrange: disagrees with \.xmax - \.xmin"),
@@ -387,14 +473,18 @@ def with_field(name, path, value):
     place = tree.variables["net"]
     for step in path[:-1]:
         place = (place.fields if isinstance(place, MatlabObject) else place)[step]
-    (place.fields if isinstance(place, MatlabObject) else place)[path[-1]] = np.atleast_2d(value) if isinstance(value, float) else value
+    (place.fields if isinstance(place, MatlabObject) else place)[path[-1]] = (
+        np.atleast_2d(value) if isinstance(value, float) else value
+    )
     (found,) = candidates(tree)
     return read("made.mat", tree, found)
 
 
 def test_settings_that_nobody_knows_are_a_doubt():
     (doubt,) = with_field("fitnet", (*SETTINGS, "power"), 2.0).origin.doubts
-    assert doubt.startswith("inputs{1}.processSettings{1} (mapminmax): power: settings that are not known, and not used")
+    assert doubt.startswith(
+        "inputs{1}.processSettings{1} (mapminmax): power: settings that are not known, and not used"
+    )
 
 
 @pytest.mark.parametrize(
@@ -427,7 +517,14 @@ def test_inputs_of_one_column_are_called_what_they_are_called(tmp_path):
         (("load", "speed", "load"), (1, 1, 1), ("x1", "x2", "x3")),
     ):
         inputs = [made.port(n, k, k, [], np.tile([-1.0, 1.0], (k, 1))) for n, k in zip(names, sizes, strict=True)]
-        layers = [{"size": 2, "transfer": "tansig", "b": r.normal(size=2), "IW": {j: r.normal(size=(2, k)) for j, k in enumerate(sizes)}}]
+        layers = [
+            {
+                "size": 2,
+                "transfer": "tansig",
+                "b": r.normal(size=2),
+                "IW": {j: r.normal(size=(2, k)) for j, k in enumerate(sizes)},
+            }
+        ]
         net = nngrad.load(saved(tmp_path, net=made.network("made", inputs, layers, {0: plain(2)})))
         assert net.input_names == expected
     assert nngrad.load(SAMPLES / "narx.mat").input_names == ("x(t-1)", "x(t-2)", "y(t-1)", "y(t-2)")
@@ -445,7 +542,10 @@ def test_all_functions_that_are_not_supported_are_named_at_once(tmp_path):
         nngrad.load(saved(tmp_path, net=net))
     nor = ", nor are .inputWeights{1,1}.weightFcn 'convwf', .layers{2}.transferFcn 'yours'; supported are tansig"
     assert f".layers{{1}}.transferFcn: 'mine' is not supported{nor}" in str(error.value)
-    assert error.value.described.layers == ("layer 1: mine, 10 units, from input 1", "layer 2: yours, 1 units, from layer 1")
+    assert error.value.described.layers == (
+        "layer 1: mine, 10 units, from input 1",
+        "layer 2: yours, 1 units, from layer 1",
+    )
 
 
 def test_a_struct_made_of_the_object_is_read_alike(tmp_path):
@@ -461,7 +561,13 @@ def test_a_struct_made_of_the_object_is_read_alike(tmp_path):
 def test_zero_delay_cycles_are_refused(tmp_path):
     r = np.random.default_rng(8)
     layers = [
-        {"size": 2, "transfer": "tansig", "b": None, "IW": {0: r.normal(size=(2, 2))}, "LW": {1: r.normal(size=(2, 2))}},
+        {
+            "size": 2,
+            "transfer": "tansig",
+            "b": None,
+            "IW": {0: r.normal(size=(2, 2))},
+            "LW": {1: r.normal(size=(2, 2))},
+        },
         {"size": 2, "transfer": "tansig", "b": None, "LW": {0: r.normal(size=(2, 2))}},
     ]
     with pytest.raises(nngrad.ModelError, match="layers 1, 2 feed each other without a delay"):
@@ -474,27 +580,67 @@ def test_zero_delay_cycles_are_refused(tmp_path):
         ("removeconstantrows", {"keep": [1.0, 9.0], "remove": [2.0]}, "indices outside 1 to 3"),
         ("removeconstantrows", {"keep": [1.0], "remove": [2.0]}, "do not make up the 3 rows"),
         ("removeconstantrows", {}, "neither .keep nor .remove"),
-        ("fixunknowns", {"unknown": [1.0], "shift": [0.0, 0.0, 0.0], "xmeans": [0.0] * 3}, "shift: disagrees with .unknown"),
+        (
+            "fixunknowns",
+            {"unknown": [1.0], "shift": [0.0, 0.0, 0.0], "xmeans": [0.0] * 3},
+            "shift: disagrees with .unknown",
+        ),
         ("mapstd", {"xmean": [0.0] * 3, "xstd": [1.0] * 3, "gain": [2.0] * 3}, "gain: disagrees with .ystd/.xstd"),
         ("processpca", {"transform": [1.0]}, "not a matrix for 3 rows"),
         ("mapminmax", {"ymin": -1.0, "gain": [1.0], "xoffset": [1.0]}, "1 values where 3 rows"),
         ("removeconstantrows", {"keep": [1.0, np.nan], "remove": [2.0]}, "indices outside 1 to 3"),
         ("mapstd", {"xmean": [0.0] * 3, "xstd": [1.0] * 3, "ystd": []}, r"\.ystd: one number is missing"),
-        ("mapminmax", {"ymin": -1.0, "gain": [2.0] * 3, "xoffset": [-1.0] * 3, "no_change": 1.0}, r"\.no_change: 1, but by its other"),
-        ("removeconstantrows", {"keep": [1.0, 3.0], "remove": [2.0], "no_change": 1.0}, r"\.no_change: 1, but by its other"),
+        (
+            "mapminmax",
+            {"ymin": -1.0, "gain": [2.0] * 3, "xoffset": [-1.0] * 3, "no_change": 1.0},
+            r"\.no_change: 1, but by its other",
+        ),
+        (
+            "removeconstantrows",
+            {"keep": [1.0, 3.0], "remove": [2.0], "no_change": 1.0},
+            r"\.no_change: 1, but by its other",
+        ),
         ("fixunknowns", {"unknown": [1.0], "xmeans": [0.0] * 3, "no_change": 1.0}, r"\.no_change: 1, but by its other"),
         ("processpca", {"transform": 2 * np.eye(3), "no_change": 1.0}, r"\.no_change: 1, but by its other"),
-        ("processpca", {"transform": np.eye(3), "inverseTransform": 2 * np.eye(3)}, r"\.inverseTransform: does not undo \.transform"),
-        ("processpca", {"transform": np.eye(3), "inverseTransform": np.eye(2)}, r"\.inverseTransform: does not undo \.transform"),
+        (
+            "processpca",
+            {"transform": np.eye(3), "inverseTransform": 2 * np.eye(3)},
+            r"\.inverseTransform: does not undo \.transform",
+        ),
+        (
+            "processpca",
+            {"transform": np.eye(3), "inverseTransform": np.eye(2)},
+            r"\.inverseTransform: does not undo \.transform",
+        ),
         ("mapstd", {"xmean": [0.0] * 3, "xstd": [1.0] * 3, "xoffset": [2.0] * 3}, r"\.xoffset: disagrees with \.xmean"),
-        ("mapstd", {"xmean": [0.0] * 3, "xstd": [1e9] * 3, "gain": [2e-9] * 3}, r"\.gain: disagrees with \.ystd/\.xstd"),
+        (
+            "mapstd",
+            {"xmean": [0.0] * 3, "xstd": [1e9] * 3, "gain": [2e-9] * 3},
+            r"\.gain: disagrees with \.ystd/\.xstd",
+        ),
         ("mapstd", {"xmean": [0.0] * 3, "xstd": [1.0, -1.0, 1.0]}, r"\.xstd: a standard deviation below 0"),
-        ("removeconstantrows", {"keep": [1.0, 3.0], "remove": [2.0], "constants": [1.0, 2.0]}, r"\.constants: 2 values for 1 removed"),
-        ("removeconstantrows", {"keep": [1.0, 3.0], "remove": [2.0], "yrows": 3.0}, r"\.yrows: 3 rows stored, 2 follow"),
-        ("removerows", {"keep_ind": [1.0, 3.0], "remove_ind": [2.0], "ind": [3.0]}, r"\.ind: disagrees with another list"),
+        (
+            "removeconstantrows",
+            {"keep": [1.0, 3.0], "remove": [2.0], "constants": [1.0, 2.0]},
+            r"\.constants: 2 values for 1 removed",
+        ),
+        (
+            "removeconstantrows",
+            {"keep": [1.0, 3.0], "remove": [2.0], "yrows": 3.0},
+            r"\.yrows: 3 rows stored, 2 follow",
+        ),
+        (
+            "removerows",
+            {"keep_ind": [1.0, 3.0], "remove_ind": [2.0], "ind": [3.0]},
+            r"\.ind: disagrees with another list",
+        ),
         ("fixunknowns", {"unknown": [2.0, 1.0], "xmeans": [0.0] * 3}, r"\.unknown: not in increasing order"),
         ("fixunknowns", {"unknown": [1.0], "known": [2.0], "xmeans": [0.0] * 3}, r"\.known: disagrees with \.unknown"),
-        ("fixunknowns", {"unknown": [1.0], "yflags": [1.0], "xmeans": [0.0] * 3}, r"\.yflags: disagrees with \.unknown"),
+        (
+            "fixunknowns",
+            {"unknown": [1.0], "yflags": [1.0], "xmeans": [0.0] * 3},
+            r"\.yflags: disagrees with \.unknown",
+        ),
     ],
 )
 def test_settings_that_do_not_add_up_are_refused(name, settings, message):
@@ -520,7 +666,12 @@ def test_steps_that_change_nothing_are_left_out(name, settings):
 
 
 def test_constants_that_are_stored_twice_must_agree():
-    settings = {"keep": np.array([[2.0]]), "remove": np.array([[1.0]]), "xrows": np.array([[2.0]]), "constants": np.array([[7.0]])}
+    settings = {
+        "keep": np.array([[2.0]]),
+        "remove": np.array([[1.0]]),
+        "xrows": np.array([[2.0]]),
+        "constants": np.array([[7.0]]),
+    }
     reverse = processing.STEPS["removeconstantrows"].reverse
     (same,) = reverse(settings | {"value": np.array([[7.0]])}, 1)
     np.testing.assert_array_equal(same.fill, [7.0, 0.0])

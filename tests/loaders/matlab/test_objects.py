@@ -1,4 +1,6 @@
-"""Sample models in MATLAB's store of objects: bytes to network, against the same networks as plain functions; the script remakes them."""
+"""Sample models in MATLAB's store of objects: bytes to network, against the same networks as
+plain functions; the script remakes them.
+"""
 
 import numpy as np
 import pytest
@@ -47,7 +49,9 @@ def test_the_script_makes_the_files_that_are_there(tmp_path):
         for path in sample(name).formulas:
             one, other = nngrad.load(tmp_path / f"{name}.mat", path), nngrad.load(SAMPLES / f"{name}.mat", path)
             x = np.ones(one.input_size)
-            np.testing.assert_allclose(one(x), other(x), rtol=1e-6)  # least squares differ in the last bits between machines
+            np.testing.assert_allclose(
+                one(x), other(x), rtol=1e-6
+            )  # least squares differ in the last bits between machines
 
 
 def test_names_and_ranges():
@@ -57,8 +61,13 @@ def test_names_and_ranges():
     assert net.input_names == ("inflow", "level", "valve")
     assert net.output_names == ("later",)
     assert 0 <= net.inputs[0].lower[0] < net.inputs[0].upper[0] <= 20
-    assert [p.name for p in nngrad.load(SAMPLES / "rl_agent.mat", "agent.Critic.Model_.Net").inputs] == ["angle", "torque"]
-    with pytest.raises(nngrad.NngradError, match=r"2 networks found \(agent.Critic.Model_.Net, agent.Actor.Model_.Net\); choose one"):
+    assert [p.name for p in nngrad.load(SAMPLES / "rl_agent.mat", "agent.Critic.Model_.Net").inputs] == [
+        "angle",
+        "torque",
+    ]
+    with pytest.raises(
+        nngrad.NngradError, match=r"2 networks found \(agent.Critic.Model_.Net, agent.Actor.Model_.Net\); choose one"
+    ):
         nngrad.load(SAMPLES / "rl_agent.mat")
 
 
@@ -66,7 +75,11 @@ def test_weights_that_are_no_numbers_make_no_warning(tmp_path):
     """Infinite, NaN, and a signalling NaN, which NumPy warns of when it is cast."""
     for value in (np.inf, np.nan, np.array([0x7F800001], "u4").view("f4")[0]):
         W = np.full((2, 3), value, "f4")
-        layers = [OBJECTS.features("x", 3), OBJECTS.dense("a", W, np.zeros(2)), OBJECTS.dense("b", np.zeros((1, 2)), np.zeros(1))]
+        layers = [
+            OBJECTS.features("x", 3),
+            OBJECTS.dense("a", W, np.zeros(2)),
+            OBJECTS.dense("b", np.zeros((1, 2)), np.zeros(1)),
+        ]
         layers[1].fields["Weights"]["Value"] = W
         path = tmp_path / "made.mat"
         path.write_bytes(OBJECTS.mat_file({"net": OBJECTS.graph("dlnetwork", layers)}))

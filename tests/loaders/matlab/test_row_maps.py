@@ -11,7 +11,9 @@ BOOL = np.array([True, False, False])
 MAPS = {
     "scaled": ScaledRows(R.normal(size=3), R.normal(size=3), R.normal(size=3)),
     "taken": TakenRows(np.array([2, 0]), 3),
-    "filled": FilledRows(np.array([0, 1, 1, 2]), np.array([0, 0, 1, 0], bool), np.array([0, 1, 0, 0], bool), R.normal(size=4), 3),
+    "filled": FilledRows(
+        np.array([0, 1, 1, 2]), np.array([0, 0, 1, 0], bool), np.array([0, 1, 0, 0], bool), R.normal(size=4), 3
+    ),
     "projected": ProjectedRows(R.normal(size=(2, 3))),
 }
 
@@ -52,4 +54,7 @@ def test_rows_are_put_back_once():
 
 
 def test_no_rows():
-    assert applied([PlacedRows(np.zeros(0, int), np.array([1.0, 2.0]))], np.zeros((0, 3))).tolist() == [[1.0] * 3, [2.0] * 3]
+    assert applied([PlacedRows(np.zeros(0, int), np.array([1.0, 2.0]))], np.zeros((0, 3))).tolist() == [
+        [1.0] * 3,
+        [2.0] * 3,
+    ]

@@ -59,7 +59,9 @@ def check(net, formula):
     for s in range(4):
         np.testing.assert_allclose(y[s], formula(x[s]).real, rtol=1e-13, atol=1e-14)
         for i in range(3):
-            np.testing.assert_allclose(J[s, :, i], formula(x[s] + 1e-30j * np.eye(3)[i]).imag / 1e-30, rtol=1e-11, atol=1e-14)
+            np.testing.assert_allclose(
+                J[s, :, i], formula(x[s] + 1e-30j * np.eye(3)[i]).imag / 1e-30, rtol=1e-11, atol=1e-14
+            )
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -75,7 +77,10 @@ def test_an_activation_for_each_layer_and_no_standardisation():
 
 
 def test_a_compact_model_in_its_package():
-    check(network(model("classreg.learning.regr.CompactRegressionNeuralNetwork")), lambda x: predicted(x, ["relu", "relu"]))
+    check(
+        network(model("classreg.learning.regr.CompactRegressionNeuralNetwork")),
+        lambda x: predicted(x, ["relu", "relu"]),
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,7 +88,10 @@ def test_a_compact_model_in_its_package():
     [
         (cells("no", "yes"), ("no", "yes")),
         (np.array([[1.0], [2.5]]), ("1", "2.5")),
-        (MatlabObject("categorical", {"categoryNames": cells("p", "q"), "codes": np.array([[2.0], [1.0]])}), ("q", "p")),
+        (
+            MatlabObject("categorical", {"categoryNames": cells("p", "q"), "codes": np.array([[2.0], [1.0]])}),
+            ("q", "p"),
+        ),
         (MatlabObject("classreg.learning.internal.ClassLabel", {"L": cells("u", "v")}), ("u", "v")),
         (None, ("y1", "y2")),
     ],
@@ -113,7 +121,13 @@ REFUSED = [
     (model(StandardizeData=np.ones((1, 1))), ".StandardizeData is 1, but neither .Mu nor .Sigma is stored"),
     (model(OutputLayerActivation=np.eye(2)), ".OutputLayerActivation: ndarray is not supported"),
     (
-        model(impl={"LayerWeights": cells(W1, W2, W3), "LayerBiases": cells(b1, b2, b3), "OutputTransformation": FunctionHandle("exp")}),
+        model(
+            impl={
+                "LayerWeights": cells(W1, W2, W3),
+                "LayerBiases": cells(b1, b2, b3),
+                "OutputTransformation": FunctionHandle("exp"),
+            }
+        ),
         ".NeuralNetworkImpl.OutputTransformation: 'exp' is not supported",
     ),
     (model(Mu=MU), ".Mu, .Sigma: 1x3 and 0x0 values"),
@@ -121,19 +135,34 @@ REFUSED = [
     (model(Activations=cells("tanh", "tanh", "tanh")), ".Activations: 3 activations for 2 layers"),
     (model(Activations=EMPTY), ".Activations: not understood"),
     (model(OutputLayerActivation="sigmoid"), ".OutputLayerActivation: 'sigmoid' is not supported"),
-    (model("ClassificationNeuralNetwork", OutputLayerActivation=None), ".OutputLayerActivation: NoneType is not supported"),
-    (model(PrivResponseTransform=FunctionHandle("@(y)exp(y)")), ".PrivResponseTransform: '@(y)exp(y)' is not supported"),
+    (
+        model("ClassificationNeuralNetwork", OutputLayerActivation=None),
+        ".OutputLayerActivation: NoneType is not supported",
+    ),
+    (
+        model(PrivResponseTransform=FunctionHandle("@(y)exp(y)")),
+        ".PrivResponseTransform: '@(y)exp(y)' is not supported",
+    ),
     (
         model(ModelParams=MatlabObject("NeuralNetworkParams", {"StandardizeResponses": np.ones((1, 1))})),
         ".StandardizeResponses: standardised responses are not supported",
     ),
     (model(ResponseMu=np.ones((1, 2))), ".ResponseMu: standardised responses are not supported"),
     (model(ScoreTransform="logit"), ".ScoreTransform: 'logit' is not supported"),
-    (model(DataSummary={"CategoricalPredictors": np.array([[2.0]])}), ".DataSummary.CategoricalPredictors: categorical"),
+    (
+        model(DataSummary={"CategoricalPredictors": np.array([[2.0]])}),
+        ".DataSummary.CategoricalPredictors: categorical",
+    ),
     (model(CategoricalPredictors="all"), ".CategoricalPredictors: categorical predictors are not supported"),
     (model(impl={"Network": 1}), ".NeuralNetworkImpl.LayerWeights: no layers with weights"),
-    (model(impl={"LayerWeights": cells(W1, W3), "LayerBiases": cells(b1, b3)}), "LayerWeights{2}: 2x4 weights behind 5 units"),
-    (model(impl={"LayerWeights": cells(W1, W2), "LayerBiases": cells(b1, b3)}), "LayerWeights{2}: 4x5 weights with 2x1 biases"),
+    (
+        model(impl={"LayerWeights": cells(W1, W3), "LayerBiases": cells(b1, b3)}),
+        "LayerWeights{2}: 2x4 weights behind 5 units",
+    ),
+    (
+        model(impl={"LayerWeights": cells(W1, W2), "LayerBiases": cells(b1, b3)}),
+        "LayerWeights{2}: 4x5 weights with 2x1 biases",
+    ),
 ]
 
 

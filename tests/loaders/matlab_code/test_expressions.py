@@ -55,7 +55,20 @@ def test_parameters():
     assert anonymous_function("@(a, b) a").parameters == ("a", "b")
 
 
-BROKEN = ["@()1", "@(x,)x", "@(x)", "@(x)x)", "@(x)(x", "@(x)x y", "x", "@(x)x,1", "@(x)x+", "@(end)1", "@(x)f(x", "@(x)[x"]
+BROKEN = [
+    "@()1",
+    "@(x,)x",
+    "@(x)",
+    "@(x)x)",
+    "@(x)(x",
+    "@(x)x y",
+    "x",
+    "@(x)x,1",
+    "@(x)x+",
+    "@(end)1",
+    "@(x)f(x",
+    "@(x)[x",
+]
 
 
 @pytest.mark.parametrize("text", BROKEN)

@@ -22,13 +22,17 @@ NAME = "MATLAB Deep Learning Toolbox layers with weights"
 
 
 def find(tree: Tree) -> list[tuple[str, reader.StoredNetwork]]:
-    """Layers wherever they are; those inside an object of another class with a doubt about what that class does with them."""
+    """Layers wherever they are; those inside an object of another class with a doubt about what
+    that class does with them.
+    """
     owners = {p: o.classname for p, o in find_in(tree, lambda e: isinstance(e, MatlabObject) and not _is_graph(e))}
     found = []
     for path, e in find_in(tree, lambda e: _is_graph(e) or _is_layers(e)):
         element = e if isinstance(e, MatlabObject) else MatlabObject(reader.LAYER_ARRAY, {"Layers": e})
         unknown = [p for p in reader.around(path) if p in owners]
-        doubts = tuple(f"{p} is a {owners[p]}: what it does to its layers, or to x and y, is not known" for p in unknown)
+        doubts = tuple(
+            f"{p} is a {owners[p]}: what it does to its layers, or to x and y, is not known" for p in unknown
+        )
         found.append((path, reader.StoredNetwork(element, doubts)))
     return found
 
@@ -50,12 +54,18 @@ def _is_graph(e: Any) -> bool:
 def _is_layers(e: Any) -> bool:
     if not isinstance(e, np.ndarray) or e.dtype != object or not e.size:
         return False
-    return all(isinstance(layer, MatlabObject) and "Name" in layer.fields and "Layer" in layer.classname for layer in e.flat)
+    return all(
+        isinstance(layer, MatlabObject) and "Name" in layer.fields and "Layer" in layer.classname for layer in e.flat
+    )
 
 
 def _layers(element: MatlabObject) -> list[MatlabObject]:
     stored = element.fields.get("Layers")
-    return [e for e in stored.flat if isinstance(e, MatlabObject)] if isinstance(stored, np.ndarray) and stored.dtype == object else []
+    return (
+        [e for e in stored.flat if isinstance(e, MatlabObject)]
+        if isinstance(stored, np.ndarray) and stored.dtype == object
+        else []
+    )
 
 
 def _empty(layer: MatlabObject) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nngrad.core.activations import BY_NAME
-from nngrad.core.layers import Affine, Elementwise, Product, Scale, Softmax, Sum
+from nngrad.core.layers import Affine, Elementwise, Layer, Product, Scale, Softmax, Sum
 from nngrad.errors import ModelError
 from nngrad.loaders.matlab.deep.part import Part, Value
 from nngrad.loaders.matlab.fields import by, numbers
@@ -86,7 +86,9 @@ class _Lowering:
         function = self.parsed(" ".join(text[head.end() :].split()))
         if len(function.parameters) != len(self.values):
             raise self.fail(f"it takes {len(function.parameters)} inputs, the layer has {len(self.values)}")
-        captured = {name: c for name, v in self.handle.variables.items() if (c := numbers(v)) is not None and c.ndim == 2}
+        captured = {
+            name: c for name, v in self.handle.variables.items() if (c := numbers(v)) is not None and c.ndim == 2
+        }
         arguments = dict(zip(function.parameters, self.values, strict=True))
         self.names = {"pi": np.full((1, 1), np.pi), **captured, **arguments}
         return self.operand(function.body)
@@ -167,7 +169,9 @@ class _Lowering:
             if sign == "/" and b.size != 1:
                 raise self.fail("a matrix division")
             with np.errstate(all="ignore"):
-                return self.constant(np.true_divide, a, b) if isinstance(a, np.ndarray) else self.times(a, 1.0 / b, ".*")
+                return (
+                    self.constant(np.true_divide, a, b) if isinstance(a, np.ndarray) else self.times(a, 1.0 / b, ".*")
+                )
         if sign == "/" and b.size != 1:
             raise self.fail("a matrix division by an input")
         return self.times(a, self.part.through(b, [Elementwise(BY_NAME["netinv"])]), ".*")
@@ -227,7 +231,11 @@ class _Lowering:
     def constant(self, operation: Callable[[Any, Any], Any], a: np.ndarray, b: np.ndarray) -> np.ndarray:
         try:
             with np.errstate(all="ignore"):
-                size = a.shape[0] * b.shape[-1] if operation is np.matmul else np.prod(np.broadcast_shapes(a.shape, b.shape))
+                size = (
+                    a.shape[0] * b.shape[-1]
+                    if operation is np.matmul
+                    else np.prod(np.broadcast_shapes(a.shape, b.shape))
+                )
                 if size > MOST_CONSTANTS:
                     raise self.fail(f"constants of {by(a.shape)} and {by(b.shape)}")
                 return np.asarray(operation(a, b))
@@ -242,7 +250,7 @@ class _Lowering:
             return constant[:, 0].copy()
         raise self.fail(f"{by(constant.shape)} constants with {by(value.shape)} units")
 
-    def join(self, layer: Any, a: Value, b: Value) -> Value:
+    def join(self, layer: Layer, a: Value, b: Value) -> Value:
         if a.shape != b.shape:
             raise self.fail(f"{by(a.shape)} and {by(b.shape)} units together")
         return Value(self.part.builder.add(layer, a.number, b.number), a.shape)

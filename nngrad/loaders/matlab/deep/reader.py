@@ -223,7 +223,9 @@ class _DeepReader:
     # lowering
 
     def network(self) -> Network:
-        if refused := [part for k, part in enumerate(self.parts) if not self._is_known(k, part)]:  # before anything else
+        if refused := [
+            part for k, part in enumerate(self.parts) if not self._is_known(k, part)
+        ]:  # before anything else
             raise self._refusal(refused)
         values: dict[int, Value] = {}
         first = dict(zip(self.inputs, self.builder.inputs([*self.inputs.values()]), strict=True))
