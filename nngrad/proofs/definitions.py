@@ -43,12 +43,17 @@ def unknown_layers(net: Network) -> tuple[str, ...]:
 
 def evaluate(net: Network, z: Array) -> Array:
     """The outputs (m, N) for complex inputs z (n, N), from the definitions below alone."""
+    return evaluated(net, z)[net.last]
+
+
+def evaluated(net: Network, z: Array) -> list[Array]:
+    """Every value (units, N) of the network, likewise."""
     values = [z]
     with np.errstate(all="ignore"):
         for node in net.layers:
             read = (values[s] for s in node.sources)
             values.append(np.asarray(COMPLEX[type(node.layer)](node.layer, *read), complex))
-    return values[net.last]
+    return values
 
 
 def _affine(layer: Affine, z: Array) -> Array:

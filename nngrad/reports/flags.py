@@ -77,12 +77,44 @@ def flags_of(net: Network, input_names: tuple[str, ...] | None = None, scalar: S
 
 
 def _kinks(net: Network, values: list[Array]) -> Texts:
-    counts: list[tuple[int, Array]] = []
+    counts = {k: near.sum(axis=0) for k, near in _at_kinks(net, values).items()}
+    return [
+        " ".join(f"{k}:{count[s]}" for k, count in counts.items() if count[s]) or None for s in range(len(values[0].T))
+    ]
+
+
+def _at_kinks(net: Network, values: list[Array]) -> dict[int, Array]:
+    """Which units (units, N) are near a kink that they can leave, by the number of their step.
+
+    A dead unit, which is at its kink wherever the inputs are, has no slope that depends on a side: it is told from the
+    others at a point beside each row.
+    """
+    near = _near(net, values)
+    rows = np.flatnonzero(
+        np.any([np.zeros(values[0].shape[1], bool), *(mask.any(axis=0) for mask in near.values())], axis=0)
+    )
+    if len(rows):
+        x = values[0].T[rows]
+        beside = _near(net, passes.values(net, x + _nudge(net, x)))
+        for k, mask in near.items():
+            mask[:, rows] &= ~beside[k]
+    return near
+
+
+def _near(net: Network, values: list[Array]) -> dict[int, Array]:
+    found = {}
     for k, node in enumerate(net.layers, 1):
-        near = node.layer.near_kink(tuple(values[s] for s in node.sources), EPS)
-        if near is not None:
-            counts.append((k, near.sum(axis=0)))
-    return [" ".join(f"{k}:{count[s]}" for k, count in counts if count[s]) or None for s in range(values[0].shape[1])]
+        mask = node.layer.near_kink(tuple(values[s] for s in node.sources), EPS)
+        if mask is not None:
+            found[k] = mask
+    return found
+
+
+def _nudge(net: Network, x: Array) -> Array:
+    """A small step (N, n), another one for every input: of its training range, or of its size."""
+    lower, upper = units.bounds(net)
+    width = np.where(np.isfinite(upper - lower), upper - lower, np.maximum(1.0, np.abs(x)))
+    return np.asarray(width * np.random.default_rng(7).uniform(0.5e-3, 1e-3, net.input_size))
 
 
 def _outside(x: Array, lower: Array, upper: Array, names: tuple[str, ...]) -> Texts:

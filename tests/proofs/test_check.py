@@ -223,8 +223,8 @@ def relu_at(bias):
 
 
 def test_a_kink_within_the_step_is_avoided_by_smaller_steps():
-    J, kinks = by_differences(relu_at(0.001), np.array([[0.0], [-0.002], [1.0]]))
-    assert not kinks.any()
+    J, low, high = by_differences(relu_at(0.001), np.array([[0.0], [-0.002], [1.0]]))
+    np.testing.assert_array_equal(low, high)
     np.testing.assert_allclose(J[:, 0, 0], [1.0, 0.0, 1.0], atol=1e-9)
 
 
@@ -244,6 +244,53 @@ def test_an_error_beside_a_kink_is_still_found(method):
     wrong = replace(BY_NAME["relu"], df="where(x <= 0.0, 0.0, 1.01)")
     net = Network.chain([Affine(np.eye(2), np.zeros(2)), Elementwise(wrong)])
     assert "J" in failed(net, np.array([[0.0, 0.3], [0.2, 0.4]]), method)
+
+
+class Threefold(Network):
+    """Every Jacobian is three times what it should be; y is right."""
+
+    def jacobian(self, x, of=None, wrt=None):
+        return 3.0 * super().jacobian(x, of, wrt)
+
+
+def with_dead_units(weight):
+    """Two of eight units never move, or hardly: their net input is 0 at every point."""
+    W = R.normal(size=(8, 3))
+    W[[2, 5]] = weight
+    b = np.where(np.isin(np.arange(8), [2, 5]), 0.0, R.normal(size=8))
+    return Network.chain([Affine(W, b), Elementwise(BY_NAME["relu"]), dense(8, 2)])
+
+
+@BOTH
+@pytest.mark.parametrize("weight", [0.0, 1e-42])
+def test_dead_units_excuse_nothing(method, weight):
+    net = with_dead_units(weight)
+    x = rows(net)
+    for quantity in check(net, x, method):
+        assert quantity.passed
+        assert not any(w.at_kinks for w in quantity.outputs) or quantity.what == "y"
+    wrong = Threefold(net.layers, net.inputs, net.outputs)
+    assert "J" in failed(wrong, x, method)
+
+
+@BOTH
+@pytest.mark.parametrize("name", ["relu", "poslin", "abs", "tribas", "hard_sigmoid", "leaky_relu"])
+def test_at_a_kink_only_what_lies_between_its_slopes_is_excused(method, name):
+    """Two units at a kink, or one, at every point."""
+    activation = BY_NAME[name]
+    at = {"hard_sigmoid": 3.0}.get(name, 0.0)
+    layers = [Affine(np.eye(3), np.zeros(3)), Elementwise(activation, dict(activation.params)), dense(3, 2)]
+    net, x = Network.chain(layers), np.array([[at, at + 0.25, at], [at - 0.25, at, at + 0.125]])
+    assert at_kinks(net, x).all()
+    assert not failed(net, x, method)
+    assert "J" in failed(Threefold(net.layers, net.inputs, net.outputs), x, method)
+
+
+def test_agreement_is_not_said_where_nothing_was_compared():
+    net = Network.chain([Affine(np.eye(1), np.zeros(1)), Elementwise(BY_NAME["abs"])])
+    (J,) = (c for c in check(net, [[0.0]]) if c.what == "J")
+    assert J.nothing
+    assert not J.passed
 
 
 def test_hessians_next_to_kinks():

@@ -1,6 +1,7 @@
 """Flags: every kind is raised where it should be, by rows made for it, and nowhere else."""
 
 import numpy as np
+import pytest
 
 from nngrad.core.activations import BY_NAME
 from nngrad.core.layers import Affine, Compet, Distance, Elementwise, FillMissing, Place, Scale, Select, Softmax
@@ -39,6 +40,14 @@ def test_kinks_of_distances():
     W = np.array([[1.0, 2.0], [3.0, 4.0]])
     assert told(Network.chain([Distance(W)], 2), [[1.0, 2.0], [1.0, 4.0]])["flag_kink"] == ["1:1", None]
     assert told(Network.chain([Distance(W, manhattan=True)], 2), [[1.0, 4.0], [0.0, 0.0]])["flag_kink"] == ["1:2", None]
+
+
+@pytest.mark.parametrize("weight", [0.0, 1e-42])
+def test_dead_units_are_at_no_kink(weight):
+    """Their net input is 0 wherever the inputs are; the third unit is at its kink where x1 = x2."""
+    W = np.array([[weight, 0.0], [weight, weight], [1.0, -1.0]])
+    net = Network.chain([Affine(W, np.zeros(3)), Elementwise(BY_NAME["relu"]), Affine(np.ones((1, 3)), np.zeros(1))])
+    assert told(net, [[0.5, 0.25], [0.5, 0.5], [0.0, 0.0]])["flag_kink"] == [None, "2:1", "2:1"]
 
 
 def test_outside_the_training_range():
