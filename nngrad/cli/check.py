@@ -99,7 +99,7 @@ def _points(net: Network, source: str | None, reading: Reading, count: int, seed
     from nngrad.cli import opening
     from nngrad.cli.messages import note
     from nngrad.cli.ranges import Watch
-    from nngrad.proofs.check import sample
+    from nngrad.core.points import sample
 
     if source is None:
         return sample(net, count, seed)
@@ -133,7 +133,7 @@ def _lines(model: str, where: str, found: Any, passed: bool) -> Any:
     blind = [c.what for c in found if c.nothing]
     verdict = "the derivatives agree" if passed else "THE DERIVATIVES DIFFER"
     if blind and all(c.passed or c.nothing for c in found):
-        verdict = f"NOTHING OF {', '.join(blind)} WAS COMPARED: every point is at a kink; name other points with -i"
+        verdict = f"NOTHING OF {', '.join(blind)} WAS COMPARED: all is at a kink, or too small for this route; name other points with -i"
     yield f"{model}: {verdict} ({where})"
     if any(c.all_zero for c in found):
         yield "  but every derivative is 0 at these points, so this says little: all units are saturated or flat there; try points with -i"
@@ -146,7 +146,9 @@ def _lines(model: str, where: str, found: Any, passed: bool) -> Any:
             place = f"row {w.row}, {' and '.join(w.inputs)}" if w.absolute > 0.0 else "everywhere equal"
             verdict = "ok   " if w.relative <= c.tolerance else "WRONG"
             kinks = (
-                f"; {w.at_kinks} of {w.at_kinks + w.compared} at a kink, between its two slopes" if w.at_kinks else ""
+                f"; {w.at_kinks} of {w.at_kinks + w.compared} not compared: at a kink, or too rough"
+                if w.at_kinks
+                else ""
             )
             wrong = "" if w.relative <= c.tolerance else f": {w.ours:.6g}, should be {w.theirs:.6g}"
             yield f"  {verdict} {w.output:{width}}  absolute {w.absolute:.1e}  relative {w.relative:.1e}  {place}{wrong}{kinks}"

@@ -227,7 +227,8 @@ RUN_OPTIONS = (
     click.option(
         "--flags",
         is_flag=True,
-        help="Say of every row what to doubt: kinks, outside training, saturated, not finite; npy: FILE.flags.csv.",
+        help="Say of every row what to doubt: kinks, outside training, slopes below 1e-12 of those in training, not "
+        "finite; npy: FILE.flags.csv.",
     ),
 )
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from nngrad.core.network import Network
-from nngrad.reports import units
 
 Array = np.ndarray
 FIRST = 8  # rows that settle it for nearly every column
@@ -25,7 +24,7 @@ class Watch:
 
     def __init__(self, net: Network) -> None:
         self._net = net
-        self._lower, self._upper = units.bounds(net)
+        self._lower, self._upper = net.lower, net.upper
         self._columns = np.flatnonzero(np.isfinite(self._lower) & np.isfinite(self._upper))  # not one row inside so far
         self._least, self._most = np.full(net.input_size, np.inf), np.full(net.input_size, -np.inf)
         self._lock = threading.Lock()

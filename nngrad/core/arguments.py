@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import operator
 from collections.abc import Callable, Iterable, Sequence
@@ -45,14 +46,11 @@ def _real(x: Any, name: str) -> np.ndarray:
 def chosen(
     items: Sequence[Any], count: int, by_name: Callable[[Iterable[str]], tuple[int, ...]], what: str
 ) -> tuple[int, ...]:
-    try:
-        chosen = (
-            None
-            if isinstance(items, str)
-            else tuple(by_name([i])[0] if isinstance(i, str) else _index(i) for i in items)
-        )
-    except TypeError:  # no list, or a mask, or fractions
-        chosen = None
+    """The indices that names, indices, or one name choose; UsageError for anything else."""
+    chosen = by_name([items]) if isinstance(items, str) else None
+    if chosen is None:
+        with contextlib.suppress(TypeError):  # no list, or a mask, or fractions
+            chosen = tuple(by_name([i])[0] if isinstance(i, str) else _index(i) for i in items)
     if not chosen:
         raise UsageError(f"{what}={items!r}: give a list of names or of indices")
     if not all(0 <= i < count for i in chosen):

@@ -21,8 +21,8 @@ from nngrad.core.layers import Layer
 from nngrad.core.limits import sizes_of
 from nngrad.core.passes import Evaluation
 from nngrad.core.plan import Plan, Plans
-from nngrad.core.ports import INTEGERS, Origin, Port, aliases, numbered
-from nngrad.errors import DataError, ModelError, WholeNumbersError
+from nngrad.core.ports import INTEGERS, Origin, Port, aliases, joined_limits, numbered
+from nngrad.errors import DataError, ModelError, UsageError, WholeNumbersError
 
 BLOCK_NUMBERS = 1_000_000  # of all intermediates of a block: near a core, yet enough of them that threads seldom wait for each other
 FEWEST_ROWS = 160  # below, matrix products are slow
@@ -91,6 +91,16 @@ class Network:
         return aliases(self.outputs)
 
     @cached_property
+    def lower(self) -> np.ndarray:
+        """The lower end (n,) of every input's training range; NaN where the file does not tell."""
+        return joined_limits([(port.lower, port.size) for port in self.inputs])
+
+    @cached_property
+    def upper(self) -> np.ndarray:
+        """The upper end (n,) of every input's training range; NaN where the file does not tell."""
+        return joined_limits([(port.upper, port.size) for port in self.inputs])
+
+    @cached_property
     def output_names(self) -> tuple[str, ...]:
         return tuple(c for p in self.outputs for c in p.columns)
 
@@ -148,6 +158,24 @@ class Network:
     def jacobian(self, x: Any, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None) -> np.ndarray:
         """J (N, m, n), or (m, n) for one row."""
         return self.value_and_jacobian(x, of, wrt)[1]
+
+    def gradient(self, x: Any, of: Any = None, scalar: str | None = None) -> np.ndarray:
+        """The gradient (N, n), or (n,) for one row, of one output, `of` (a name or an index), or of a scalar of the outputs.
+
+        A scalar is a text such as "y1**2 + 3*y2" (nngrad.core.scalar). UsageError where `of` and `scalar` are both
+        given, or neither and there are several outputs.
+        """
+        if scalar is not None:
+            from nngrad.core.scalar import Scalar
+
+            if of is not None:
+                raise UsageError("of and scalar: give one of the two")
+            gradient: np.ndarray = Scalar.parse(self, scalar).gradient(x)
+            return gradient
+        if of is None and self.output_size > 1:
+            raise UsageError(f"there are {self.output_size} outputs: choose one with of, or give a scalar of them")
+        J = self.jacobian(x, [0 if of is None else of])
+        return np.asarray(J[..., 0, :])
 
     def value_and_jacobian(
         self, x: Any, of: Sequence[Any] | None = None, wrt: Sequence[Any] | None = None

@@ -97,3 +97,9 @@ def aliases(ports: Sequence[Port]) -> tuple[str, ...]:
                 aliases.append(f"x{measured + k}{m[2]}" if m and m[2] else "")
         measured += len(things)
     return tuple(aliases)
+
+
+def joined_limits(limits: Sequence[tuple[np.ndarray | None, int]]) -> np.ndarray:
+    """One end of the ranges of several ports, of these sizes, one after the other: NaN where there is none; read-only."""
+    parts = [np.full(size, np.nan) if end is None else np.asarray(end, float) for end, size in limits]
+    return frozen(np.concatenate(parts) if parts else np.empty(0))

@@ -15,14 +15,16 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from nngrad.core.activations import BY_NAME, Activation
 from nngrad.core.grammar import MOST_NODES, Grammar, NoExpressionError, NotAdmittedError, TooLongError, names_in
-from nngrad.core.network import Network
 from nngrad.errors import UsageError, listed
+
+if TYPE_CHECKING:
+    from nngrad.core.network import Network
 
 Array = np.ndarray
 

@@ -21,7 +21,6 @@ from nngrad.core import passes
 from nngrad.core.network import Network
 from nngrad.errors import UsageError
 from nngrad.proofs.definitions import evaluate, evaluated, unknown_layers
-from nngrad.reports.units import bounds
 
 Array = np.ndarray
 STEP = 1e-30  # of the complex step: its error is the square of it
@@ -30,6 +29,7 @@ FIRST_STEP = 1e-2  # of differences, relative to the scale of an input
 TABLE = 8  # rows of the extrapolation
 ASIDE = 1e-7  # how far beside a kink its two slopes are taken, relative to the scale of an input
 BETWEEN = 1e-5  # of the largest slope of a row: how exactly an entry at a kink has to lie between the two
+SURE = 4.0  # times the estimated error of differences, and the true one is below
 TOLERANCE = {"complex step": 1e-9, "differences": 1e-5}
 METHODS = tuple(TOLERANCE)
 EVALUATOR = "a second evaluator"
@@ -71,21 +71,6 @@ class Checked:
     def nothing(self) -> bool:
         """Whether every number lies at a kink: then nothing was compared."""
         return any(w.at_kinks for w in self.outputs) and not any(w.compared for w in self.outputs)
-
-
-def sample(net: Network, count: int, seed: int = 1) -> Array:
-    """Points to check at: evenly distributed in the training ranges, where there is one, else normally distributed."""
-    r = np.random.default_rng(seed)
-    lower, upper = bounds(net)
-    ranged = np.isfinite(lower) & np.isfinite(upper)
-    part = r.uniform(size=(count, net.input_size))
-    with np.errstate(invalid="ignore"):
-        within = (1.0 - part) * lower + part * upper
-    x = np.where(ranged, within, r.normal(size=(count, net.input_size)))
-    whole, (lowest, highest) = list(net.whole_inputs), net.whole_limits
-    some = np.rint(np.where(ranged[whole], x[:, whole], 5.0 * x[:, whole]))
-    x[:, whole] = np.clip(np.where(lowest < 0.0, some, np.abs(some)), lowest, highest)
-    return x
 
 
 def comparable(net: Network, x: Array) -> Array:
@@ -152,7 +137,7 @@ def _between(ours: Array, low: Array, high: Array) -> Array:
 def units_of(net: Network, x: Array) -> Array:
     """The scale of each input: its training range, else its spread in x, else 1. Derivatives are compared in these
     units, so that an input of small numbers counts as much as one of large ones."""
-    lower, upper = bounds(net)
+    lower, upper = net.lower, net.upper
     spread = (
         np.nanmax(x, axis=0, initial=-np.inf) - np.nanmin(x, axis=0, initial=np.inf)
         if len(x)
@@ -252,22 +237,31 @@ def _second(net: Network, x: Array, units: Array) -> Checked:
 def by_differences(net: Network, x: Array) -> tuple[Array, Array, Array]:
     """(J, lowest, highest), each (N, m, n), by extrapolated central differences of the outputs.
 
-    Where a kink lies within every step, the differences to both sides give the lowest and the highest slope; both are
-    J elsewhere.
+    The lowest and the highest are what the extrapolation's own estimate of its error, and rounding, leave open. Where a
+    kink lies within every step, they are the differences to both sides.
     """
     units = units_of(net, x)
+    rounding = _noise(net, x) / (FIRST_STEP * 0.5 ** (TABLE - 1))  # of the shortest step
     J = np.empty((len(x), net.output_size, net.input_size))
     low, high = J.copy(), J.copy()
     for k in range(net.input_size):
         step = np.zeros(net.input_size)
         step[k] = units[k]
-        along, near, _ = _ridders(net, net, x, step)
-        J[:, :, k] = low[:, :, k] = high[:, :, k] = along / units[k]
+        along, near, error = _ridders(net, net, x, step)
+        J[:, :, k], open_ = along / units[k], SURE * (error[:, None] + rounding) / units[k]
+        low[:, :, k], high[:, :, k] = J[:, :, k] - open_, J[:, :, k] + open_
         if near.any():
             ends = [(net(x[near] + side * ASIDE * step) - net(x[near])) / (side * ASIDE * units[k]) for side in (1, -1)]
             low[near, :, k], high[near, :, k] = np.minimum(*ends), np.maximum(*ends)
             J[near, :, k] = 0.5 * (ends[0] + ends[1])
     return J, low, high
+
+
+def _noise(net: Network, x: Array) -> Array:
+    """How much rounding moves the outputs (N, m): that of the outputs, or of inputs that differ in their last bit."""
+    eps, y = np.finfo(float).eps, net(x)
+    beside = [np.abs(net(x * (1.0 + k * eps)) - y) for k in (-2, 1, 3)]
+    return np.asarray(np.maximum(eps * np.abs(y), np.max(beside, axis=0)))
 
 
 def _ridders(net: Network, f: Callable[[Array], Array], x: Array, step: Array) -> tuple[Array, Array, Array]:

@@ -2,11 +2,12 @@
 
 Nothing is flagged that the model file does not support: a network without kinks or training ranges has no such column.
 
-    flag_kink        step:units, such as 3:2 where two units of step 3 (as `nngrad info` numbers them) are within EPS of a kink
+    flag_kink        step:units, such as 3:2 where two units of step 3 (as `nngrad info` numbers them) are within EPS of a
+                     kink that they can leave
     flag_outside     inputs outside their training range, as name<lower or name>upper
-    flag_saturated   outputs whose derivative with respect to every input is exactly zero here, though the network connects them
-    flag_not_finite  outputs that are NaN or infinite here, or whose derivative is; f for a scalar of the outputs that
-    is
+    flag_saturated   outputs that no input moves here, though the network connects them: every derivative is below
+                     SATURATED of the largest in training (0 where the file stores no training range)
+    flag_not_finite  outputs that are NaN or infinite here, or whose derivative is; f for a scalar of them
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ import numpy as np
 
 from nngrad.core import passes, reach
 from nngrad.core.network import Network
+from nngrad.core.points import sample
 from nngrad.core.scalar import Scalar
-from nngrad.reports import units
 
 Array = np.ndarray
 Texts = list[str | None]
 EPS = 1e-9  # how near to a kink counts, relative to the kink or to 1
+SATURATED = 1e-12
+TRAINING_POINTS = 64  # at which the largest derivative in training is looked for
 
 
 def flags(net: Network, x: Any) -> dict[str, Texts]:
@@ -57,7 +60,7 @@ def flags_of(net: Network, input_names: tuple[str, ...] | None = None, scalar: S
     `scalar` if one is differentiated.
     """
     names = input_names or net.input_names
-    lower, upper = units.bounds(net)
+    lower, upper = net.lower, net.upper
     connected = reach.reached(net, slopes=True)[net.last]
     found: list[tuple[str, Any]] = []
     if any(node.layer.slope.kinked for node in net.layers):
@@ -65,15 +68,27 @@ def flags_of(net: Network, input_names: tuple[str, ...] | None = None, scalar: S
     if np.isfinite(lower).any() or np.isfinite(upper).any():
         found.append(("flag_outside", lambda x, values: _outside(x, lower, upper, names)))
     if connected.any():
+        least = SATURATED * _largest(net)
         found.append(
-            (
-                "flag_saturated",
-                lambda x, values: _listed((net.jacobian(x) == 0.0).all(axis=2) & connected, net.output_names),
-            )
+            ("flag_saturated", lambda x, values: _listed((_steepest(net, x) <= least) & connected, net.output_names))
         )
     names_of_numbers = (*net.output_names, *(() if scalar is None else ("f",)))
     found.append(("flag_not_finite", lambda x, values: _listed(_not_finite(net, x, values, scalar), names_of_numbers)))
     return Flags(tuple(name for name, _ in found), tuple(column for _, column in found), net)
+
+
+def _steepest(net: Network, x: Array) -> Array:
+    """The largest derivative (N, m) of every output, with inputs measured in their training range where it is known."""
+    width = net.upper - net.lower
+    J: Array = np.abs(net.jacobian(x)) * np.where(np.isfinite(width) & (width > 0.0), width, 1.0)
+    return J.max(axis=2)
+
+
+def _largest(net: Network) -> Array:
+    """Of every output (m,) in training; 0 where the file doesn't store the range of every input."""
+    if not (np.isfinite(net.lower) & np.isfinite(net.upper)).all():
+        return np.zeros(net.output_size)
+    return np.nan_to_num(_steepest(net, sample(net, TRAINING_POINTS)), posinf=0.0).max(axis=0)
 
 
 def _kinks(net: Network, values: list[Array]) -> Texts:
@@ -112,7 +127,7 @@ def _near(net: Network, values: list[Array]) -> dict[int, Array]:
 
 def _nudge(net: Network, x: Array) -> Array:
     """A small step (N, n), another one for every input: of its training range, or of its size."""
-    lower, upper = units.bounds(net)
+    lower, upper = net.lower, net.upper
     width = np.where(np.isfinite(upper - lower), upper - lower, np.maximum(1.0, np.abs(x)))
     return np.asarray(width * np.random.default_rng(7).uniform(0.5e-3, 1e-3, net.input_size))
 

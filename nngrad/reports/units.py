@@ -60,7 +60,7 @@ def sigma(net: Network, deviations: Sequence[float]) -> Factors:
 
 def training_range(net: Network) -> Factors:
     """Times upper - lower of every input in training; UsageError, by name, where the file does not store it."""
-    lower, upper = bounds(net)
+    lower, upper = net.lower, net.upper
     with np.errstate(over="ignore", invalid="ignore"):
         width = upper - lower
     unknown = [name for name, known in zip(net.input_names, np.isfinite(width), strict=True) if not known]
@@ -70,18 +70,6 @@ def training_range(net: Network) -> Factors:
             "give steps of your own with --scale sigma --sigma NUMBERS"
         )
     return Factors("range", width)
-
-
-def bounds(net: Network) -> tuple[Array, Array]:
-    """Lower and upper end of every input's training range; NaN where the file does not tell."""
-    ends = []
-    for which in ("lower", "upper"):
-        parts = [
-            np.full(port.size, np.nan) if (end := getattr(port, which)) is None else np.asarray(end, float)
-            for port in net.inputs
-        ]
-        ends.append(np.concatenate(parts) if parts else np.empty(0))
-    return ends[0], ends[1]
 
 
 def deviations(blocks: Iterable[Array], names: Sequence[str]) -> Array:

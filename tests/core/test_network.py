@@ -19,6 +19,7 @@ from nngrad.core.graph import Node
 from nngrad.core.layers import Affine, Compet, Elementwise, Place, Product, Scale, Select, Softmax, Sum
 from nngrad.core.network import Network
 from nngrad.core.ports import Port, numbered
+from nngrad.core.scalar import Scalar
 from nngrad.errors import UsageError
 
 R = np.random.default_rng(12)
@@ -282,7 +283,6 @@ def test_unknown_names_offer_the_nearest():
 @pytest.mark.parametrize(
     "odd",
     [
-        "y1",
         1,
         [],
         np.int64(1),
@@ -380,3 +380,43 @@ def test_a_name_of_several_columns_chooses_none():
     with pytest.raises(UsageError, match="input 'a': 2 have this name, number 1, 3; choose by number"):
         net.jacobian([1, 2, 3], wrt=["a"])
     assert net.jacobian([1, 2, 3], wrt=["3", "b"]).shape == (2, 2)
+
+
+def test_gradients_are_what_an_optimiser_takes():
+    from scipy.optimize import minimize
+
+    net = deep(3, 1)
+    x = rows(net)
+    np.testing.assert_array_equal(net.gradient(x), net.jacobian(x)[:, 0])
+    assert net.gradient(x[0]).shape == (3,)
+    several = deep(3, 2)
+    np.testing.assert_array_equal(several.gradient(x, of="y2"), several.jacobian(x, of="y2")[:, 0])
+    np.testing.assert_array_equal(several.gradient(x, of=1), several.jacobian(x, of=[1])[:, 0])
+    found = several.gradient(x, scalar="y1*y2")
+    y, J = several.value_and_jacobian(x)
+    np.testing.assert_allclose(found, y[:, 1:] * J[:, 0] + y[:, :1] * J[:, 1], rtol=1e-12)
+    for choice in ({}, {"of": "y1", "scalar": "y1"}):
+        with pytest.raises(UsageError):
+            several.gradient(x, **choice)
+    bowl = "(y1 - 0.5)**2 + (y2 - 0.25)**2"
+    f = Scalar.parse(several, bowl)
+    for method in ("BFGS", "CG", "L-BFGS-B", "SLSQP", "trust-constr"):
+        done = minimize(f, np.zeros(3), jac=lambda v: several.gradient(v, scalar=bowl), method=method)
+        assert done.fun < f(np.zeros(3))
+
+
+def test_one_name_chooses_one_output():
+    net = deep(3, 2)
+    x = rows(net)
+    np.testing.assert_array_equal(net.jacobian(x, of="y2", wrt="x3"), net.jacobian(x, of=[1], wrt=[2]))
+    with pytest.raises(UsageError, match="no output 'y9'"):
+        net.jacobian(x, of="y9")
+
+
+def test_training_ranges_stand_with_the_inputs():
+    ports = Port("a", ("a", "b"), np.array([0.0, 1.0]), np.array([2.0, 3.0])), Port("c", ("c",))
+    net = Network.chain([dense(3, 1)], inputs=ports)
+    np.testing.assert_array_equal(net.lower, [0.0, 1.0, np.nan])
+    np.testing.assert_array_equal(net.upper, [2.0, 3.0, np.nan])
+    with pytest.raises(ValueError, match="read-only"):
+        net.lower[0] = 5.0

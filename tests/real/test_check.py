@@ -3,8 +3,9 @@
 import pytest
 
 import nngrad
+from nngrad.core.points import sample
 from nngrad.errors import ModelError
-from nngrad.proofs.check import check, sample
+from nngrad.proofs.check import check
 from tests.real.models import entries
 
 MOST_INPUTS = 4000

@@ -67,6 +67,14 @@ def test_saturated_where_every_derivative_is_zero():
     assert told(tanh, [[400.0], [300.0]])["flag_saturated"] == ["y1", None]  # 4 exp(-600) is still a number
 
 
+def test_saturated_is_measured_by_the_slopes_in_training():
+    """At x = 40 the slope of tanh is 4 exp(-80) of the largest: no input moves y, though the slope is a number."""
+    layers = [Affine(np.eye(1), np.zeros(1)), Elementwise(BY_NAME["tansig"])]
+    port = Port("x", ("x",), np.array([-1.0]), np.array([1.0]))
+    net = Network.chain(layers, inputs=(port,))
+    assert told(net, [[0.0], [3.0], [40.0]])["flag_saturated"] == [None, None, "y1"]
+
+
 def test_not_finite():
     assert told(relu_net(), [[np.nan, 1.0], [1.0, 1.0], [np.inf, 1.0]])["flag_not_finite"] == ["y1", None, "y1"]
 
