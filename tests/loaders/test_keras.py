@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import nngrad
+from nngrad.core.points import sample
 from nngrad.emitters import emit
 from nngrad.errors import DataError, ModelError, UsageError
 from nngrad.loaders import containers
@@ -21,7 +22,7 @@ from nngrad.loaders.keras.layers import LAYERS, OPERATIONS
 from nngrad.loaders.keras.layers.activations import ACTIVATIONS
 from nngrad.loaders.tree import Tree
 from nngrad.own_format.encode import save
-from nngrad.proofs.check import check, sample
+from nngrad.proofs.check import check
 from tests.makers import SAMPLES
 
 SAVED = sorted(p.name for p in SAMPLES.glob("keras_*") if p.suffix in (".h5", ".keras"))
