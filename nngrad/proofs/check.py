@@ -29,6 +29,7 @@ FIRST_STEP = 1e-2  # of differences, relative to the scale of an input
 TABLE = 8  # rows of the extrapolation
 ASIDE = 1e-7  # how far beside a kink its two slopes are taken, relative to the scale of an input
 BETWEEN = 1e-5  # of the largest slope of a row: how exactly an entry at a kink has to lie between the two
+MOST_OF_BLOCKS = 4_000_000  # numbers of the Jacobians of many rows
 SURE = 4.0  # times the estimated error of differences, and the true one is below
 TOLERANCE = {"complex step": 1e-9, "differences": 1e-5}
 METHODS = tuple(TOLERANCE)
@@ -113,6 +114,7 @@ def _first(net: Network, x: Array, method: str) -> list[Checked]:
     all_zero = not J.any() and not theirs.any()
     outputs = _compare(net, J * units, theirs * units, excused, names, tolerance)
     found = [Checked("J", method, tolerance, outputs, all_zero)]
+    found.append(_other_ways(net, x, J))
     theirs = np.where(excused, J, theirs)  # by the conventions of the network itself
     largest = np.abs(theirs * units).sum(axis=2)
     r = np.random.default_rng(2)
@@ -126,6 +128,30 @@ def _first(net: Network, x: Array, method: str) -> list[Checked]:
     outputs = _compare(net, back, expected, none, names, tolerance, ("w' y",), (largest @ np.abs(w))[:, None])
     found.append(Checked("w' J", method, tolerance, outputs))
     return found
+
+
+def _other_ways(net: Network, x: Array, J: Array) -> Checked:
+    """J once more: of each row alone, of many rows in blocks, of a part of the outputs and inputs; against J itself."""
+    rows = max(1, min(2 * net.block_rows + 1, MOST_OF_BLOCKS // max(1, net.input_size * net.output_size)))
+    many = net.jacobian(x[np.arange(max(rows, len(x))) % max(1, len(x))] if len(x) else x)
+    of, wrt = range(net.output_size)[::-2], range(net.input_size)[::-2]
+    part = J.copy()
+    part[np.ix_(range(len(x)), of, wrt)] = net.jacobian(x, of, wrt)
+    ways = {
+        "one row": np.array([net.jacobian(row) for row in x]).reshape(J.shape),
+        "in blocks": many[: len(x)],
+        "in blocks, the last rows": many[np.arange(len(many) - len(x), len(many))][_last_first(len(many), len(x))],
+        "a part of J": part,
+    }
+    names: list[tuple[str, ...]] = [(f"{name} ({way})",) for way in ways for name in net.input_names]
+    ours, expected = np.concatenate(list(ways.values()), axis=2), np.concatenate([J] * len(ways), axis=2)
+    none = np.zeros(ours.shape, bool)
+    return Checked("J otherwise", "J of these rows", 1e-9, _compare(net, ours, expected, none, names, 1e-9))
+
+
+def _last_first(many: int, count: int) -> Array:
+    """Where the rows 0, 1, ... of a table stand among the last `count` of `many` rows that repeat it."""
+    return np.argsort((np.arange(many - count, many)) % max(1, count))
 
 
 def _between(ours: Array, low: Array, high: Array) -> Array:

@@ -130,6 +130,31 @@ def test_a_wrong_output_is_found():
 # planted errors
 
 
+def part(J, of, wrt):
+    """Of a Jacobian of everything, the outputs and inputs that were chosen."""
+    J = J if of is None else J[..., list(of), :]
+    return J if wrt is None else J[..., list(wrt)]
+
+
+@pytest.mark.parametrize("way", ["one row", "in blocks", "a part of J"])
+def test_an_error_on_one_of_the_ways_to_a_jacobian_is_found(way):
+    """Twice the Jacobian of single rows alone, of more rows than a block has, or of some outputs and inputs."""
+
+    class Wrong(Network):
+        def jacobian(self, x, of=None, wrt=None):
+            J = super().jacobian(x, of, wrt)
+            meant = {
+                "one row": J.ndim == 2,
+                "in blocks": J.ndim == 3 and len(J) > self.block_rows,
+                "a part of J": of is not None,
+            }
+            return 2.0 * J if meant[way] else J
+
+    net = deep(4, 3)
+    assert not failed(net, rows(net))
+    assert failed(Wrong(net.layers, net.inputs, net.outputs), rows(net)) == {"J otherwise"}
+
+
 @BOTH
 @pytest.mark.parametrize("name", ["tansig", "logsig", "radbas", "softplus", "elu", "satlin", "swish"])
 def test_a_wrong_slope_is_found(method, name):
@@ -187,7 +212,7 @@ def test_an_error_in_the_smallest_input_is_found(method):
 
     class Wrong(Network):
         def jacobian(self, x, of=None, wrt=None):
-            return super().jacobian(x, of, wrt) * [1.0, 1.001]
+            return part(super().jacobian(x) * [1.0, 1.001], of, wrt)
 
     assert failed(Wrong(net.layers, net.inputs, net.outputs), x, method) == {"J"}
 
@@ -196,9 +221,10 @@ def test_an_error_in_the_smallest_input_is_found(method):
 def test_the_report_says_where(method):
     class Wrong(Network):
         def jacobian(self, x, of=None, wrt=None):
-            J = super().jacobian(x, of, wrt)
-            J[3, 1, 2] += 0.5
-            return J
+            J = super().jacobian(x)
+            if J.ndim == 3:
+                J[3::6, 1, 2] += 0.5
+            return part(J, of, wrt)
 
     net = deep(4, 2)
     (_, J, *_) = check(Wrong(net.layers, net.inputs, net.outputs), rows(net), method)
@@ -365,7 +391,7 @@ def test_infinities_and_overflows_are_no_warnings(method, odd):
     net = deep(3, 2)
     x = rows(net)
     x[1, 0], x[:, 2] = odd, odd
-    assert len(check(net, x, method, hessian=True)) == 5
+    assert len(check(net, x, method, hessian=True)) == 6
 
 
 def test_nodes_are_what_is_evaluated():
