@@ -77,6 +77,7 @@ def flags_of(net: Network, input_names: tuple[str, ...] | None = None, scalar: S
     return Flags(tuple(name for name, _ in found), tuple(column for _, column in found), net)
 
 
+@np.errstate(all="ignore")  # ranges and slopes may be as large as numbers get
 def _steepest(net: Network, x: Array) -> Array:
     """The largest derivative (N, m) of every output, with inputs measured in their training range where it is known."""
     width = net.upper - net.lower
@@ -84,6 +85,7 @@ def _steepest(net: Network, x: Array) -> Array:
     return J.max(axis=2)
 
 
+@np.errstate(all="ignore")
 def _largest(net: Network) -> Array:
     """Of every output (m,) in training; 0 where the file doesn't store the range of every input."""
     if not (np.isfinite(net.lower) & np.isfinite(net.upper)).all():
@@ -125,6 +127,7 @@ def _near(net: Network, values: list[Array]) -> dict[int, Array]:
     return found
 
 
+@np.errstate(all="ignore")
 def _nudge(net: Network, x: Array) -> Array:
     """A small step (N, n), another one for every input: of its training range, or of its size."""
     lower, upper = net.lower, net.upper
