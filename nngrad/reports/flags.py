@@ -100,6 +100,7 @@ def _kinks(net: Network, values: list[Array]) -> Texts:
     ]
 
 
+@np.errstate(all="ignore")
 def _at_kinks(net: Network, values: list[Array]) -> dict[int, Array]:
     """Which units (units, N) are near a kink that they can leave, by the number of their step.
 
@@ -118,6 +119,7 @@ def _at_kinks(net: Network, values: list[Array]) -> dict[int, Array]:
     return near
 
 
+@np.errstate(all="ignore")  # infinities are at no distance from each other
 def _near(net: Network, values: list[Array]) -> dict[int, Array]:
     found = {}
     for k, node in enumerate(net.layers, 1):

@@ -75,6 +75,14 @@ def test_saturated_is_measured_by_the_slopes_in_training():
     assert told(net, [[0.0], [3.0], [40.0]])["flag_saturated"] == [None, None, "y1"]
 
 
+@pytest.mark.parametrize(
+    "layer", [Compet(), Elementwise(BY_NAME["relu"]), Distance(np.eye(3)), Distance(np.eye(3), manhattan=True)]
+)
+def test_infinite_and_missing_numbers_are_no_warnings(layer):
+    rows = np.array([[np.inf, np.inf, 0.0], [np.nan, 1.0, 1.0], [1e308, -1e308, 1e308], [-np.inf, 0.0, 1.0]])
+    assert len(told(Network.chain([layer], 3), rows)["flag_kink"]) == 4
+
+
 def test_not_finite():
     assert told(relu_net(), [[np.nan, 1.0], [1.0, 1.0], [np.inf, 1.0]])["flag_not_finite"] == ["y1", None, "y1"]
 
