@@ -27,10 +27,18 @@ def unfinished(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
+def size(path: Path) -> int:
+    """Of a file, which may have got its final name in the meantime."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def busy(folder: Path, process: subprocess.Popen[bytes]) -> bool:
     """Whether some of the result is in the unfinished file (npz collects its in a file without a name)."""
     assert process.poll() is None, process.communicate()[1]
-    return any(path.stat().st_size > WRITTEN for path in unfinished(folder)) or nameless(folder, process.pid) > WRITTEN
+    return any(size(path) > WRITTEN for path in unfinished(folder)) or nameless(folder, process.pid) > WRITTEN
 
 
 def nameless(folder: Path, pid: int) -> int:
