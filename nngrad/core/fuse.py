@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.core.graph import Graph, Step
+from nngrad.core.graph import Graph, Step, readers
 from nngrad.core.kernels import Array, Params
 from nngrad.core.layers import Affine, Concatenate, Elementwise, FillMissing, Layer, Place, Scale, Select, Sum
 from nngrad.core.scratch import empty
@@ -170,13 +170,10 @@ def weights_of(layer: Layer) -> Array | None:
 
 def runs(net: Graph, every: list[Step]) -> tuple[Step, ...]:
     """Steps with runs of linear layers multiplied together, where a value is read once."""
-    readers: dict[int, int] = {}
-    for step in every:
-        for s in step.sources:
-            readers[s] = readers.get(s, 0) + 1
+    count = readers(every)
     found: list[Step] = []
     for step in every:
-        before = found[-1] if found and step.sources == (found[-1].target,) and readers[found[-1].target] == 1 else None
+        before = found[-1] if found and step.sources == (found[-1].target,) and count[found[-1].target] == 1 else None
         if before and before.target != net.last:
             between = net.sizes[before.sources[0]], net.sizes[before.target], net.sizes[step.target]
             one = linear_run(before.layer, step.layer, between)

@@ -4,7 +4,8 @@ input, value k that of layer k.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -47,6 +48,11 @@ class Step(NamedTuple):
         """What it reads, of values or of flows by the number of their value."""
         sources = self.sources
         return (known[sources[0]],) if len(sources) == 1 else tuple(known[s] for s in sources)
+
+
+def readers(every: Iterable[Step]) -> Counter[int]:
+    """How many times each value is read."""
+    return Counter(s for step in every for s in step.sources)
 
 
 def steps(net: Graph) -> list[Step]:

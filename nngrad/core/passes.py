@@ -7,14 +7,13 @@ expected here (values() does it itself).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nngrad.core import fuse
-from nngrad.core.graph import Graph, Step, steps
+from nngrad.core.graph import Graph, Step, readers, steps
 from nngrad.core.kernels import Array
 from nngrad.core.layers import Layer
 
@@ -54,11 +53,11 @@ class Evaluation(NamedTuple):
         where folding would lose digits.
         """
         every = steps(net)
-        readers = Counter(s for step in every for s in step.sources)
+        count = readers(every)
         found: list[tuple[Layer | fuse.Weights, tuple[int, ...], int]] = []
         for step in every:
             merged = None
-            if found and step.sources == (found[-1][2],) and readers[found[-1][2]] == 1:
+            if found and step.sources == (found[-1][2],) and count[found[-1][2]] == 1:
                 merged = fuse.gains_into_weights(found[-1][0], step.layer)
             if merged is None:
                 found.append((step.layer, step.sources, step.target))

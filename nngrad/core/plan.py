@@ -153,26 +153,29 @@ class Plan:
             start, left = self.merged.target, left[2:]
             cotangents[start] = matrix_product(K.T, d).reshape(-1, len(self.of), d.shape[1])
             own.add(start)
+        self._pulled_back(known, J, cotangents, left, own, _product_into)
+
+    def _backward_chunk(self, known: Sequence[Array], J: Array, seeds: Pass) -> None:
+        """Some of many directions: few rows, so that the product that goes into J is one for each row."""
+        self._pulled_back(known, J, dict(seeds), self.backward.steps, set(), _products_into)
+
+    def _pulled_back(
+        self,
+        known: Sequence[Array],
+        J: Array,
+        cotangents: Pass,
+        left: Sequence[Step],
+        own: set[int],
+        into: Callable[[Array, Array, Array], None],
+    ) -> None:
+        """The steps that are left, and what comes back to the input, in J; `into` writes a last product with weights."""
         W = self._input_weights(left, cotangents)
         for step in left if W is None else left[:-1]:
             pull(step, known, cotangents, own)
         if W is None:
             self._write_back(cotangents, J)
         else:
-            _product_into(cotangents[left[-1].target], W, J)
-
-    def _backward_chunk(self, known: Sequence[Array], J: Array, seeds: Pass) -> None:
-        """Some of many directions: few rows, so that the product that goes into J is one for each row."""
-        cotangents, left = dict(seeds), self.backward.steps
-        W, own = self._input_weights(left, cotangents), set[int]()
-        for step in left if W is None else left[:-1]:
-            pull(step, known, cotangents, own)
-        if W is None:
-            self._write_back(cotangents, J)
-            return
-        G = cotangents[left[-1].target]
-        for s in range(len(J)):
-            J[s] = G[:, :, s if G.shape[2] > 1 else 0].T @ W
+            into(cotangents[left[-1].target], W, J)
 
     def _input_weights(self, left: Sequence[Step], cotangents: Pass) -> Array | None:
         """The matrix of the last step, where it alone leads to the input: its product goes straight into J."""
@@ -252,6 +255,12 @@ def _product_into(G: Array, W: Array, J: Array) -> None:
         np.matmul(G.transpose(1, 2, 0), W, J.swapaxes(0, 1))
     else:
         J[...] = G[:, :, 0].T @ W
+
+
+def _products_into(G: Array, W: Array, J: Array) -> None:
+    """Likewise, row by row."""
+    for s in range(len(J)):
+        J[s] = G[:, :, s if G.shape[2] > 1 else 0].T @ W
 
 
 def _chunks(count: int, size: int, first: int = 0) -> Iterator[slice]:

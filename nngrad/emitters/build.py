@@ -5,13 +5,12 @@ It is the plan of `nngrad.core.plan`, for one sample, with every number of the m
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import numpy as np
 
 from nngrad.core import fuse, reach
-from nngrad.core.graph import Step
+from nngrad.core.graph import Step, readers
 from nngrad.core.network import Network
 from nngrad.core.ports import Port, numbered
 from nngrad.emitters.program import Constants, Gram, Map, Program, Section, Sweep, Vector, cost, operands
@@ -164,7 +163,7 @@ def _fused(w: Writer, net: Network, steps: list[Step]) -> list[Step]:
     """The steps of a pass: those that depend on the input, with weights behind weights multiplied
     together where that saves work.
     """
-    readers = Counter(s for step in steps for s in step.sources)
+    count = readers(steps)
     dependent = {0}
     found: list[Step] = []
     for step in steps:
@@ -172,7 +171,7 @@ def _fused(w: Writer, net: Network, steps: list[Step]) -> list[Step]:
             continue
         dependent.add(step.target)
         before = found[-1] if found and step.sources == (found[-1].target,) else None
-        one = fuse.weights_behind_weights(before.layer, step.layer) if before and readers[before.target] == 1 else None
+        one = fuse.weights_behind_weights(before.layer, step.layer) if before and count[before.target] == 1 else None
         if before and one:
             found[-1] = Step(one, before.sources, step.target)
             number = f"{w.number_of_weights(step.target)}_{w.number_of_weights(before.target)}"

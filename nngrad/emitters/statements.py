@@ -18,7 +18,7 @@ import numpy as np
 from nngrad.core.activations import Activation
 from nngrad.core.formula import names_in
 from nngrad.core.graph import Step
-from nngrad.core.kernels import Array, Params
+from nngrad.core.kernels import OVER, Array, Params
 from nngrad.emitters.program import (
     Center,
     Constant,
@@ -44,7 +44,6 @@ from nngrad.emitters.program import (
 )
 
 CLEARED = "where(y == y, 0.0*v, y)"
-OVER = "where(y == 0.0, 0.0, v/y)"
 
 
 class Unit(NamedTuple):

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from nngrad.core import passes
+from nngrad.core import kinks, passes
 from nngrad.core.network import Network
 from nngrad.errors import UsageError
 from nngrad.proofs.definitions import evaluate, evaluated, unknown_layers
@@ -30,6 +30,7 @@ TABLE = 8  # rows of the extrapolation
 ASIDE = 1e-7  # how far beside a kink its two slopes are taken, relative to the scale of an input
 BETWEEN = 1e-5  # of the largest slope of a row: how exactly an entry at a kink has to lie between the two
 MOST_OF_BLOCKS = 4_000_000  # numbers of the Jacobians of many rows
+ROUNDING = 1e-14  # how near to a kink a unit is at it
 SURE = 4.0  # times the estimated error of differences, and the true one is below
 TOLERANCE = {"complex step": 1e-9, "differences": 1e-5}
 METHODS = tuple(TOLERANCE)
@@ -132,26 +133,21 @@ def _first(net: Network, x: Array, method: str) -> list[Checked]:
 
 def _other_ways(net: Network, x: Array, J: Array) -> Checked:
     """J once more: of each row alone, of many rows in blocks, of a part of the outputs and inputs; against J itself."""
-    rows = max(1, min(2 * net.block_rows + 1, MOST_OF_BLOCKS // max(1, net.input_size * net.output_size)))
-    many = net.jacobian(x[np.arange(max(rows, len(x))) % max(1, len(x))] if len(x) else x)
+    rows = min(2 * net.block_rows + 1, MOST_OF_BLOCKS // (net.input_size * net.output_size))
+    many = net.jacobian(np.tile(x, (-(-max(rows, 1) // max(1, len(x))), 1)))
     of, wrt = range(net.output_size)[::-2], range(net.input_size)[::-2]
     part = J.copy()
     part[np.ix_(range(len(x)), of, wrt)] = net.jacobian(x, of, wrt)
     ways = {
         "one row": np.array([net.jacobian(row) for row in x]).reshape(J.shape),
         "in blocks": many[: len(x)],
-        "in blocks, the last rows": many[np.arange(len(many) - len(x), len(many))][_last_first(len(many), len(x))],
+        "in blocks, the last rows": many[len(many) - len(x) :],
         "a part of J": part,
     }
     names: list[tuple[str, ...]] = [(f"{name} ({way})",) for way in ways for name in net.input_names]
     ours, expected = np.concatenate(list(ways.values()), axis=2), np.concatenate([J] * len(ways), axis=2)
     none = np.zeros(ours.shape, bool)
     return Checked("J otherwise", "J of these rows", 1e-9, _compare(net, ours, expected, none, names, 1e-9))
-
-
-def _last_first(many: int, count: int) -> Array:
-    """Where the rows 0, 1, ... of a table stand among the last `count` of `many` rows that repeat it."""
-    return np.argsort((np.arange(many - count, many)) % max(1, count))
 
 
 def _between(ours: Array, low: Array, high: Array) -> Array:
@@ -178,7 +174,7 @@ def _compare(
     net: Network,
     ours: Array,
     theirs: Array,
-    kinks: Array,
+    at_kink: Array,
     names: list[tuple[str, ...]],
     tolerance: float,
     outputs: Any = None,
@@ -202,7 +198,7 @@ def _compare(
         )
         size = size if floor is None else np.maximum(size, floor[:, i, None])
         relative = np.where(same, 0.0, np.where(np.isfinite(off), off / np.maximum(size, SMALLEST), np.inf))
-        excused = kinks[:, i] & (relative > tolerance)
+        excused = at_kink[:, i] & (relative > tolerance)
         relative, off = np.where(excused, 0.0, relative), np.where(excused, 0.0, off)
         s, j = np.unravel_index(int(relative.argmax()), relative.shape)
         finite = np.where(np.isfinite(off), off, np.inf)
@@ -252,9 +248,9 @@ def _second(net: Network, x: Array, units: Array) -> Checked:
     # rounding of the gradients limits what differences can see: a row with hardly any curvature is measured against its
     # slope
     floor = np.abs(net.jacobian(x) * units).max(axis=2, initial=0.0) * 1e-3
-    ours, other, kinks = (a.reshape(len(x), m, n * n) for a in (ours, other, skip))
+    ours, other, at_kink = (a.reshape(len(x), m, n * n) for a in (ours, other, skip))
     tolerance = 1e-5 if exact else 1e-3
-    return Checked("H", "differences", tolerance, _compare(net, ours, other, kinks, names, tolerance, floor=floor))
+    return Checked("H", "differences", tolerance, _compare(net, ours, other, at_kink, names, tolerance, floor=floor))
 
 
 # differences
@@ -378,13 +374,7 @@ def _stepped(net: Network, x: Array, j: int, unit: float) -> list[Array]:
 
 def _near(net: Network, x: Array) -> dict[int, Array]:
     """Which units (units, N) are at a kink within rounding, by the number of their value."""
-    values = passes.values(net, x)
-    found = {}
-    for k, node in enumerate(net.layers, 1):
-        mask = node.layer.near_kink(tuple(values[s] for s in node.sources), 1e-14)
-        if mask is not None and mask.any():
-            found[k] = mask
-    return found
+    return kinks.near_kinks(net, passes.values(net, x), ROUNDING)
 
 
 def _moving(net: Network, values: list[Array], near: dict[int, Array]) -> Array:
@@ -398,4 +388,4 @@ def _moving(net: Network, values: list[Array], near: dict[int, Array]) -> Array:
 
 def at_kinks(net: Network, x: Array) -> Array:
     """Rows at which some unit is at a kink, within rounding: there the slope is a convention, not a limit."""
-    return np.any([np.zeros(len(x), bool), *(mask.any(axis=0) for mask in _near(net, x).values())], axis=0)
+    return kinks.rows_of(_near(net, x), len(x))

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from nngrad.core import passes, reach
+from nngrad.core.kinks import near_kinks, rows_of
 from nngrad.core.network import Network
 from nngrad.core.points import sample
 from nngrad.core.scalar import Scalar
@@ -46,13 +47,13 @@ class Flags:
     """The flags of a network's rows, as columns of text; None where there is nothing to say."""
 
     names: tuple[str, ...]
-    columns: tuple[Callable[[Array, list[Array]], Texts], ...]
+    columns: tuple[Callable[[Array, list[Array], Array], Texts], ...]  # of x, all values, and J
     net: Network
 
     def __call__(self, x: Array) -> tuple[Texts, ...]:
         """The columns for the rows x (N, n)."""
-        values = passes.values(self.net, x)
-        return tuple(column(x, values) for column in self.columns)
+        values, J = passes.values(self.net, x), self.net.jacobian(x)
+        return tuple(column(x, values, J) for column in self.columns)
 
 
 def flags_of(net: Network, input_names: tuple[str, ...] | None = None, scalar: Scalar | None = None) -> Flags:
@@ -64,25 +65,27 @@ def flags_of(net: Network, input_names: tuple[str, ...] | None = None, scalar: S
     connected = reach.reached(net, slopes=True)[net.last]
     found: list[tuple[str, Any]] = []
     if any(node.layer.slope.kinked for node in net.layers):
-        found.append(("flag_kink", lambda x, values: _kinks(net, values)))
+        found.append(("flag_kink", lambda x, values, J: _kinks(net, values)))
     if np.isfinite(lower).any() or np.isfinite(upper).any():
-        found.append(("flag_outside", lambda x, values: _outside(x, lower, upper, names)))
+        found.append(("flag_outside", lambda x, values, J: _outside(x, lower, upper, names)))
     if connected.any():
         least = SATURATED * _largest(net)
         found.append(
-            ("flag_saturated", lambda x, values: _listed((_steepest(net, x) <= least) & connected, net.output_names))
+            ("flag_saturated", lambda x, values, J: _listed((_steepest(net, J) <= least) & connected, net.output_names))
         )
     names_of_numbers = (*net.output_names, *(() if scalar is None else ("f",)))
-    found.append(("flag_not_finite", lambda x, values: _listed(_not_finite(net, x, values, scalar), names_of_numbers)))
+    found.append(
+        ("flag_not_finite", lambda x, values, J: _listed(_not_finite(net, x, values, J, scalar), names_of_numbers))
+    )
     return Flags(tuple(name for name, _ in found), tuple(column for _, column in found), net)
 
 
 @np.errstate(all="ignore")  # ranges and slopes may be as large as numbers get
-def _steepest(net: Network, x: Array) -> Array:
-    """The largest derivative (N, m) of every output, with inputs measured in their training range where it is known."""
+def _steepest(net: Network, J: Array) -> Array:
+    """The largest entry (N, m) of J (N, m, n) for every output, with inputs measured in their training range where it is known."""
     width = net.upper - net.lower
-    J: Array = np.abs(net.jacobian(x)) * np.where(np.isfinite(width) & (width > 0.0), width, 1.0)
-    return J.max(axis=2)
+    slopes: Array = np.abs(J) * np.where(np.isfinite(width) & (width > 0.0), width, 1.0)
+    return slopes.max(axis=2)
 
 
 @np.errstate(all="ignore")
@@ -90,7 +93,8 @@ def _largest(net: Network) -> Array:
     """Of every output (m,) in training; 0 where the file doesn't store the range of every input."""
     if not (np.isfinite(net.lower) & np.isfinite(net.upper)).all():
         return np.zeros(net.output_size)
-    return np.nan_to_num(_steepest(net, sample(net, TRAINING_POINTS)), posinf=0.0).max(axis=0)
+    points = sample(net, TRAINING_POINTS)  # one at a time: many Jacobians may be large
+    return np.nan_to_num([_steepest(net, net.jacobian(x[None]))[0] for x in points], posinf=0.0).max(axis=0)
 
 
 def _kinks(net: Network, values: list[Array]) -> Texts:
@@ -100,33 +104,21 @@ def _kinks(net: Network, values: list[Array]) -> Texts:
     ]
 
 
-@np.errstate(all="ignore")
+@np.errstate(all="ignore")  # infinities are at no distance from each other
 def _at_kinks(net: Network, values: list[Array]) -> dict[int, Array]:
     """Which units (units, N) are near a kink that they can leave, by the number of their step.
 
     A dead unit, which is at its kink wherever the inputs are, has no slope that depends on a side: it is told from the
     others at a point beside each row.
     """
-    near = _near(net, values)
-    rows = np.flatnonzero(
-        np.any([np.zeros(values[0].shape[1], bool), *(mask.any(axis=0) for mask in near.values())], axis=0)
-    )
+    near = near_kinks(net, values, EPS)
+    rows = np.flatnonzero(rows_of(near, values[0].shape[1]))
     if len(rows):
         x = values[0].T[rows]
-        beside = _near(net, passes.values(net, x + _nudge(net, x)))
+        beside = near_kinks(net, passes.values(net, x + _nudge(net, x)), EPS)
         for k, mask in near.items():
             mask[:, rows] &= ~beside[k]
     return near
-
-
-@np.errstate(all="ignore")  # infinities are at no distance from each other
-def _near(net: Network, values: list[Array]) -> dict[int, Array]:
-    found = {}
-    for k, node in enumerate(net.layers, 1):
-        mask = node.layer.near_kink(tuple(values[s] for s in node.sources), EPS)
-        if mask is not None:
-            found[k] = mask
-    return found
 
 
 @np.errstate(all="ignore")
@@ -151,9 +143,9 @@ def _outside(x: Array, lower: Array, upper: Array, names: tuple[str, ...]) -> Te
     return texts
 
 
-def _not_finite(net: Network, x: Array, values: list[Array], scalar: Scalar | None) -> Array:
+def _not_finite(net: Network, x: Array, values: list[Array], J: Array, scalar: Scalar | None) -> Array:
     """Which outputs, and the scalar as a last column, have no finite value or derivative (N, m or m + 1)."""
-    outputs = ~np.isfinite(values[net.last].T) | ~np.isfinite(net.jacobian(x)).all(axis=2)
+    outputs = ~np.isfinite(values[net.last].T) | ~np.isfinite(J).all(axis=2)
     if scalar is None:
         return np.asarray(outputs)
     f, gradient = scalar.value_and_gradient(x)

@@ -23,6 +23,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Params = dict[str, Any]
 V = TypeVar("V")
 
+OVER = "where(y == 0.0, 0.0, v/y)"  # v over y, 0 where that is 0
+
 
 class Kernel(Protocol[V]):
     """The operations; `V` is whatever the kernel takes for a value, a flow, a vector or a matrix."""

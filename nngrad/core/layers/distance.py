@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nngrad.core.kernels import Array, Kernel
+from nngrad.core.kernels import OVER, Array, Kernel
 from nngrad.core.layers.base import Cost, Flows, Layer, Mask, SmoothLayer, V, Values, all_of, expect, near, single
 from nngrad.core.layers.linear import there
 from nngrad.core.slope import Slope
@@ -100,7 +100,7 @@ class Distance(Layer):
         D = k.once("differences", lambda: k.differences(x[0], centres, self.manhattan, name=name))
         if self.manhattan:
             return k.rows(D, "sign*v", sign=float(self.sign))
-        return k.rows(D, "where(y == 0.0, 0.0, v/y)", y=y)
+        return k.rows(D, OVER, y=y)
 
     def jvp(self, k: Kernel[V], x: Values[V], y: V, T: Flows[V]) -> V:
         return k.linear(self._slopes(k, x, y), there(T), inner="along_{out}")

@@ -9,30 +9,17 @@ from itertools import combinations
 import numpy as np
 
 from nngrad.core.kernels import Kernel
-from nngrad.core.layers.base import Cost, Flows, LinearLayer, Mask, SmoothLayer, V, Values, expect
+from nngrad.core.layers.base import Cost, Flows, Layer, LinearLayer, Mask, SmoothLayer, V, Values, expect
 
 
-@dataclass(frozen=True, eq=False)
-class Sum(LinearLayer):
-    """y = the sum of its inputs, unit by unit: MATLAB's netsum, additionLayer."""
+class UnitByUnit(Layer):
+    """What sums and products share: values of one size, and a unit of each for a unit."""
 
-    stem = "sum"
-    title = "sum"
     takes = None
 
     def size(self, *n: int) -> int:
-        expect(len(set(n)) == 1, f"a sum of values with {n} units")
+        expect(len(set(n)) == 1, f"a {self.title} of values with {n} units")
         return n[0]
-
-    def forward(self, k: Kernel[V], x: Values[V]) -> V:
-        terms = _lettered("x", x)
-        return k.map(" + ".join(terms), name="{out}", **terms)
-
-    def jvp(self, k: Kernel[V], x: Values[V], y: V, T: Flows[V]) -> V:
-        return k.added(T)
-
-    def vjp(self, k: Kernel[V], x: Values[V], y: V, G: V) -> Values[V]:
-        return (G,) * len(x)
 
     def reaches(self, reads: Values[Mask]) -> Mask:
         return np.asarray(np.logical_or.reduce(reads))
@@ -45,18 +32,31 @@ class Sum(LinearLayer):
 
 
 @dataclass(frozen=True, eq=False)
-class Product(SmoothLayer):
+class Sum(UnitByUnit, LinearLayer):
+    """y = the sum of its inputs, unit by unit: MATLAB's netsum, additionLayer."""
+
+    stem = "sum"
+    title = "sum"
+
+    def forward(self, k: Kernel[V], x: Values[V]) -> V:
+        terms = _lettered("x", x)
+        return k.map(" + ".join(terms), name="{out}", **terms)
+
+    def jvp(self, k: Kernel[V], x: Values[V], y: V, T: Flows[V]) -> V:
+        return k.added(T)
+
+    def vjp(self, k: Kernel[V], x: Values[V], y: V, G: V) -> Values[V]:
+        return (G,) * len(x)
+
+
+@dataclass(frozen=True, eq=False)
+class Product(UnitByUnit, SmoothLayer):
     """y = the product of its inputs, unit by unit: MATLAB's netprod, multiplicationLayer. Slopes
     are products, never y/x: x may be 0.
     """
 
     stem = "prod"
     title = "product"
-    takes = None
-
-    def size(self, *n: int) -> int:
-        expect(len(set(n)) == 1, f"a product of values with {n} units")
-        return n[0]
 
     def forward(self, k: Kernel[V], x: Values[V]) -> V:
         factors = _lettered("x", x)
@@ -97,15 +97,6 @@ class Product(SmoothLayer):
             return rest[0] if rest else None
         factors, name = _lettered("x", rest), f"{{y}}_without_{'_'.join(str(i + 1) for i in sorted(without))}"
         return k.once(name, lambda: k.map("*".join(factors), name=name, **factors))
-
-    def reaches(self, reads: Values[Mask]) -> Mask:
-        return np.asarray(np.logical_or.reduce(reads))
-
-    def needs(self, wanted: Mask, sizes: Sequence[int]) -> Values[Mask]:
-        return (wanted,) * len(sizes)
-
-    def cost(self, n: int, m: int) -> Cost:
-        return Cost(2 * n)
 
 
 @dataclass(frozen=True, eq=False)
